@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests that change the kernel take turns: they share its namespaces' names, its CPU and its event streams.
+const oneAtATime = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{unit,golden,property}/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      // Real packets in network namespaces, on whatever kernel runs the tests.
+      {
+        test: { name: 'netns', include: ['test/netns/**/*.test.ts'], sequence: { groupOrder: 1 }, ...oneAtATime },
+      },
+      // What needs more kernel than a machine may have: run by `npm run test:kernel`.
+      {
+        test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], sequence: { groupOrder: 2 }, ...oneAtATime },
+      },
+    ],
+  },
+});

@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// Tests that change the kernel take turns: they share its namespaces' names, its CPU and its event streams.
-const oneAtATime = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 };
+// Tests that change the kernel take turns, in one process: they share its names, its CPU and its event streams, and in
+// the lab kernel a process for each file would cost a second and a half.
+const oneAtATime = { fileParallelism: false, isolate: false, testTimeout: 60_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {

@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { currentRun, deadRuns, namespacesOf } from './run-name.js';
+import type { Run } from './run-name.js';
+
+// Nothing outlives its run. All of it is synchronous, because it must also work while the process exits.
+// 1. The run's namespaces, their processes and its directory go when the process ends: normally, by an uncaught error,
+//    by SIGINT, SIGTERM or SIGHUP.
+// 2. What a run left that could not do so (SIGKILL, power) goes when the next one starts.
+
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+let armed = false;
+
+/** Before the first namespace is created. */
+export function armCleanup(): void {
+  if (armed) return;
+  armed = true;
+  const run = currentRun();
+  process.once('exit', () => removeRun(run));
+  for (const signal of endingSignals) {
+    process.once(signal, () => {
+      removeRun(run);
+      // Die of the signal as if nobody had listened; whoever else listens decides for itself.
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    });
+  }
+  sweepDeadRuns();
+}
+
+export function sweepDeadRuns(): void {
+  for (const run of deadRuns()) removeRun(run);
+}
+
+function removeRun(run: Run): void {
+  deleteNamespaces(namespacesOf(run.prefix));
+  rmSync(run.directory, { recursive: true, force: true });
+}
+
+/** Kills every process inside, so that the kernel frees the namespaces at once, then deletes them by one command. */
+export function deleteNamespaces(names: readonly string[]): void {
+  if (names.length === 0) return;
+  killProcessesIn(names);
+  const input = names.map((name) => `netns del ${name}\n`).join('');
+  const { stderr } = spawnSync('ip', ['-force', '-batch', '-'], { input, encoding: 'utf8' });
+  const failures = stderr.split('\n').filter((line) => line.startsWith('Cannot') && !line.includes('No such file'));
+  if (failures.length > 0) throw new Error(`namespaces left behind: ${failures.join('; ')}`);
+}
+
+function killProcessesIn(names: readonly string[]): void {
+  const links = new Set(names.flatMap((name) => namespaceLink(name) ?? []));
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    try {
+      if (links.has(readlinkSync(`/proc/${pid}/ns/net`))) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself, or is a zombie.
+    }
+  }
+}
+
+/** How /proc/PID/ns/net reads for a process in that namespace. */
+function namespaceLink(name: string): string | undefined {
+  try {
+    return `net:[${statSync(`/run/netns/${name}`).ino}]`;
+  } catch {
+    return undefined;
+  }
+}

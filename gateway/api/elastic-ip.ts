@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { duration, ipAddress, objectName, target } from './scalars.js';
+
+export const elasticIpSpec = z.strictObject({
+  address: ipAddress.describe('The public address.'),
+  external: objectName.optional().describe('The external network it belongs to; may be left out where there is one.'),
+  announcement: z
+    .enum(['Neighbor', 'Routed'])
+    .default('Neighbor')
+    .describe('`Neighbor`: answered by ARP or neighbour discovery on the external network. `Routed`: the upstream router routes it to the gateway.'),
+  target: target.optional().describe('1:1: all its traffic to this address, and that address leaves by it.'),
+  drainTimeout: duration.default(0).describe('How long the flows of a former target live on after detach or rebind.'),
+});
+
+export type ElasticIpSpec = z.output<typeof elasticIpSpec>;

@@ -1,0 +1,45 @@
+/** The kinds of the document language. A kind is one line here; types, schemas and reference pages follow from it. */
+import { z } from 'zod';
+import { dnatRuleSpec } from './dnat-rule.js';
+import { elasticIpSpec } from './elastic-ip.js';
+import { ipv6PrefixSpec } from './ipv6-prefix.js';
+import { objectName } from './scalars.js';
+import { snatRuleSpec } from './snat-rule.js';
+import { vpcGatewaySpec } from './vpc-gateway.js';
+
+export const API_VERSION = 'vpcgw.io/v1alpha1';
+
+export const KINDS = {
+  VpcGateway: { plural: 'vpcgateways', shortName: 'vgw', spec: vpcGatewaySpec, summary: "A VPC's way out and in." },
+  ElasticIP: { plural: 'elasticips', shortName: 'eip', spec: elasticIpSpec, summary: 'A public address.' },
+  SnatRule: { plural: 'snatrules', shortName: 'snat', spec: snatRuleSpec, summary: 'Many sources leave by a few elastic IPs.' },
+  DnatRule: { plural: 'dnatrules', shortName: 'dnat', spec: dnatRuleSpec, summary: 'Ports of an elastic IP lead to a VM.' },
+  Ipv6Prefix: { plural: 'ipv6prefixes', shortName: 'v6p', spec: ipv6PrefixSpec, summary: 'Routed public IPv6 for the VPC.' },
+} as const satisfies Record<string, { plural: string; shortName: string; spec: z.ZodType; summary: string }>;
+
+export type Kind = keyof typeof KINDS;
+export type SpecOf<K extends Kind> = z.output<(typeof KINDS)[K]['spec']>;
+
+export const isKind = (text: string): text is Kind => Object.hasOwn(KINDS, text);
+
+const stringMap = z.record(z.string().max(317), z.string().max(65_536));
+
+export const metadata = z.strictObject({
+  name: objectName,
+  namespace: objectName.optional(),
+  labels: stringMap.optional(),
+  annotations: stringMap.optional(),
+  generation: z.int().min(0).optional(),
+});
+export type Metadata = z.output<typeof metadata>;
+
+/** The whole document of a kind; `status` is accepted, since an exported object carries it, and ignored. */
+export function documentSchema(kind: Kind) {
+  return z.strictObject({
+    apiVersion: z.literal(API_VERSION, { error: `must be ${API_VERSION}` }),
+    kind: z.literal(kind),
+    metadata,
+    spec: KINDS[kind].spec,
+    status: z.unknown().optional(),
+  });
+}

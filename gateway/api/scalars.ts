@@ -1,0 +1,106 @@
+/** The scalar types of the document language: text in, parsed value out, with what would be right in every message. */
+import { z } from 'zod';
+import { parseCidr, parseInterfaceAddress, parseIp, suggestCidr, unusableReason } from '../model/ip.js';
+import { PARENT_NAME_MAX } from '../model/ownership.js';
+
+/** A string scalar whose `parse` returns the value, or the message that says what would be right. */
+function scalar<T>(name: string, example: string, description: string, parse: (text: string) => T | { wrong: string }) {
+  return z
+    .string({ error: (issue) => `must be ${name} such as ${example}${hintForType(issue.input)}` })
+    .max(64, { error: `must be ${name} such as ${example}` })
+    .transform((text, context): T => {
+      const value = parse(text);
+      if (typeof value === 'object' && value !== null && 'wrong' in value) {
+        context.issues.push({ code: 'custom', message: value.wrong, input: text });
+        return z.NEVER;
+      }
+      return value;
+    })
+    .meta({ description, examples: [example] });
+}
+
+const hintForType = (input: unknown): string =>
+  input === undefined ? '; it is missing' : typeof input === 'string' ? '' : `, as text, not a ${typeof input}`;
+
+const quoted = (text: string): string => JSON.stringify(text);
+
+/** Leading zeros and mapped addresses are named, since they look right and mean something else to other readers. */
+function explainBadAddress(text: string): string {
+  if (/(^|\.)0\d/.test(text)) return `${quoted(text)} has a leading zero: some programs read that as octal; write it without`;
+  if (/^::ffff:/i.test(text)) return `${quoted(text)} is an IPv4-mapped IPv6 address; write the IPv4 address itself`;
+  if (text.includes('%')) return `${quoted(text)} has a zone; write the address alone`;
+  if (text.includes('/')) return `${quoted(text)} has a prefix length; an address alone is wanted`;
+  return `${quoted(text)} is not an IPv4 or IPv6 address`;
+}
+
+export const ipAddress = scalar('an address', '10.0.0.5', 'An IPv4 or IPv6 unicast address.', (text) => {
+  const address = parseIp(text);
+  if (!address) return { wrong: explainBadAddress(text) };
+  const reason = unusableReason(address);
+  return reason === undefined ? address : { wrong: `${text} is ${reason}; a host's own address is wanted` };
+});
+
+function explainBadPrefix(text: string): string {
+  const suggestion = suggestCidr(text);
+  if (suggestion !== undefined) return `${quoted(text)} has host bits set; the network is ${suggestion}`;
+  const [address = '', length] = text.split('/');
+  const parsed = parseIp(address);
+  if (length === undefined)
+    return parsed ? `${quoted(text)} has no prefix length; one host is ${text}/${parsed.family === 4 ? 32 : 128}` : explainBadAddress(text);
+  if (!parsed) return explainBadAddress(address);
+  return `${quoted(text)}: the prefix length is 0 to ${parsed.family === 4 ? 32 : 128}, without leading zeros`;
+}
+
+export const cidr = scalar(
+  'a prefix',
+  '10.0.0.0/24',
+  'An IPv4 or IPv6 prefix; host bits are zero.',
+  (text) => parseCidr(text) ?? { wrong: explainBadPrefix(text) },
+);
+
+export const interfaceAddress = scalar(
+  'an address with its prefix length',
+  '10.0.0.1/24',
+  'An address and the prefix length of the network it sits in.',
+  (text) => {
+    const parsed = parseInterfaceAddress(text);
+    if (!parsed) return { wrong: explainBadPrefix(text) };
+    const reason = unusableReason(parsed.address);
+    return reason === undefined ? parsed : { wrong: `${text} is ${reason}; a host's own address is wanted` };
+  },
+);
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds. */
+export const duration = scalar('a duration', '30s', 'A duration: a whole number and `ms`, `s`, `m`, `h` or `d`.', (text) => {
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
+  if (!match) return { wrong: `${quoted(text)} is not a duration: a whole number and one of ms, s, m, h, d, such as 30s` };
+  return Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS];
+});
+
+/** DNS-1123 label: what a Kubernetes object may be called. */
+export const objectName = z
+  .string({ error: 'must be a name such as web-1' })
+  .max(63, { error: 'is longer than 63 characters' })
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, {
+    error: (issue) => `${quoted(String(issue.input))} is not a name: small letters, digits and -, first and last a letter or digit`,
+  })
+  .meta({ description: 'A DNS-1123 label.', examples: ['web-1'] });
+
+export const interfaceName = z
+  .string({ error: 'must be the name of a network interface, such as net1' })
+  .max(PARENT_NAME_MAX, { error: `is longer than ${PARENT_NAME_MAX} characters, which leaves no room for the gateway's own link above it` })
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, { error: (issue) => `${quoted(String(issue.input))} is not the name of a network interface` })
+  .meta({ description: 'A network interface that the platform put into the gateway.', examples: ['net1'] });
+
+export const port = z
+  .int({ error: 'must be a port, 1 to 65535' })
+  .min(1, { error: 'must be a port, 1 to 65535' })
+  .max(65535, { error: 'must be a port, 1 to 65535' })
+  .meta({ description: 'A port, 1 to 65535.', examples: [443] });
+
+/** Where inbound traffic ends. `ref` (a VM or Pod by name) is reserved for the Kubernetes operator. */
+export const target = z
+  .strictObject({ address: ipAddress }, { error: 'must be a target such as {address: 10.0.0.5}' })
+  .meta({ description: 'Where the traffic ends: an address of the VPC.' });

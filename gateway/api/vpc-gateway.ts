@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { cidr, duration, interfaceAddress, interfaceName, ipAddress, objectName } from './scalars.js';
+
+const internal = z.strictObject({
+  interface: interfaceName.describe('The interface in the VPC.'),
+  addresses: z
+    .array(interfaceAddress)
+    .min(1)
+    .max(8)
+    .describe("The VPC's next hop, one address per family, with the subnet's prefix length."),
+  prefixes: z
+    .array(z.strictObject({ cidr, via: ipAddress.describe("The VPC router's address in the gateway's own subnet.") }))
+    .max(1000)
+    .default([])
+    .describe('Further prefixes of the VPC, behind the VPC router.'),
+});
+
+const external = z.strictObject({
+  name: objectName.describe('How elastic IPs name this network.'),
+  interface: interfaceName.describe('The interface on the external network.'),
+  addresses: z
+    .array(interfaceAddress)
+    .min(1)
+    .max(8)
+    .describe("The gateway's own address there, at most one per family; may be private or link-local."),
+  gateways: z.array(ipAddress).min(1).max(2).describe('The next hop to the internet, at most one per family.'),
+});
+
+const timeouts = z.strictObject({
+  tcpEstablished: duration.default(15 * 60_000).describe('An idle TCP connection is forgotten after this.'),
+  tcpSynSent: duration.optional(),
+  tcpFinWait: duration.optional(),
+  tcpTimeWait: duration.optional(),
+  tcpClose: duration.optional(),
+  udp: duration.default(30_000).describe('A UDP flow without an answer.'),
+  udpStream: duration.default(120_000).describe('A UDP flow answered at least twice.'),
+  icmp: duration.optional(),
+  generic: duration.optional().describe('Any other protocol.'),
+});
+
+export const vpcGatewaySpec = z.strictObject({
+  internal: internal.describe('The side of the VPC.'),
+  externals: z.array(external).min(1).max(16).describe('The external networks.'),
+  management: z.strictObject({ interface: interfaceName }).optional().describe('Where the API and the metrics are reached.'),
+  timeouts: timeouts.prefault({}).describe('Connection tracking timeouts.'),
+  conntrack: z
+    .strictObject({ size: z.int().min(1024).max(16_777_216).describe('How many connections the table holds.') })
+    .optional()
+    .describe("The connection table; without it the kernel's own size stays."),
+  limits: z
+    .strictObject({ connectionsPerSource: z.int().min(1).max(1_000_000).optional().describe('Connections one VM may hold open.') })
+    .prefault({})
+    .describe('Limits on connections.'),
+  paused: z.boolean().default(false).describe('Freezes every write to the kernel.'),
+});
+
+export type VpcGatewaySpec = z.output<typeof vpcGatewaySpec>;

@@ -1,0 +1,190 @@
+/**
+ * YAML text → documents, with every problem at its file:line:column. Guarantees:
+ * 1. A folder is taken whole: the caller gets all problems of all files at once.
+ * 2. Nothing is expanded before it is bounded: size, number of documents, aliases.
+ * 3. A document whose text has not changed is not parsed again (`ParseCache`).
+ */
+import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document as YamlDocument, visit } from 'yaml';
+import { API_VERSION, documentSchema, isKind, KINDS } from '../api/kinds.js';
+import { type Diagnostic, formatPath, type Position } from '../model/diagnostic.js';
+import type { GatewayDocument, Locate, Source, SourceFile } from './document.js';
+import { explainIssue, nearest } from './explain.js';
+
+export const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_DOCUMENT_CHARACTERS = 256 * 1024;
+const MAX_DOCUMENTS = 100_000;
+const MAX_ALIASES = 20;
+
+export interface Parsed {
+  readonly documents: readonly GatewayDocument[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** By text; entries that a parse did not meet are dropped at its end. */
+export class ParseCache {
+  #previous = new Map<string, ParsedChunk>();
+  #current = new Map<string, ParsedChunk>();
+
+  parse(text: string): ParsedChunk {
+    const known = this.#current.get(text) ?? this.#previous.get(text) ?? parseChunk(text);
+    this.#current.set(text, known);
+    return known;
+  }
+
+  forgetUnused(): void {
+    this.#previous = this.#current;
+    this.#current = new Map();
+  }
+}
+
+interface Problem {
+  readonly offset: number;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+interface ParsedChunk {
+  readonly document?: Omit<GatewayDocument, 'source'>;
+  readonly problems: readonly Problem[];
+}
+
+export function parseDocuments(files: readonly SourceFile[], cache = new ParseCache()): Parsed {
+  const documents: GatewayDocument[] = [];
+  const diagnostics: Diagnostic[] = [];
+  for (const file of files) {
+    if (file.text.length > MAX_FILE_BYTES) {
+      diagnostics.push(tooLarge(file.file));
+      continue;
+    }
+    for (const source of splitDocuments(file)) {
+      if (documents.length >= MAX_DOCUMENTS) return { documents, diagnostics: [...diagnostics, tooMany(source)] };
+      const chunk = cache.parse(source.text);
+      for (const { offset, path, message } of chunk.problems)
+        diagnostics.push({ position: positionAt(source, offset), path: formatPath(path), message, severity: 'Error' });
+      if (chunk.document) documents.push({ ...chunk.document, source } as GatewayDocument);
+    }
+  }
+  cache.forgetUnused();
+  return { documents, diagnostics };
+}
+
+export const tooLarge = (file: string): Diagnostic => ({
+  position: { file, line: 1, column: 1 },
+  path: '',
+  message: `the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB; split it`,
+  severity: 'Error',
+});
+
+const tooMany = (source: Source): Diagnostic => ({
+  position: positionAt(source, 0),
+  path: '',
+  message: `more than ${MAX_DOCUMENTS} documents`,
+  severity: 'Error',
+});
+
+/** In YAML a `---` or `...` at the beginning of a line always ends a document, also inside a block scalar. */
+function splitDocuments({ file, text }: SourceFile): Source[] {
+  const sources: Source[] = [];
+  let line = 1;
+  let begin = { offset: 0, line: 1 };
+  const take = (end: number): void => {
+    const chunk = text.slice(begin.offset, end);
+    if (/^[ \t]*[^\s#]/m.test(chunk)) sources.push({ file, firstLine: begin.line, text: chunk });
+  };
+  for (let offset = 0; offset < text.length; ) {
+    const newline = text.indexOf('\n', offset);
+    const next = newline < 0 ? text.length : newline + 1;
+    if (/^(---|\.\.\.)(\s|$)/.test(text.slice(offset, offset + 4))) {
+      take(offset);
+      // What follows `--- ` on its line belongs to the document; columns stay as they are.
+      begin = { offset: offset + 3, line };
+    }
+    line++;
+    offset = next;
+  }
+  take(text.length);
+  return sources;
+}
+
+function positionAt(source: Source, offset: number): Position {
+  const before = source.text.slice(0, offset);
+  const lineStart = before.lastIndexOf('\n') + 1;
+  const lines = before.split('\n').length - 1;
+  return { file: source.file, line: source.firstLine + lines, column: offset - lineStart + 1 + (lines === 0 && source.firstLine > 1 ? 3 : 0) };
+}
+
+const parseYaml = (text: string): YamlDocument.Parsed =>
+  parseDocument(text, { version: '1.2', schema: 'core', strict: true, uniqueKeys: true, lineCounter: new LineCounter(), prettyErrors: false });
+
+function parseChunk(text: string): ParsedChunk {
+  if (text.length > MAX_DOCUMENT_CHARACTERS)
+    return { problems: [{ offset: 0, path: [], message: `the document is larger than ${MAX_DOCUMENT_CHARACTERS / 1024} KiB` }] };
+  const yaml = parseYaml(text);
+  if (yaml.errors.length > 0)
+    return { problems: yaml.errors.map((error) => ({ offset: error.pos[0], path: [], message: explainYaml(error.code, error.message) })) };
+  const surprises = numberSurprises(yaml);
+  if (surprises.length > 0) return { problems: surprises };
+  let value: unknown;
+  try {
+    value = yaml.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    return { problems: [{ offset: 0, path: [], message: `aliases cannot be resolved: ${(error as Error).message}` }] };
+  }
+  return checkSchema(yaml, value);
+}
+
+function explainYaml(code: string, message: string): string {
+  if (code === 'DUPLICATE_KEY') return 'the key stands twice in this map; keep one';
+  return `not YAML: ${message}`;
+}
+
+/** `010` is ten to YAML 1.2, eight to YAML 1.1 and C, and a typing error to its author. */
+function numberSurprises(yaml: YamlDocument.Parsed): Problem[] {
+  const problems: Problem[] = [];
+  visit(yaml, {
+    Scalar(_, node) {
+      if (typeof node.value === 'number' && /^[-+]?0\d/.test(node.source ?? ''))
+        problems.push({ offset: node.range?.[0] ?? 0, path: [], message: `${node.source} has a leading zero; write ${node.value}` });
+    },
+  });
+  return problems;
+}
+
+function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
+  const problem = (path: readonly PropertyKey[], message: string): ParsedChunk => ({ problems: [{ offset: offsetOf(yaml, path), path, message }] });
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return problem([], 'must be an object with apiVersion, kind, metadata and spec');
+  const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  if (apiVersion !== API_VERSION) return problem(['apiVersion'], `must be ${API_VERSION}`);
+  const kinds = Object.keys(KINDS);
+  if (typeof kind !== 'string' || !isKind(kind))
+    return problem(['kind'], `${JSON.stringify(kind) ?? 'nothing'} is not a kind${nearest(String(kind), kinds)}; the kinds are ${kinds.join(', ')}`);
+  const result = documentSchema(kind).safeParse(value);
+  if (result.success) {
+    const { metadata, spec } = result.data;
+    return { document: { kind, metadata, spec } as Omit<GatewayDocument, 'source'>, problems: [] };
+  }
+  const problems = result.error.issues.flatMap((issue) => explainIssue(issue, documentSchema(kind)));
+  return { problems: problems.map(({ path, message }) => ({ offset: offsetOf(yaml, path), path, message })) };
+}
+
+/** Where the value (for an unknown key: the key) stands; for a missing field, the closest parent that is there. */
+function offsetOf(yaml: YamlDocument.Parsed, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const parent = length === 1 ? yaml.contents : yaml.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
+      const node = pair && (isUsable(pair.value) ? pair.value : pair.key);
+      if (isUsable(node)) return node.range[0];
+      continue;
+    }
+    const node = yaml.getIn(path.slice(0, length), true);
+    if (isUsable(node)) return node.range[0];
+  }
+  return yaml.contents?.range[0] ?? 0;
+}
+
+const isUsable = (node: unknown): node is { range: [number, number, number] } =>
+  typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);
+
+/** Finds a path's position in a document that was accepted; parses its text again, as only an error needs it. */
+export const locate: Locate = (source, path) => positionAt(source, offsetOf(parseYaml(source.text), path));

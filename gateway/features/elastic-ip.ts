@@ -1,0 +1,44 @@
+/** Elastic IPs: the address on its external network and, where it is bound, 1:1 translation both ways. */
+import type { ElasticIp } from '../model/gateway-model.js';
+import { type Cidr, hostCidr } from '../model/ip.js';
+import { ROUTE_PROTOCOL } from '../model/ownership.js';
+import { type CompileContext, type Contribution, type Feature, INBOUND_RANK, type NatEntry, OUTBOUND_RANK } from './feature.js';
+
+interface OneToOne {
+  readonly inbound: NatEntry;
+  readonly outbound: NatEntry;
+  readonly source: { readonly prefix: Cidr; readonly external: string; readonly origin: ElasticIp['origin'] };
+}
+
+export const elasticIp: Feature = {
+  name: 'elastic-ip',
+  compile(model, context) {
+    const eips = [...model.elasticIps.values()];
+    const bound = eips.flatMap((eip) => oneToOne(eip) ?? []);
+    return {
+      addresses: eips.filter((eip) => eip.announced).map((eip) => announcedAddress(eip, context)),
+      routes: eips.filter((eip) => !eip.announced).map(routedAddress),
+      inbound: bound.map((entry) => entry.inbound),
+      outbound: bound.map((entry) => entry.outbound),
+      sources: bound.map((entry) => entry.source),
+    };
+  },
+};
+
+function announcedAddress(eip: ElasticIp, context: CompileContext): NonNullable<Contribution['addresses']>[number] {
+  return { parent: context.external(eip.external).interface, text: hostCidr(eip.address).text, origin: eip.origin };
+}
+
+/** Local without standing on a link, so that no ARP or neighbour discovery answers for it. */
+function routedAddress({ address, origin }: ElasticIp): NonNullable<Contribution['routes']>[number] {
+  return { family: address.family, text: `local ${address.text} dev lo table local proto ${ROUTE_PROTOCOL} scope host`, origin };
+}
+
+function oneToOne({ address, target, external, origin }: ElasticIp): OneToOne | undefined {
+  if (!target) return undefined;
+  return {
+    inbound: { prefix: hostCidr(address), rank: INBOUND_RANK.wholeAddress, rules: [{ text: `-j DNAT --to-destination ${target.text}`, origin }] },
+    outbound: { prefix: hostCidr(target), rank: OUTBOUND_RANK.oneToOne, rules: [{ text: `-j SNAT --to-source ${address.text}`, origin }] },
+    source: { prefix: hostCidr(target), external, origin },
+  };
+}

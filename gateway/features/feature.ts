@@ -1,0 +1,59 @@
+/**
+ * The contract of a feature: what a tenant asks for, compiled to contributions. Pure; knows no other feature. What two
+ * features could both want (a port of an elastic IP, a source's way out) is merged by rank, not by who came first.
+ */
+import type { Line, Facts, Table } from '../kernel/state.js';
+import type { ExternalNetwork, GatewayModel, Origin } from '../model/gateway-model.js';
+import type { Cidr, Family, InterfaceAddress } from '../model/ip.js';
+
+/** An elastic IP's packets meet these in this order; a lower rank is asked first. */
+export const INBOUND_RANK = { localClaim: 0, port: 1, wholeAddress: 2 } as const;
+/** A source's way out: its own address before a shared one. */
+export const OUTBOUND_RANK = { oneToOne: 0, shared: 1, untranslated: 2 } as const;
+
+export interface NatEntry {
+  readonly prefix: Cidr;
+  readonly rank: number;
+  readonly rules: readonly Line[];
+}
+
+export interface Contribution {
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly links?: readonly { readonly parent: string }[];
+  /** Addresses that role links hold. */
+  readonly addresses?: readonly { readonly parent: string; readonly text: string; readonly origin?: Origin }[];
+  readonly routes?: readonly { readonly family: Family; readonly text: string; readonly origin?: Origin }[];
+  readonly rules?: readonly { readonly family: Family; readonly text: string }[];
+  /** The external network a source uses: routes its connections, most specific prefix first. */
+  readonly sources?: readonly { readonly prefix: Cidr; readonly external: string; readonly origin: Origin }[];
+  /** By destination, before routing. */
+  readonly inbound?: readonly NatEntry[];
+  /** By source, on the way out. */
+  readonly outbound?: readonly NatEntry[];
+  /** Whole chains of the feature's own. */
+  readonly chains?: readonly { readonly family: Family; readonly table: Table; readonly chain: string; readonly lines: readonly Line[] }[];
+  readonly hooks?: readonly { readonly family: Family; readonly table: Table; readonly chain: string; readonly line: Line }[];
+  /** Prefixes of the VPC that may leave as they are. */
+  readonly publicPrefixes?: readonly { readonly prefix: Cidr; readonly open: boolean; readonly origin: Origin }[];
+}
+
+export interface CompileContext {
+  readonly facts: Facts;
+  /** 1-255, kept for the life of the external network. */
+  readonly externalIndex: (name: string) => number;
+  /** A short number for a SNAT rule's chains. */
+  readonly snatIndex: (name: string) => number;
+  readonly external: (name: string) => ExternalNetwork;
+  /** Elastic IPs whose ports are nearly used up: new connections go to the next of their pool. */
+  readonly exhausted: ReadonlySet<string>;
+}
+
+export interface Feature {
+  readonly name: string;
+  compile(model: GatewayModel, context: CompileContext): Contribution;
+}
+
+export const FAMILIES: readonly Family[] = [4, 6];
+
+export const ofFamily = (addresses: readonly InterfaceAddress[], family: Family): InterfaceAddress | undefined =>
+  addresses.find(({ address }) => address.family === family);

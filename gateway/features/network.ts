@@ -1,0 +1,202 @@
+/**
+ * The gateway itself: role links above the platform's interfaces, the next hop, a routing table for each side, and
+ * the chains that every packet passes. Nothing here depends on how many elastic IPs there are.
+ */
+import type { Line, Table } from '../kernel/state.js';
+import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
+import { type Family, isLinkLocal } from '../model/ip.js';
+import { MARK, markOfExternal, roleLink, ROUTE_PROTOCOL, RULE_PREF, TABLE_VPC, tableOfExternal } from '../model/ownership.js';
+import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily } from './feature.js';
+import { networkSysctls } from './network-sysctls.js';
+
+const hex = (n: number): string => `0x${n.toString(16)}`;
+const GATEWAY_MARK = `${hex(MARK.gateway)}/${hex(MARK.gateway)}`;
+const FROM_VPC_MARK = `${hex(MARK.fromVpc)}/${hex(MARK.fromVpc)}`;
+const OWN_BITS = hex(MARK.ownMask);
+const ESTABLISHED = '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
+const DEFAULT_MTU = 1500;
+
+export const network: Feature = {
+  name: 'network',
+  compile(model, context) {
+    return {
+      sysctls: networkSysctls(model),
+      links: [{ parent: model.internal.interface }, ...model.externals.map((external) => ({ parent: external.interface }))],
+      addresses: [
+        ...model.internal.addresses.map(({ text }) => ({ parent: model.internal.interface, text })),
+        ...model.externals.flatMap((external) => external.addresses.map(({ text }) => ({ parent: external.interface, text }))),
+      ],
+      routes: [...vpcRoutes(model), ...model.externals.flatMap((external) => externalRoutes(external, context))],
+      rules: FAMILIES.flatMap((family) => routingRules(family, model, context).map((text) => ({ family, text }))),
+      chains: FAMILIES.flatMap((family) => baseChains(family, model, context).map((chain) => ({ family, ...chain }))),
+      hooks: FAMILIES.flatMap((family) => hooks().map((hook) => ({ family, ...hook }))),
+    };
+  },
+};
+
+function vpcRoutes(model: GatewayModel): NonNullable<Contribution['routes']>[number][] {
+  const dev = roleLink(model.internal.interface);
+  const direct = model.internal.addresses.map(({ address, network }) => ({
+    family: address.family,
+    text: `${network.text} dev ${dev} table ${TABLE_VPC} proto ${ROUTE_PROTOCOL} scope link src ${address.text}`,
+  }));
+  const routed = model.internal.routed.map(({ cidr, via }) => ({
+    family: cidr.family,
+    text: `${cidr.text} via ${via.text} dev ${dev} table ${TABLE_VPC} proto ${ROUTE_PROTOCOL}${sourceOf(model.internal.addresses, cidr.family)}`,
+  }));
+  return [...direct, ...routed];
+}
+
+function sourceOf(addresses: Parameters<typeof ofFamily>[0], family: Family): string {
+  const own = ofFamily(addresses, family);
+  return own ? ` src ${own.address.text}` : '';
+}
+
+function externalRoutes(external: ExternalNetwork, context: CompileContext): NonNullable<Contribution['routes']>[number][] {
+  const dev = roleLink(external.interface);
+  const table = tableOfExternal(context.externalIndex(external.name));
+  const tail = `table ${table} proto ${ROUTE_PROTOCOL}`;
+  const direct = external.addresses.map(({ address, network }) => ({
+    family: address.family,
+    text: `${network.text} dev ${dev} ${tail} scope link src ${address.text}`,
+  }));
+  const hops = external.gateways.map((hop) => ({
+    family: hop.family,
+    text: `default via ${hop.text} dev ${dev} ${tail}${sourceOf(external.addresses, hop.family)}${isLinkLocal(hop) && hop.family === 4 ? ' onlink' : ''}`,
+  }));
+  return [...direct, ...hops];
+}
+
+/** What a packet's mark and source say about where it may go; what nothing matches is refused, never sent by the main table. */
+function routingRules(family: Family, model: GatewayModel, context: CompileContext): string[] {
+  const rules = [`${RULE_PREF.vpc}: from all fwmark ${GATEWAY_MARK} lookup ${TABLE_VPC}`];
+  const own = ofFamily(model.internal.addresses, family);
+  if (own) rules.push(`${RULE_PREF.fromVpcAddress}: from ${own.address.text} lookup ${TABLE_VPC}`);
+  for (const external of model.externals) {
+    const index = context.externalIndex(external.name);
+    const address = ofFamily(external.addresses, family);
+    if (address) rules.push(`${RULE_PREF.fromExternalAddress}: from ${address.address.text} lookup ${tableOfExternal(index)}`);
+    rules.push(
+      `${RULE_PREF.external + index}: from all fwmark ${hex(markOfExternal(index))}/${hex(MARK.externalMask | MARK.gateway)} lookup ${tableOfExternal(index)}`,
+    );
+  }
+  rules.push(`${RULE_PREF.refuse}: from all fwmark ${GATEWAY_MARK} unreachable`);
+  for (const parent of [model.internal.interface, ...model.externals.map((external) => external.interface)])
+    rules.push(`${RULE_PREF.refuse}: from all iif ${roleLink(parent)} unreachable`);
+  return rules;
+}
+
+function hooks(): { table: Table; chain: string; line: Line }[] {
+  const hook = (table: Table, chain: string, text: string): { table: Table; chain: string; line: Line } => ({ table, chain, line: { text } });
+  return [
+    hook('mangle', 'PREROUTING', '-j VG-MARK'),
+    hook('mangle', 'FORWARD', '-p tcp -m tcp --tcp-flags SYN,RST SYN -j VG-MSS'),
+    hook('nat', 'PREROUTING', `-m mark --mark ${GATEWAY_MARK} -j VG-D`),
+    hook('nat', 'POSTROUTING', `-m mark --mark ${FROM_VPC_MARK} -j VG-SNAT`),
+    hook('filter', 'INPUT', '-j VG-IN'),
+    hook('filter', 'FORWARD', '-j VG-FWD'),
+  ];
+}
+
+function baseChains(family: Family, model: GatewayModel, context: CompileContext): { table: Table; chain: string; lines: Line[] }[] {
+  const chain = (table: Table, name: string, texts: readonly string[]): { table: Table; chain: string; lines: Line[] } => ({
+    table,
+    chain: name,
+    lines: texts.map((text) => ({ text })),
+  });
+  const vpc = roleLink(model.internal.interface);
+  return [
+    chain('mangle', 'VG-MARK', markRules(vpc, model, context)),
+    chain('mangle', 'VG-NEW', newConnectionRules(family)),
+    ...model.externals.map((external) => {
+      const index = context.externalIndex(external.name);
+      const mark = `${hex(markOfExternal(index))}/${OWN_BITS}`;
+      return chain('mangle', `VG-EXT-${index}`, [`-m conntrack --ctstate NEW -j CONNMARK --set-xmark ${mark}`, `-j MARK --set-xmark ${mark}`]);
+    }),
+    chain('mangle', 'VG-MSS', mssRules(family, vpc, model, context)),
+    chain('nat', 'VG-SNAT', sourceNatRules(family, vpc, model)),
+    chain('filter', 'VG-FWD', forwardRules(vpc, model)),
+    chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model)),
+    chain('filter', 'VG-IN', inputRules(vpc, model)),
+    chain('filter', 'VG-IN-VPC', ownServices(family, model.internal.addresses)),
+    chain('filter', 'VG-IN-EXT', ownServices(family, model.externals.flatMap((external) => external.addresses))),
+  ];
+}
+
+function markRules(vpc: string, model: GatewayModel, context: CompileContext): string[] {
+  return [
+    `-i ${vpc} -m conntrack --ctstate NEW -j VG-NEW`,
+    `-i ${vpc} -j CONNMARK --restore-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
+    ...model.externals.map((external) => `-i ${roleLink(external.interface)} -j VG-EXT-${context.externalIndex(external.name)}`),
+  ];
+}
+
+/** A connection that the VPC opens: a source that is not the VPC's is dropped; the source names the external network. */
+function newConnectionRules(family: Family): string[] {
+  return [
+    `-m set ! --match-set vg-vpc${family} src -j DROP`,
+    `-j MARK --set-xmark ${hex(MARK.gateway | MARK.fromVpc)}/${OWN_BITS}`,
+    `-j SET --map-set vg-src${family} src --map-mark`,
+    `-j CONNMARK --save-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
+  ];
+}
+
+/** Both directions by the smaller of the two links, as the far side's answer crosses both. */
+function mssRules(family: Family, vpc: string, model: GatewayModel, { facts }: CompileContext): string[] {
+  const headers = family === 4 ? 40 : 60;
+  const mtuOf = (name: string): number => facts.mtu.get(name) ?? DEFAULT_MTU;
+  return model.externals.flatMap((external) => {
+    const mss = Math.min(mtuOf(model.internal.interface), mtuOf(external.interface)) - headers;
+    const link = roleLink(external.interface);
+    return [`-i ${vpc} -o ${link} -p tcp -j TCPMSS --set-mss ${mss}`, `-i ${link} -o ${vpc} -p tcp -j TCPMSS --set-mss ${mss}`];
+  });
+}
+
+/** Inside the VPC nothing is translated, but for a hairpin: its answer must come back through the gateway. */
+function sourceNatRules(family: Family, vpc: string, model: GatewayModel): string[] {
+  const own = ofFamily(model.internal.addresses, family);
+  return [
+    `-o ${vpc} -m conntrack ! --ctstate DNAT -j ACCEPT`,
+    '-j VG-S',
+    ...(own ? [`-o ${vpc} -m conntrack --ctstate DNAT -j SNAT --to-source ${own.address.text}`] : []),
+  ];
+}
+
+function forwardRules(vpc: string, model: GatewayModel): string[] {
+  const externals = model.externals.map((external) => roleLink(external.interface));
+  const parents = [model.internal.interface, ...model.externals.map((external) => external.interface)];
+  return [
+    `-i ${vpc} -j VG-FWD-VPC`,
+    ...externals.map((link) => `-i ${link} -j VG-FWD-EXT`),
+    ...[vpc, ...externals].map((link) => `-o ${link} -j DROP`),
+    ...parents.map((link) => `-i ${link} -j DROP`),
+  ];
+}
+
+function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[] {
+  const limit = model.connectionsPerSource;
+  return [
+    ESTABLISHED,
+    '-m conntrack --ctstate INVALID -j DROP',
+    ...(limit === undefined ? [] : [`-m connlimit --connlimit-above ${limit} --connlimit-mask ${family === 4 ? 32 : 128} --connlimit-saddr -j DROP`]),
+    `-o ${vpc} -j ACCEPT`,
+    ...model.externals.map((external) => `-o ${roleLink(external.interface)} -j ACCEPT`),
+    '-j DROP',
+  ];
+}
+
+function inputRules(vpc: string, model: GatewayModel): string[] {
+  return [
+    `-i ${vpc} -j VG-IN-VPC`,
+    `-i ${model.internal.interface} -j VG-IN-VPC`,
+    ...model.externals.map((external) => `-i ${roleLink(external.interface)} -j VG-IN-EXT`),
+  ];
+}
+
+/** What the gateway answers itself: neighbour discovery, and ping at its own addresses; never at an elastic IP. */
+function ownServices(family: Family, addresses: Parameters<typeof ofFamily>[0]): string[] {
+  const mine = addresses.filter(({ address }) => address.family === family).map(({ address }) => address.text);
+  const echo = family === 4 ? '-p icmp -m icmp --icmp-type 8 -j ACCEPT' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j ACCEPT';
+  const discovery = family === 4 ? [] : [135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`);
+  return [ESTABLISHED, ...discovery, ...mine.map((address) => `-d ${address}/${family === 4 ? 32 : 128} ${echo}`), '-j DROP'];
+}

@@ -1,0 +1,90 @@
+/**
+ * Paired pooling: which elastic IP of a pool, and which block of its ports, a source uses. Sources fall into buckets by
+ * the low bits of their address (neighbours in a subnet never share one while there are enough), and buckets are given
+ * to elastic IPs by highest random weight with a bounded load. Guarantees:
+ * 1. A source keeps its elastic IP for as long as the pool is the same, over restarts and on every member.
+ * 2. No elastic IP has more than its share of buckets, rounded up.
+ * 3. When one joins or leaves, about 1/N of the buckets move.
+ * 4. An exhausted elastic IP's buckets go to the next in their own order; all others stay.
+ */
+const FIRST_PORT = 1024;
+const LAST_PORT = 65535;
+export const DEFAULT_BUCKET_BITS = 8;
+const MAX_BUCKET_BITS = 10;
+
+export interface Slot {
+  readonly member: number;
+  /** Inclusive; absent: any port. */
+  readonly ports: { readonly first: number; readonly last: number } | undefined;
+}
+
+export interface PoolPlan {
+  /** The number of low address bits that choose the bucket; `slots` has 2^bits entries. */
+  readonly bits: number;
+  readonly slots: readonly Slot[];
+}
+
+export interface PoolInput {
+  /** Stable names of the pool's elastic IPs: their addresses. */
+  readonly members: readonly string[];
+  readonly exhausted: ReadonlySet<string>;
+  readonly portsPerSource: number | undefined;
+  /** Free address bits of the widest source prefix. */
+  readonly sourceBits: number;
+}
+
+export function planPool({ members, exhausted, portsPerSource, sourceBits }: PoolInput): PoolPlan {
+  const blocks = portsPerSource === undefined ? 0 : Math.floor((LAST_PORT - FIRST_PORT + 1) / portsPerSource);
+  const bits =
+    portsPerSource === undefined
+      ? members.length === 1
+        ? 0
+        : DEFAULT_BUCKET_BITS
+      : Math.min(MAX_BUCKET_BITS, sourceBits, Math.floor(Math.log2(blocks * members.length)));
+  const owners = assign(1 << bits, members, exhausted);
+  const used = new Array<number>(members.length).fill(0);
+  const slots = owners.map((member): Slot => {
+    if (portsPerSource === undefined) return { member, ports: undefined };
+    const block = (used[member] ?? 0) % blocks;
+    used[member] = (used[member] ?? 0) + 1;
+    const first = FIRST_PORT + block * portsPerSource;
+    return { member, ports: { first, last: first + portsPerSource - 1 } };
+  });
+  return { bits, slots };
+}
+
+function assign(buckets: number, members: readonly string[], exhausted: ReadonlySet<string>): number[] {
+  const capacity = Math.ceil(buckets / members.length);
+  const load = new Array<number>(members.length).fill(0);
+  const owners = new Array<number>(buckets).fill(-1);
+  const bids = members.flatMap((name, member) => Array.from({ length: buckets }, (_, bucket) => ({ bucket, member, weight: weight(name, bucket) })));
+  bids.sort((a, b) => b.weight - a.weight || a.member - b.member);
+  for (const { bucket, member } of bids) {
+    if (owners[bucket] !== -1 || (load[member] ?? 0) >= capacity) continue;
+    owners[bucket] = member;
+    load[member] = (load[member] ?? 0) + 1;
+  }
+  if (exhausted.size === 0) return owners;
+  return owners.map((member, bucket) => (exhausted.has(members[member] ?? '') ? nextChoice(bucket, member, members, exhausted) : member));
+}
+
+function nextChoice(bucket: number, own: number, members: readonly string[], exhausted: ReadonlySet<string>): number {
+  let best = own;
+  let bestWeight = -1;
+  members.forEach((name, member) => {
+    const score = weight(name, bucket);
+    if (exhausted.has(name) || score <= bestWeight) return;
+    best = member;
+    bestWeight = score;
+  });
+  return best;
+}
+
+/** A well mixed 32-bit number of the pair (murmur3's finaliser over FNV-1a). */
+function weight(name: string, bucket: number): number {
+  let hash = 0x811c9dc5 ^ bucket;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ Math.imul(bucket, 0x9e3779b1), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

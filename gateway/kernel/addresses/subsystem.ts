@@ -1,0 +1,72 @@
+/** Addresses of role links: the next hop, the gateway's own external address, elastic IPs. */
+import { LINK_PREFIX } from '../../model/ownership.js';
+import { feed } from '../feed.js';
+import type { Line } from '../state.js';
+import { diffLines, type Subsystem } from '../subsystem.js';
+
+type Addresses = ReadonlyMap<string, Line>;
+
+interface IpAddr {
+  readonly ifname?: string;
+  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number; readonly scope?: string; readonly family?: string }[];
+}
+
+export function parseAddresses(text: string): Map<string, Line> {
+  const result = new Map<string, Line>();
+  for (const { ifname = '', addr_info: infos = [] } of JSON.parse(text === '' ? '[]' : text) as IpAddr[]) {
+    if (!ifname.startsWith(LINK_PREFIX)) continue;
+    for (const { local, prefixlen, scope, family } of infos) {
+      // The kernel's own link-local address is the link's, not ours.
+      if (local === undefined || prefixlen === undefined || (family === 'inet6' && scope === 'link')) continue;
+      result.set(`${ifname} ${local}/${prefixlen}`, { text: `${local}/${prefixlen}` });
+    }
+  }
+  return result;
+}
+
+const lineOf = (verb: 'replace' | 'delete', key: string, line: Line): Line => {
+  const [link = '', address = ''] = key.split(' ');
+  return { text: `address ${verb} ${address} dev ${link}${verb === 'replace' ? ' noprefixroute' : ''}`, origin: line.origin };
+};
+
+export const addresses: Subsystem<Addresses> = {
+  title: 'address',
+
+  async observe(run) {
+    const { stdout } = await run.run({ argv: ['ip', '-j', 'address', 'show'] });
+    return parseAddresses(stdout);
+  },
+
+  diff: (observed, desired) =>
+    diffLines(observed, desired, { add: 'prepare', remove: 'prune' }).map((change) => ({
+      ...change,
+      lines: change.lines.map((line) => lineOf(change.action === 'remove' ? 'delete' : 'replace', change.key, line)),
+    })),
+
+  async apply(run, changes, observed, desired) {
+    const added = changes.filter((change) => change.action !== 'remove').map((change) => change.key);
+    const few = changes.length <= ASK_AT_MOST;
+    const questions = few ? added.map(questionOf) : [];
+    const { stdout } = await feed(run, ['ip', '-o', '-batch', '-'], [...changes.flatMap((change) => change.lines), ...questions], 'dash');
+    if (!few) return addresses.observe(run, desired);
+    const result = new Map(observed);
+    for (const { key } of changes) result.delete(key);
+    for (const key of answersOf(stdout)) result.set(key, desired.get(key) ?? { text: '' });
+    return result;
+  },
+};
+
+/** Above this many changes all addresses are read back at once. */
+const ASK_AT_MOST = 32;
+
+function questionOf(key: string): Line {
+  const [link = '', address = ''] = key.split(' ');
+  return { text: `address show dev ${link} to ${address.replace(/\/\d+$/, '')}` };
+}
+
+function answersOf(stdout: string): string[] {
+  return stdout.split('\n').flatMap((line) => {
+    const match = /^\d+: (\S+)\s+inet6? (\S+) /.exec(line);
+    return match ? [`${match[1]} ${match[2]}`] : [];
+  });
+}

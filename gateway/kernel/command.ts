@@ -1,0 +1,37 @@
+import { VpcgwError } from '../errors.js';
+
+/** A program to run: an argument vector, never a shell; what it reads goes through standard input. */
+export interface Command {
+  readonly argv: readonly [string, ...string[]];
+  readonly stdin?: string;
+  /** Exit codes that are no failure; 0 when absent. */
+  readonly okExitCodes?: readonly number[];
+  readonly timeoutMs?: number;
+}
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandRunner {
+  /** Rejects with `CommandFailed` (or `CommandMissing`) when the exit code is not one that the command allows. */
+  run(command: Command): Promise<CommandResult>;
+}
+
+/** Why a command failed, kept apart from its message so that a refused line can be traced to its document. */
+export class CommandError extends VpcgwError {
+  constructor(
+    readonly command: Command,
+    readonly result: CommandResult,
+  ) {
+    super('CommandFailed', `${command.argv.join(' ').slice(0, 200)}: ${lastWords(result)}`);
+  }
+}
+
+function lastWords({ code, stderr, stdout }: CommandResult): string {
+  const text = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ').slice(0, 600);
+  return text === '' ? `exit code ${code}` : text;
+}
+

@@ -1,0 +1,48 @@
+/**
+ * The leak guard: after all translation, no source of the VPC leaves by an external link. A table of its own, replaced
+ * whole in one transaction, so that there is never a moment without it.
+ */
+import type { GatewayModel } from '../../model/gateway-model.js';
+import { type Cidr, containsCidr } from '../../model/ip.js';
+import { GUARD_TABLE, roleLink } from '../../model/ownership.js';
+
+/** Runs after every NAT hook (100) and before connections are confirmed. */
+const AFTER_TRANSLATION = 300;
+
+export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[]): string {
+  const outside = model.externals.flatMap((external) => [roleLink(external.interface), external.interface]);
+  const vpc = (family: number): string[] => widest(model.internal.prefixes.filter((prefix) => prefix.family === family)).map(nftText);
+  return normalise(
+    [
+      `table inet ${GUARD_TABLE} {`,
+      setText('outside', 'ifname', '', outside.map((name) => `"${name}"`)),
+      setText('public6', 'ipv6_addr', 'flags interval', widest(publicPrefixes).map(nftText)),
+      setText('vpc4', 'ipv4_addr', 'flags interval', vpc(4)),
+      setText('vpc6', 'ipv6_addr', 'flags interval', vpc(6)),
+      `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
+      'oifname @outside ip saddr @vpc4 counter drop',
+      'oifname @outside ip6 saddr @public6 accept',
+      'oifname @outside ip6 saddr @vpc6 counter drop',
+      '} }',
+    ].join('\n'),
+  );
+}
+
+/** An interval set takes no overlapping elements. */
+const widest = (prefixes: readonly Cidr[]): Cidr[] => prefixes.filter((a) => !prefixes.some((b) => b.length < a.length && containsCidr(b, a)));
+
+/** nft prints a host of an interval set without its length. */
+const nftText = (cidr: Cidr): string => cidr.text.replace(cidr.family === 4 ? /\/32$/ : /\/128$/, '');
+
+function setText(name: string, type: string, flags: string, elements: readonly string[]): string {
+  return `set ${name} { type ${type} ${flags} ${elements.length > 0 ? `elements = { ${[...new Set(elements)].sort().join(', ')} }` : ''} }`;
+}
+
+/** One spelling for what we write and what nft prints: elements sorted, white space and separators folded. */
+export function normalise(text: string): string {
+  return text
+    .replace(/elements = \{([^}]*)\}/g, (_, list: string) => `elements = { ${list.split(',').map((e) => e.trim()).sort().join(', ')} }`)
+    .replace(/;/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+}

@@ -1,0 +1,106 @@
+/**
+ * Rules by prefix → a radix tree of chains, so that a packet meets at most 16 comparisons for each level it descends,
+ * whatever the number of rules, and one prefix's edit rewrites only the chain it stands in. Guarantees:
+ * 1. The longest prefix wins; where its rules end without a verdict, the next longer one that holds is tried.
+ * 2. The same entries give the same chains, in whatever order they come.
+ * 3. A chain is named after its prefix, so an entry's neighbours keep their chains when it comes and goes.
+ */
+import { bitsOf, type Cidr, containsCidr, ipFromValue, networkOf } from '../../model/ip.js';
+import { CHAIN_PREFIX } from '../../model/ownership.js';
+import type { Line } from '../state.js';
+
+const STRIDE = 4;
+const CHAIN_NAME_MAX = 28;
+
+export interface TreeEntry {
+  readonly prefix: Cidr;
+  /** In order; each is what follows the address match, such as `-j ACCEPT`. */
+  readonly rules: readonly Line[];
+}
+
+/** `letter` names the tree: its root chain is `VG-<letter>`. `match` is the option that takes the prefix. */
+export function prefixTree(letter: string, match: '-s' | '-d', entries: readonly TreeEntry[]): Map<string, readonly Line[]> {
+  const chains = new Map<string, readonly Line[]>();
+  const sorted = [...entries].sort((a, b) => (a.prefix.base < b.prefix.base ? -1 : a.prefix.base > b.prefix.base ? 1 : a.prefix.length - b.prefix.length));
+  const family = sorted[0]?.prefix.family ?? 4;
+  const root = networkOf(ipFromValue(family, 0n), 0);
+  fillNode(`${CHAIN_PREFIX}${letter}`, root, sorted, { letter, match, chains });
+  return chains;
+}
+
+interface Context {
+  readonly letter: string;
+  readonly match: '-s' | '-d';
+  readonly chains: Map<string, readonly Line[]>;
+}
+
+function fillNode(chain: string, prefix: Cidr, entries: readonly TreeEntry[], context: Context): void {
+  const own = entries.filter((entry) => entry.prefix.length === prefix.length).flatMap((entry) => entry.rules);
+  const below = entries.filter((entry) => entry.prefix.length > prefix.length);
+  const lines: Line[] = [];
+  // A goto does not come back to this chain, so it is only for a chain with nothing to come back to.
+  const verb = own.length > 0 ? '-j' : '-g';
+  for (const group of groupsOf(prefix, below)) lines.push(...edge(group, verb, context));
+  lines.push(...own);
+  context.chains.set(chain, lines);
+}
+
+function edge(group: readonly TreeEntry[], verb: '-j' | '-g', context: Context): Line[] {
+  const [first] = group;
+  if (!first) return [];
+  const [only] = first.rules;
+  if (group.length === 1 && first.rules.length === 1 && only)
+    return [{ text: `${context.match} ${first.prefix.text} ${only.text}`, origin: only.origin }];
+  const prefix = commonPrefix(group);
+  const name = chainName(context, prefix);
+  fillNode(name, prefix, group, context);
+  return [{ text: `${context.match} ${prefix.text} ${verb} ${name}` }];
+}
+
+/** Splits sorted entries by the next nibble below `prefix`; an entry that ends before that nibble heads its own group. */
+function groupsOf(prefix: Cidr, entries: readonly TreeEntry[]): TreeEntry[][] {
+  const boundary = Math.min((Math.floor(prefix.length / STRIDE) + 1) * STRIDE, bitsOf(prefix.family));
+  const groups: TreeEntry[][] = [];
+  let bounds: Cidr | undefined;
+  for (const entry of entries) {
+    if (!bounds || !containsCidr(bounds, entry.prefix)) {
+      bounds = truncate(entry.prefix, Math.min(boundary, entry.prefix.length));
+      groups.push([]);
+    }
+    groups.at(-1)?.push(entry);
+  }
+  return groups;
+}
+
+const truncate = (prefix: Cidr, length: number): Cidr => networkOf(ipFromValue(prefix.family, prefix.base), length);
+
+/** The longest prefix of all entries of the group, cut to a nibble unless an entry stands exactly there. */
+function commonPrefix(group: readonly TreeEntry[]): Cidr {
+  const [first] = group;
+  const last = group.at(-1);
+  if (!first || !last) throw new Error('a group has entries');
+  const bits = bitsOf(first.prefix.family);
+  const differing = (first.prefix.base ^ last.prefix.base).toString(2);
+  const common = differing === '0' ? bits : bits - differing.length;
+  const shortest = Math.min(...group.map((entry) => entry.prefix.length));
+  const length = Math.min(common, shortest);
+  return truncate(first.prefix, length === shortest ? length : length - (length % STRIDE));
+}
+
+function chainName({ letter, chains }: Context, prefix: Cidr): string {
+  const nibbles = Math.ceil(prefix.length / 4);
+  const hex = prefix.base.toString(16).padStart(bitsOf(prefix.family) / 4, '0').slice(0, nibbles);
+  const head = `${CHAIN_PREFIX}${letter}-`;
+  const plain = `${head}${hex}-${prefix.length}`;
+  if (plain.length <= CHAIN_NAME_MAX) return plain;
+  for (let seed = 0n; ; seed++) {
+    const name = `${head}${fnv1a64(`${seed} ${prefix.text}`)}`;
+    if (!chains.has(name)) return name;
+  }
+}
+
+function fnv1a64(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (let i = 0; i < text.length; i++) hash = ((hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return hash.toString(16).padStart(16, '0');
+}

@@ -1,0 +1,51 @@
+/**
+ * Role links: a macvlan above each interface that the platform gave. They hold the addresses that attract traffic, so
+ * that a role is taken up or laid down by one link.
+ */
+import { LINK_PREFIX } from '../../model/ownership.js';
+import { feed } from '../feed.js';
+import type { Link } from '../state.js';
+import type { Change, Subsystem } from '../subsystem.js';
+
+type Links = ReadonlyMap<string, Link>;
+
+interface IpLink {
+  readonly ifname: string;
+  readonly link?: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly linkinfo?: { readonly info_kind?: string };
+}
+
+export const parseLinks = (text: string): IpLink[] => JSON.parse(text === '' ? '[]' : text) as IpLink[];
+
+export const links: Subsystem<Links> = {
+  title: 'link',
+
+  async observe(run) {
+    const { stdout } = await run.run({ argv: ['ip', '-j', '-d', 'link', 'show'] });
+    const own = parseLinks(stdout).filter((link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan');
+    return new Map(own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]));
+  },
+
+  diff(observed, desired) {
+    const changes: Change[] = [];
+    for (const [name, link] of desired) {
+      const known = observed.get(name);
+      const misplaced = known !== undefined && known.parent !== link.parent;
+      if (misplaced) changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
+      // Private: a role link and whatever else sits on the parent never talk to each other.
+      if (!known || misplaced)
+        changes.push({ phase: 'prepare', action: 'add', key: name, lines: [{ text: `link add link ${link.parent} name ${name} type macvlan mode private` }] });
+      if ((known?.up ?? false) !== link.up || misplaced)
+        changes.push({ phase: 'switch', action: known ? 'replace' : 'add', key: `${name} ${link.up ? 'up' : 'down'}`, lines: [{ text: `link set dev ${name} ${link.up ? 'up' : 'down'}` }] });
+    }
+    for (const name of observed.keys()) if (!desired.has(name)) changes.push({ phase: 'prune', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
+    return changes;
+  },
+
+  async apply(run, changes, _observed, desired) {
+    await feed(run, ['ip', '-batch', '-'], changes.flatMap((change) => change.lines), 'dash');
+    return links.observe(run, desired);
+  },
+};

@@ -1,0 +1,46 @@
+/**
+ * The contract of a subsystem: the only owner of its part of the kernel. `diff` is pure; `observe` and `apply` reach
+ * the kernel through the runner alone. Guarantees every subsystem gives:
+ * 1. `apply` carries out its changes in one process, or says in the error which line was refused.
+ * 2. What `apply` returns was read back from the kernel, for all that it touched.
+ * 3. Objects without the gateway's tag are neither reported nor changed.
+ */
+import type { CommandRunner } from './command.js';
+import type { Line } from './state.js';
+
+/** prepare: add what nothing uses yet. switch: begin to attract traffic. prune: take away what nothing uses any more. */
+export type Phase = 'prepare' | 'switch' | 'prune';
+export const PHASES: readonly Phase[] = ['prepare', 'switch', 'prune'];
+
+export interface Change {
+  readonly phase: Phase;
+  readonly action: 'add' | 'replace' | 'remove';
+  /** What is changed, in the subsystem's own terms. */
+  readonly key: string;
+  readonly lines: readonly Line[];
+}
+
+export interface Subsystem<State> {
+  readonly title: string;
+  observe(run: CommandRunner, desired: State): Promise<State>;
+  diff(observed: State, desired: State): readonly Change[];
+  apply(run: CommandRunner, changes: readonly Change[], observed: State, desired: State): Promise<State>;
+  /** A difference that stays after `apply` is a condition to report, not a failure (a read-only sysctl). */
+  readonly tolerant?: boolean;
+}
+
+/** The keyed diff that most subsystems share: by key, then by text. */
+export function diffLines(
+  observed: ReadonlyMap<string, Line>,
+  desired: ReadonlyMap<string, Line>,
+  phases: { add: Phase; replace?: Phase; remove: Phase },
+): Change[] {
+  const changes: Change[] = [];
+  for (const [key, line] of desired) {
+    const known = observed.get(key);
+    if (!known) changes.push({ phase: phases.add, action: 'add', key, lines: [line] });
+    else if (known.text !== line.text) changes.push({ phase: phases.replace ?? phases.add, action: 'replace', key, lines: [line] });
+  }
+  for (const [key, line] of observed) if (!desired.has(key)) changes.push({ phase: phases.remove, action: 'remove', key, lines: [line] });
+  return changes;
+}

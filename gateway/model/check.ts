@@ -1,0 +1,175 @@
+/** What must hold between objects, beyond each one's own schema. Every check names both sides and where they stand. */
+import type { DocumentOf } from '../documents/document.js';
+import { clashOf, claimsOf } from './claims.js';
+import type { ElasticIp, ExternalNetwork, GatewayModel } from './gateway-model.js';
+import { type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
+import type { Complaints } from './resolve.js';
+
+export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
+  checkInternal(model, gateway, complaints);
+  checkExternals(model, gateway, complaints);
+  checkElasticIps(model, complaints);
+  checkSnatRules(model, complaints);
+  checkDnatRules(model, complaints);
+  checkIpv6Prefixes(model, complaints);
+  checkClaims(model, complaints);
+}
+
+const list = (cidrs: readonly Cidr[]): string => cidrs.map((cidr) => cidr.text).join(', ');
+
+function checkInternal(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
+  const { addresses, routed } = model.internal;
+  const at = (path: PropertyKey[], message: string): void => complaints.at(gateway, ['spec', 'internal', ...path], message);
+  const families = new Set<number>();
+  addresses.forEach(({ address }, i) => {
+    if (families.has(address.family)) at(['addresses', i], `a second IPv${address.family} address; the next hop is one per family`);
+    families.add(address.family);
+  });
+  routed.forEach(({ cidr, via }, i) => {
+    if (cidr.family !== via.family) return at(['prefixes', i, 'via'], `${via.text} is not of the family of ${cidr.text}`);
+    if (!addresses.some(({ network }) => contains(network, via)))
+      at(['prefixes', i, 'via'], `${via.text} is in none of the gateway's own subnets (${list(addresses.map((a) => a.network))})`);
+    const twin = model.internal.prefixes.find((other) => other !== cidr && overlaps(other, cidr) && (other.length === cidr.length || containsCidr(cidr, other)));
+    if (twin) at(['prefixes', i, 'cidr'], `${cidr.text} takes in ${twin.text}, which the VPC has already`);
+  });
+}
+
+function checkExternals(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
+  const interfaces = new Map<string, string>([[model.internal.interface, 'spec.internal']]);
+  if (model.management !== undefined) {
+    if (interfaces.has(model.management)) complaints.at(gateway, ['spec', 'management', 'interface'], `${model.management} is the internal interface`);
+    interfaces.set(model.management, 'spec.management');
+  }
+  const names = new Set<string>();
+  model.externals.forEach((external, i) => {
+    const at = (path: PropertyKey[], message: string): void => complaints.at(gateway, ['spec', 'externals', i, ...path], message);
+    if (names.has(external.name)) at(['name'], `a second external network ${external.name}`);
+    names.add(external.name);
+    const user = interfaces.get(external.interface);
+    if (user !== undefined) at(['interface'], `${external.interface} is in use by ${user} already`);
+    interfaces.set(external.interface, `spec.externals[${i}]`);
+    checkExternalAddresses(model, external, at);
+  });
+}
+
+function checkExternalAddresses(model: GatewayModel, external: ExternalNetwork, at: (path: PropertyKey[], message: string) => void): void {
+  const families = new Set<number>();
+  external.addresses.forEach(({ address, network }, k) => {
+    if (families.has(address.family)) at(['addresses', k], `a second IPv${address.family} address; one per family is enough`);
+    families.add(address.family);
+    const inside = model.internal.prefixes.find((prefix) => overlaps(prefix, network));
+    if (inside) at(['addresses', k], `${network.text} overlaps the VPC's ${inside.text}; the two sides must differ`);
+  });
+  const hops = new Set<number>();
+  external.gateways.forEach((hop, k) => {
+    if (hops.has(hop.family)) at(['gateways', k], `a second IPv${hop.family} next hop; one per family`);
+    hops.add(hop.family);
+    const own = external.addresses.filter(({ address }) => address.family === hop.family);
+    if (own.length === 0) return at(['gateways', k], `${hop.text} needs an address of the gateway of the same family in addresses`);
+    if (own.some(({ address }) => address.value === hop.value)) return at(['gateways', k], `${hop.text} is the gateway's own address`);
+    if (!isLinkLocal(hop) && !own.some(({ network }) => contains(network, hop)))
+      at(['gateways', k], `${hop.text} is not in ${list(own.map((address) => address.network))}`);
+  });
+}
+
+function checkElasticIps(model: GatewayModel, complaints: Complaints): void {
+  const owners = ownAddresses(model);
+  const targets = new Map<string, ElasticIp>();
+  for (const eip of model.elasticIps.values()) {
+    const { id } = eip.origin;
+    const owner = owners.get(eip.address.text);
+    if (owner !== undefined) complaints.of(id, ['spec', 'address'], `${eip.address.text} is ${owner.startsWith('Elastic') ? `the address of ${complaints.where(owner)} too` : owner}`);
+    else owners.set(eip.address.text, id);
+    const prefix = model.internal.prefixes.find((candidate) => contains(candidate, eip.address));
+    if (prefix) complaints.of(id, ['spec', 'address'], `${eip.address.text} is inside the VPC's own ${prefix.text}`);
+    const external = model.externals.find(({ name }) => name === eip.external);
+    if (external && !external.addresses.some(({ address }) => address.family === eip.address.family))
+      complaints.of(id, ['spec', 'address'], `external network ${eip.external} has no IPv${eip.address.family} address of the gateway, so ${eip.address.text} cannot be reached there`);
+    if (!eip.target) continue;
+    checkTarget(model, eip.target, eip.address, id, complaints);
+    const other = targets.get(eip.target.text);
+    if (other) complaints.of(id, ['spec', 'target', 'address'], `${eip.target.text} is the 1:1 target of ${complaints.where(other.origin.id)} already; it could leave by one of them only`);
+    else targets.set(eip.target.text, eip);
+  }
+}
+
+function ownAddresses(model: GatewayModel): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const { address } of model.internal.addresses) owners.set(address.text, "the VPC's next hop");
+  for (const external of model.externals) {
+    for (const { address } of external.addresses) owners.set(address.text, `the gateway's own address on ${external.name}`);
+    for (const hop of external.gateways) owners.set(hop.text, `the next hop of ${external.name}`);
+  }
+  return owners;
+}
+
+function checkTarget(model: GatewayModel, target: IpAddress, eip: IpAddress, id: string, complaints: Complaints): void {
+  const path = ['spec', 'target', 'address'];
+  const { prefixes, addresses } = model.internal;
+  if (target.family !== eip.family) complaints.of(id, path, `${target.text} is not of the family of ${eip.text}; an elastic IP and its target are both IPv4 or both IPv6`);
+  else if (!prefixes.some((prefix) => contains(prefix, target))) complaints.of(id, path, `${target.text} is outside the VPC's prefixes (${list(prefixes)})`);
+  else if (addresses.some(({ address }) => address.value === target.value && address.family === target.family))
+    complaints.of(id, path, `${target.text} is the gateway's own address`);
+}
+
+function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
+  const sources = new Map<string, string>();
+  for (const rule of model.snatRules) {
+    const { id } = rule.origin;
+    const seen = new Set<string>();
+    rule.pool.forEach((eip, i) => {
+      if (seen.has(eip.name)) complaints.of(id, ['spec', 'elasticIPs', i], `${eip.name} stands twice in the pool`);
+      seen.add(eip.name);
+      if (eip.target)
+        complaints.of(id, ['spec', 'elasticIPs', i], `${complaints.where(eip.origin.id)} is bound 1:1 to ${eip.target.text}; others cannot leave by it`);
+    });
+    if (new Set(rule.pool.map((eip) => eip.external)).size > 1)
+      complaints.of(id, ['spec', 'elasticIPs'], 'the pool spans several external networks; write a rule for each');
+    rule.sources.forEach((source, i) => {
+      const path = ['spec', 'sources', i, 'cidr'];
+      const owner = sources.get(source.text);
+      if (owner !== undefined) complaints.of(id, path, `${source.text} is a source of ${complaints.where(owner)} already`);
+      else sources.set(source.text, id);
+      if (!model.internal.prefixes.some((prefix) => overlaps(prefix, source)))
+        complaints.of(id, path, `${source.text} is outside the VPC's prefixes (${list(model.internal.prefixes)})`);
+      if (rule.pool.length > 0 && !rule.pool.some((eip) => eip.address.family === source.family))
+        complaints.of(id, path, `${source.text} is IPv${source.family}, and no elastic IP of the pool is`);
+    });
+  }
+}
+
+function checkDnatRules(model: GatewayModel, complaints: Complaints): void {
+  for (const rule of model.dnatRules) checkTarget(model, rule.target, rule.elasticIp.address, rule.origin.id, complaints);
+}
+
+function checkIpv6Prefixes(model: GatewayModel, complaints: Complaints): void {
+  for (const prefix of model.ipv6Prefixes) {
+    const { id } = prefix.origin;
+    const at = (path: PropertyKey[], message: string): void => complaints.of(id, ['spec', ...path], message);
+    const twin = model.ipv6Prefixes.find((other) => other !== prefix && other.name < prefix.name && overlaps(other.prefix, prefix.prefix));
+    if (twin) at(['prefix'], `${prefix.prefix.text} overlaps ${twin.prefix.text} of ${complaints.where(twin.origin.id)}`);
+    const external = model.externals.find(({ name }) => name === prefix.external);
+    if (external && !external.gateways.some((hop) => hop.family === 6)) at(['external'], `external network ${external.name} has no IPv6 next hop`);
+    const inside = prefix.internalPrefix ?? prefix.prefix;
+    if (!model.internal.prefixes.some((vpc) => overlaps(vpc, inside)))
+      at([prefix.internalPrefix ? 'translate' : 'prefix'], `${inside.text} is outside the VPC's prefixes (${list(model.internal.prefixes)})`);
+    if (!prefix.internalPrefix) continue;
+    if (prefix.internalPrefix.family !== 6 || prefix.internalPrefix.length !== prefix.prefix.length)
+      at(['translate', 'internal'], `${prefix.internalPrefix.text} must be an IPv6 prefix of length ${prefix.prefix.length}, like ${prefix.prefix.text}`);
+    const vpc = model.internal.prefixes.find((candidate) => overlaps(candidate, prefix.prefix));
+    if (vpc) at(['prefix'], `${prefix.prefix.text} is translated, yet overlaps the VPC's ${vpc.text}`);
+  }
+}
+
+/** Two objects that want the same address, protocol and port; and a whole address beside others' SNAT. */
+function checkClaims(model: GatewayModel, complaints: Complaints): void {
+  const claims = claimsOf(model);
+  for (const [first, second] of clashOf(claims))
+    complaints.of(second.origin.id, second.path, `${second.what} overlaps ${first.what} of ${complaints.where(first.origin.id)}`);
+  const whole = new Map(model.dnatRules.filter((rule) => rule.protocol === 'Any').map((rule) => [rule.elasticIp.name, rule]));
+  for (const rule of model.snatRules)
+    rule.pool.forEach((eip, i) => {
+      const all = whole.get(eip.name);
+      if (all) complaints.of(rule.origin.id, ['spec', 'elasticIPs', i], `${complaints.where(all.origin.id)} takes all of ${eip.address.text}; others cannot leave by it`);
+    });
+}

@@ -1,0 +1,59 @@
+/**
+ * Who takes which (address, protocol, ports). A feature that ends traffic on an elastic IP contributes claims; clashes
+ * are found here and nowhere else. An elastic IP's own 1:1 binding is the fallback and clashes with whole-address
+ * claims only.
+ */
+import type { GatewayModel, Origin, PortRange } from './gateway-model.js';
+
+export interface Claim {
+  readonly address: string;
+  /** `All`: every protocol and port. */
+  readonly protocol: 'TCP' | 'UDP' | 'ICMP' | 'All';
+  readonly ports: PortRange;
+  readonly what: string;
+  readonly path: readonly PropertyKey[];
+  readonly origin: Origin;
+}
+
+const EVERY_PORT: PortRange = { first: 0, last: 65535 };
+
+export function claimsOf(model: GatewayModel): Claim[] {
+  const claims: Claim[] = [];
+  for (const { address, target, origin } of model.elasticIps.values())
+    if (target)
+      claims.push({ address: address.text, protocol: 'All', ports: EVERY_PORT, what: `the 1:1 binding of ${address.text}`, path: ['spec', 'target'], origin });
+  for (const { elasticIp, protocol, ports, origin } of model.dnatRules) {
+    const address = elasticIp.address.text;
+    const span = ports ? ` port ${ports.first}${ports.last > ports.first ? `-${ports.last}` : ''}` : '';
+    claims.push({
+      address,
+      protocol: protocol === 'Any' ? 'All' : protocol,
+      ports: ports ?? EVERY_PORT,
+      what: `${protocol === 'Any' ? 'all of' : protocol} ${address}${span}`,
+      path: ['spec', ports ? 'port' : 'protocol'],
+      origin,
+    });
+  }
+  return claims;
+}
+
+/** Pairs that overlap, the earlier first; each later claim is named once. */
+export function clashOf(claims: readonly Claim[]): [Claim, Claim][] {
+  const groups = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    const key = `${claim.address} ${claim.protocol}`;
+    const group = groups.get(key);
+    if (group) group.push(claim);
+    else groups.set(key, [claim]);
+  }
+  const clashes: [Claim, Claim][] = [];
+  for (const group of groups.values()) {
+    const sorted = [...group].sort((a, b) => a.ports.first - b.ports.first);
+    let widest = sorted[0];
+    for (const claim of sorted.slice(1)) {
+      if (widest && claim.ports.first <= widest.ports.last) clashes.push([widest, claim]);
+      if (!widest || claim.ports.last > widest.ports.last) widest = claim;
+    }
+  }
+  return clashes;
+}

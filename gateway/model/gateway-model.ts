@@ -1,0 +1,101 @@
+/**
+ * The gateway as its documents mean it: names resolved, defaults explicit, every address parsed. What this holds is
+ * consistent: two objects never claim the same address, protocol and port.
+ */
+import type { Cidr, InterfaceAddress, IpAddress } from './ip.js';
+
+/** Names a document: the key of status, of counters and of the journal. */
+export interface Origin {
+  readonly id: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface GatewayModel {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly internal: InternalSide;
+  readonly externals: readonly ExternalNetwork[];
+  readonly management: string | undefined;
+  readonly timeouts: Timeouts;
+  readonly conntrackSize: number | undefined;
+  readonly connectionsPerSource: number | undefined;
+  readonly elasticIps: ReadonlyMap<string, ElasticIp>;
+  readonly snatRules: readonly SnatRule[];
+  readonly dnatRules: readonly DnatRule[];
+  readonly ipv6Prefixes: readonly Ipv6Prefix[];
+}
+
+export interface InternalSide {
+  readonly interface: string;
+  readonly addresses: readonly InterfaceAddress[];
+  readonly routed: readonly { readonly cidr: Cidr; readonly via: IpAddress }[];
+  /** All that may be a tenant's source: the subnets of `addresses` and the routed prefixes. */
+  readonly prefixes: readonly Cidr[];
+}
+
+export interface ExternalNetwork {
+  readonly name: string;
+  readonly interface: string;
+  readonly addresses: readonly InterfaceAddress[];
+  readonly gateways: readonly IpAddress[];
+}
+
+/** Milliseconds; `undefined` leaves the kernel's own. */
+export interface Timeouts {
+  readonly tcpEstablished: number;
+  readonly tcpSynSent?: number | undefined;
+  readonly tcpFinWait?: number | undefined;
+  readonly tcpTimeWait?: number | undefined;
+  readonly tcpClose?: number | undefined;
+  readonly udp: number;
+  readonly udpStream: number;
+  readonly icmp?: number | undefined;
+  readonly generic?: number | undefined;
+}
+
+export interface ElasticIp {
+  readonly name: string;
+  readonly address: IpAddress;
+  readonly external: string;
+  readonly announced: boolean;
+  readonly target: IpAddress | undefined;
+  readonly drainTimeoutMs: number;
+  readonly origin: Origin;
+}
+
+export interface SnatRule {
+  readonly name: string;
+  readonly sources: readonly Cidr[];
+  /** In the order of the document, of both families. */
+  readonly pool: readonly ElasticIp[];
+  readonly portsPerSource: number | undefined;
+  readonly origin: Origin;
+}
+
+/** Inclusive. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface DnatRule {
+  readonly name: string;
+  readonly elasticIp: ElasticIp;
+  readonly protocol: 'TCP' | 'UDP' | 'ICMP' | 'Any';
+  /** Only of TCP and UDP. */
+  readonly ports: PortRange | undefined;
+  readonly target: IpAddress;
+  readonly targetPort: number | undefined;
+  readonly origin: Origin;
+}
+
+export interface Ipv6Prefix {
+  readonly name: string;
+  readonly prefix: Cidr;
+  readonly external: string;
+  readonly mode: 'Full' | 'EgressOnly';
+  /** NAT66: the prefix in use inside the VPC. */
+  readonly internalPrefix: Cidr | undefined;
+  readonly origin: Origin;
+}

@@ -1,0 +1,52 @@
+/**
+ * Every number and name that the gateway claims in a kernel it may share: one file, so that two features can never
+ * take the same. Whatever carries none of these tags is not the gateway's, and is never touched.
+ */
+
+/** iptables chains. */
+export const CHAIN_PREFIX = 'VG-';
+/** ipset sets. */
+export const SET_PREFIX = 'vg-';
+/** Links that a role owns, made above the interfaces that the platform gives: `vg-` + the parent's name. */
+export const LINK_PREFIX = 'vg-';
+/** `NAME_MAX` of a link is 15: the parent's name must leave room for the prefix. */
+export const PARENT_NAME_MAX = 15 - LINK_PREFIX.length;
+/** nftables tables: the leak guard (and, later, the fence). */
+export const GUARD_TABLE = 'vpcgw_guard';
+/** Routes and rules: `proto` in rtnetlink, unassigned by iproute2 and by the routing daemons. */
+export const ROUTE_PROTOCOL = 118;
+
+/**
+ * The packet mark (and, saved, the connection mark).
+ *
+ *   bit  0      gateway traffic: arrived on, or belongs to, a role link
+ *   bit  1      the connection was opened from the VPC
+ *   bits 4-11   the external network that the connection uses (allocated, 1-255)
+ *   bits 12-19  reserved: tunnels (each WireGuard link on its own elastic IP)
+ *   bits 20-27  reserved: policy
+ */
+export const MARK = {
+  gateway: 0x1,
+  fromVpc: 0x2,
+  externalShift: 4,
+  externalMask: 0xff0,
+  ownMask: 0xff3,
+} as const;
+export const MAX_EXTERNALS = 255;
+
+/** Routing tables. */
+export const TABLE_VPC = 1000;
+export const tableOfExternal = (index: number): number => 1100 + index;
+
+/** Rule preferences; the kernel's own are 0 (local), 32766 (main), 32767 (default). */
+export const RULE_PREF = {
+  vpc: 1000,
+  fromVpcAddress: 1010,
+  fromExternalAddress: 1020,
+  external: 1100,
+  refuse: 1999,
+} as const;
+
+export const markOfExternal = (index: number): number => MARK.gateway | (index << MARK.externalShift);
+
+export const roleLink = (parent: string): string => `${LINK_PREFIX}${parent}`;

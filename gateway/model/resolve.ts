@@ -1,0 +1,192 @@
+/** Documents → GatewayModel, or every reason why not. */
+import type { Kind } from '../api/kinds.js';
+import type { DocumentOf, GatewayDocument, Locate } from '../documents/document.js';
+import { idOf } from '../documents/document.js';
+import { nearest } from '../documents/explain.js';
+import { checkModel } from './check.js';
+import { byPosition, type Diagnostic, formatPath, type Position } from './diagnostic.js';
+import type { DnatRule, ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
+
+/** Collects diagnostics at positions of documents. */
+export class Complaints {
+  readonly diagnostics: Diagnostic[] = [];
+  readonly #locate: Locate;
+  readonly #byId = new Map<string, GatewayDocument>();
+
+  constructor(documents: readonly GatewayDocument[], locate: Locate) {
+    this.#locate = locate;
+    for (const document of documents) this.#byId.set(idOf(document), document);
+  }
+
+  at(document: GatewayDocument, path: readonly PropertyKey[], message: string, severity: Diagnostic['severity'] = 'Error'): void {
+    this.diagnostics.push({ position: this.#locate(document.source, path), path: formatPath(path), message, severity });
+  }
+
+  of(id: string, path: readonly PropertyKey[], message: string, severity: Diagnostic['severity'] = 'Error'): void {
+    const document = this.#byId.get(id);
+    if (document) this.at(document, path, message, severity);
+  }
+
+  where(id: string): string {
+    const document = this.#byId.get(id);
+    if (!document) return id;
+    const { file, line }: Position = this.#locate(document.source, []);
+    return `${id} (${file}:${line})`;
+  }
+
+  get failed(): boolean {
+    return this.diagnostics.some((diagnostic) => diagnostic.severity === 'Error');
+  }
+}
+
+export interface Resolved {
+  readonly model: GatewayModel | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function resolve(documents: readonly GatewayDocument[], locate: Locate): Resolved {
+  const complaints = new Complaints(documents, locate);
+  const unique = refuseDuplicates(documents, complaints);
+  const ofKind = <K extends Kind>(kind: K): DocumentOf<K>[] => unique.filter((d): d is DocumentOf<K> & GatewayDocument => d.kind === kind);
+  const gateway = theGateway(ofKind('VpcGateway'), unique, complaints);
+  if (!gateway) return { model: undefined, diagnostics: complaints.diagnostics };
+
+  const externals = gateway.spec.externals as readonly ExternalNetwork[];
+  const elasticIps = new Map<string, ElasticIp>();
+  for (const document of ofKind('ElasticIP')) {
+    const eip = resolveElasticIp(document, externals, complaints);
+    if (eip) elasticIps.set(eip.name, eip);
+  }
+  const model: GatewayModel = {
+    name: gateway.metadata.name,
+    paused: gateway.spec.paused,
+    internal: internalSide(gateway),
+    externals,
+    management: gateway.spec.management?.interface,
+    timeouts: gateway.spec.timeouts,
+    conntrackSize: gateway.spec.conntrack?.size,
+    connectionsPerSource: gateway.spec.limits.connectionsPerSource,
+    elasticIps,
+    snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
+    dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
+    ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
+  };
+  checkModel(model, gateway, complaints);
+  const diagnostics = complaints.diagnostics.sort(byPosition);
+  return { model: complaints.failed ? undefined : model, diagnostics };
+}
+
+function refuseDuplicates(documents: readonly GatewayDocument[], complaints: Complaints): GatewayDocument[] {
+  const first = new Map<string, GatewayDocument>();
+  for (const document of documents) {
+    const id = idOf(document);
+    const known = first.get(id);
+    if (!known) first.set(id, document);
+    else complaints.at(document, ['metadata', 'name'], `${id} is defined twice; the other stands at ${positionOf(known)}`);
+  }
+  return [...first.values()];
+}
+
+const positionOf = (document: GatewayDocument): string => `${document.source.file}:${originOf(document).line}`;
+
+/** The line of the document's first key: cheap, as it must be for thousands. */
+export function originOf(document: GatewayDocument): Origin {
+  const { source } = document;
+  const skipped = /^(\s*(#[^\n]*)?\n)*/.exec(source.text)?.[0] ?? '';
+  return { id: idOf(document), file: source.file, line: source.firstLine + skipped.split('\n').length - 1 };
+}
+
+function theGateway(gateways: readonly DocumentOf<'VpcGateway'>[], all: readonly GatewayDocument[], complaints: Complaints) {
+  const [gateway, second] = gateways;
+  if (second) complaints.at(second, ['kind'], `a second VpcGateway; this gateway is ${gateway?.metadata.name}, and a supervisor runs one`);
+  const [some] = all;
+  if (!gateway && some)
+    complaints.at(some, ['kind'], 'no document is of kind VpcGateway; one is needed, with the internal side and the external networks');
+  return gateway;
+}
+
+function internalSide({ spec }: DocumentOf<'VpcGateway'>): InternalSide {
+  const { addresses, prefixes } = spec.internal;
+  return {
+    interface: spec.internal.interface,
+    addresses,
+    routed: prefixes,
+    prefixes: [...addresses.map((address) => address.network), ...prefixes.map((prefix) => prefix.cidr)],
+  };
+}
+
+function resolveExternal(
+  document: DocumentOf<'ElasticIP'> | DocumentOf<'Ipv6Prefix'>,
+  externals: readonly ExternalNetwork[],
+  complaints: Complaints,
+): ExternalNetwork | undefined {
+  const names = externals.map((external) => external.name);
+  const wanted = document.spec.external;
+  if (wanted === undefined) {
+    if (externals.length === 1) return externals[0];
+    complaints.at(document, ['spec'], `external is missing: the gateway has several (${names.join(', ')})`);
+    return undefined;
+  }
+  const found = externals.find((external) => external.name === wanted);
+  if (!found) complaints.at(document, ['spec', 'external'], `the gateway has no external network ${wanted}${nearest(wanted, names)}; it has ${names.join(', ')}`);
+  return found;
+}
+
+function resolveElasticIp(document: DocumentOf<'ElasticIP'>, externals: readonly ExternalNetwork[], complaints: Complaints): ElasticIp | undefined {
+  const external = resolveExternal(document, externals, complaints);
+  if (!external) return undefined;
+  const { spec, metadata } = document;
+  return {
+    name: metadata.name,
+    address: spec.address,
+    external: external.name,
+    announced: spec.announcement === 'Neighbor',
+    target: spec.target?.address,
+    drainTimeoutMs: spec.drainTimeout,
+    origin: originOf(document),
+  };
+}
+
+function named(name: string, elasticIps: ReadonlyMap<string, ElasticIp>, document: GatewayDocument, path: PropertyKey[], complaints: Complaints) {
+  const found = elasticIps.get(name);
+  if (!found) complaints.at(document, path, `there is no ElasticIP ${name}${nearest(name, [...elasticIps.keys()].slice(0, 10_000))}`);
+  return found;
+}
+
+function resolveSnat(document: DocumentOf<'SnatRule'>, elasticIps: ReadonlyMap<string, ElasticIp>, complaints: Complaints): SnatRule {
+  const { spec, metadata } = document;
+  const pool = spec.elasticIPs.flatMap((name, i) => named(name, elasticIps, document, ['spec', 'elasticIPs', i], complaints) ?? []);
+  return {
+    name: metadata.name,
+    sources: spec.sources.map((source) => source.cidr),
+    pool,
+    portsPerSource: spec.portsPerSource,
+    origin: originOf(document),
+  };
+}
+
+function resolveDnat(document: DocumentOf<'DnatRule'>, elasticIps: ReadonlyMap<string, ElasticIp>, complaints: Complaints): DnatRule[] {
+  const { spec, metadata } = document;
+  const elasticIp = named(spec.elasticIP, elasticIps, document, ['spec', 'elasticIP'], complaints);
+  if (!elasticIp) return [];
+  return [
+    {
+      name: metadata.name,
+      elasticIp,
+      protocol: spec.protocol,
+      ports: spec.port === undefined ? undefined : { first: spec.port, last: spec.endPort ?? spec.port },
+      target: spec.target.address,
+      targetPort: spec.targetPort,
+      origin: originOf(document),
+    },
+  ];
+}
+
+function resolvePrefix(document: DocumentOf<'Ipv6Prefix'>, externals: readonly ExternalNetwork[], complaints: Complaints): Ipv6Prefix[] {
+  const external = resolveExternal(document, externals, complaints);
+  if (!external) return [];
+  const { spec, metadata } = document;
+  return [
+    { name: metadata.name, prefix: spec.prefix, external: external.name, mode: spec.mode, internalPrefix: spec.translate?.internal, origin: originOf(document) },
+  ];
+}

@@ -1,11 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { SkippedTests } from './test/support/skipped-tests.js';
 
 // Tests that change the kernel take turns, in one process: they share its names, its CPU and its event streams, and in
 // the lab kernel a process for each file would cost a second and a half.
 const oneAtATime = { fileParallelism: false, isolate: false, testTimeout: 60_000, hookTimeout: 120_000 };
 
+const reportFile = process.env.TEST_REPORT;
+
 export default defineConfig({
   test: {
+    reporters: ['default', new SkippedTests(), ...(reportFile ? ['json'] : [])],
+    outputFile: { json: reportFile ?? '' },
     projects: [
       {
         test: {

@@ -100,7 +100,6 @@ describe('one tenant behind a gateway made by hand', () => {
       ['app', snatIp],
       ['behind', snatIp],
     ] as const) {
-      // prettier-ignore
       const vm = await lab.tenant('blue').vm(name).agent();
       const connection = await vm.tcpConnect({ to: '198.51.100.1', port: 80 });
       expect(connection.greeting).toMatchObject({ server: 'inet', remote: { address } });
@@ -137,8 +136,14 @@ describe('one tenant behind a gateway made by hand', () => {
     await web.tcpServer({ port: 5002, mode: 'source', bytes: 5_000_000 });
     const both = await inet.transfer({ to: elasticIp, port: 80, bytes: 10_000_000 });
     expect(both).toMatchObject({ intact: true, received: { bytes: 10_000_000 } });
-    expect(await inet.transfer({ to: elasticIp, port: 5001, bytes: 5_000_000, direction: 'up' })).toMatchObject({ intact: true, sent: { bytes: 5_000_000 } }); // prettier-ignore
-    expect(await inet.transfer({ to: elasticIp, port: 5002, bytes: 0, direction: 'down' })).toMatchObject({ intact: true, received: { bytes: 5_000_000 } }); // prettier-ignore
+    expect(await inet.transfer({ to: elasticIp, port: 5001, bytes: 5_000_000, direction: 'up' })).toMatchObject({
+      intact: true,
+      sent: { bytes: 5_000_000 },
+    });
+    expect(await inet.transfer({ to: elasticIp, port: 5002, bytes: 0, direction: 'down' })).toMatchObject({
+      intact: true,
+      received: { bytes: 5_000_000 },
+    });
   });
 
   it('measures the gap in a UDP stream', async () => {
@@ -187,7 +192,9 @@ describe('one tenant behind a gateway made by hand', () => {
     const flags = packets.filter(({ protocol }) => protocol === 'tcp').map((packet) => packet.flags);
     expect(flags.slice(0, 2)).toEqual(['S', 'SA']);
     expect(flags.at(-1)).toMatch(/R/);
-    expect(packets.filter(({ icmp }) => icmp?.type === 8)).toMatchObject([{ src: '100.64.0.1', dst: elasticIp, length: 38 }]); // prettier-ignore
+    expect(packets.filter(({ icmp }) => icmp?.type === 8)).toMatchObject([
+      { src: '100.64.0.1', dst: elasticIp, length: 38 },
+    ]);
     expect(packets.filter(({ src }) => src.startsWith('10.'))).toEqual([]);
   });
 
@@ -199,11 +206,27 @@ describe('one tenant behind a gateway made by hand', () => {
   });
 });
 
+describe('two externals', () => {
+  it('have routers that know each other, so that either is reached through the other', async () => {
+    const lab = await Topology.build({ tenants: [{ name: 'green', vms: ['web'] }], secondExternal: true });
+    try {
+      const { gateway, secondExternalAddresses } = lab.tenant('green');
+      await gateway.ip(secondExternalAddresses.map((address) => `address add ${address} dev ext1`));
+      for (const to of ['198.19.0.1', '2001:db8:2::1']) {
+        expect(await ping(lab.inet.namespace, { to })).toEqual({ received: 1, errors: [] });
+      }
+      expect(await ping(lab.inet2.namespace, { to: '100.65.0.11' })).toMatchObject({ received: 1 });
+    } finally {
+      lab.destroy();
+    }
+  });
+});
+
 describe('what a lab leaves behind', () => {
   it('is nothing after destroy, whatever still ran inside', async () => {
-    const lab = await Topology.build({ tenants: [{ name: 'green', vms: ['web'] }], secondExternal: true });
+    const lab = await Topology.build({ tenants: [{ name: 'green', vms: ['web'] }] });
     const agent = await lab.tenant('green').vm('web').agent();
-    const sleeper = lab.inet2.namespace.spawn(['sleep', '1000'], { stdio: 'ignore' });
+    const sleeper = lab.inet.namespace.spawn(['sleep', '1000'], { stdio: 'ignore' });
     const ended = once(sleeper, 'exit');
     lab.destroy();
     await ended;
@@ -229,7 +252,7 @@ describe('what a lab leaves behind', () => {
 
 /** Another process builds something and ends in this way; returns when it has. */
 async function abandonedRun(end: string): Promise<{ prefix: string; directory: string }> {
-  const script = fileURLToPath(new URL('../support/abandon.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../support/abandoned-run.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', script, end], { stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const ended = once(child, 'exit');

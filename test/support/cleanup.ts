@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { currentRun, deadRuns, namespacesOf } from './run-name.js';
 import type { Run } from './run-name.js';
@@ -36,9 +37,19 @@ function removeRun(run: Run): void {
   rmSync(run.directory, { recursive: true, force: true });
 }
 
+/** Started a moment ago, a child has not yet entered its namespace and would not be found there. */
+const children = new Map<ChildProcess, string>();
+
+/** Ends the child with its namespace, if it still runs then. */
+export function endWithNamespace(child: ChildProcess, name: string): void {
+  children.set(child, name);
+  child.once('exit', () => children.delete(child));
+}
+
 /** Kills every process inside, so that the kernel frees the namespaces at once, then deletes them by one command. */
 export function deleteNamespaces(names: readonly string[]): void {
   if (names.length === 0) return;
+  for (const [child, name] of children) if (names.includes(name)) child.kill('SIGKILL');
   killProcessesIn(names);
   const input = names.map((name) => `netns del ${name}\n`).join('');
   const { stderr } = spawnSync('ip', ['-force', '-batch', '-'], { input, encoding: 'utf8' });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
-import { armCleanup, deleteNamespaces } from './cleanup.js';
+import { armCleanup, deleteNamespaces, endWithNamespace } from './cleanup.js';
 import { runCommand } from './command.js';
 import type { CommandOptions, CommandResult } from './command.js';
 import { currentRun } from './run-name.js';
@@ -31,7 +31,10 @@ export class Namespace {
     armCleanup();
     const namespaces = labels.map((label) => new Namespace(label));
     try {
-      await ipBatch([], namespaces.map(({ name }) => `netns add ${name}`)); // prettier-ignore
+      await ipBatch(
+        [],
+        namespaces.map(({ name }) => `netns add ${name}`),
+      );
     } catch (error) {
       Namespace.deleteAll(namespaces);
       throw error;
@@ -64,7 +67,9 @@ export class Namespace {
   /** Long-lived; killed with the namespace. */
   spawn(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const [program, ...args] = this.inside(argv);
-    return spawn(program, args, options);
+    const child = spawn(program, args, options);
+    endWithNamespace(child, this.name);
+    return child;
   }
 
   /** `ip` commands without the word `ip`, one process for all; stops at the first that fails. */

@@ -111,7 +111,9 @@ const tcpFlags = { S: 2, A: 16, F: 1, R: 4, P: 8, U: 32 };
 function parseTcp(bytes: Buffer): Pick<Inner, 'flags' | 'mss'> {
   if (bytes.length < 20) return {};
   const set = bytes.readUInt8(13);
-  const flags = Object.entries(tcpFlags).map(([letter, bit]) => (set & bit ? letter : '')).join(''); // prettier-ignore
+  const flags = Object.entries(tcpFlags)
+    .map(([letter, bit]) => (set & bit ? letter : ''))
+    .join('');
   const mss = maximumSegmentSize(bytes.subarray(20, (bytes.readUInt8(12) >> 4) * 4));
   return mss === undefined ? { flags } : { flags, mss };
 }

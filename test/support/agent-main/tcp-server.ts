@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { Received, TcpServerArgs, TcpServerMode } from '../agent-operations.js';
 import { greetingOn } from './endpoint.js';
 import type { Resource } from './handles.js';
@@ -58,22 +59,15 @@ const serve: Record<TcpServerMode, (socket: Socket, bytes: number) => void> = {
   },
   source(socket, bytes) {
     socket.resume().write(`${JSON.stringify(described(bytes))}\n`);
-    void writeBlocks(socket, bytes).then(() => socket.end());
+    Readable.from(blocks(bytes)).pipe(socket);
   },
 };
 
-/** What `writeBlocks` is going to send. */
+/** What a `source` is going to send. */
 function described(bytes: number): Received {
   const hash = createHash('sha256');
   for (const chunk of blocks(bytes)) hash.update(chunk);
   return { bytes, sha256: hash.digest('hex') };
-}
-
-async function writeBlocks(socket: Socket, bytes: number): Promise<void> {
-  for (const chunk of blocks(bytes)) {
-    if (socket.destroyed) return;
-    if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined);
-  }
 }
 
 function* blocks(bytes: number): Generator<Buffer> {

@@ -1,0 +1,70 @@
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Namespace } from '../support/namespace.js';
+import { median, percentile } from './statistics.js';
+
+// How long connect() takes from one namespace over two or more paths, measured in turn, so that whatever else the
+// machine does meets all paths alike.
+
+const program = fileURLToPath(new URL('./connect-client.pl', import.meta.url));
+
+export interface ConnectOptions {
+  port: number;
+  /** Connections on each path. */
+  count: number;
+  /** By the path's name: the addresses to connect to, one after the other. */
+  paths: Readonly<Record<string, readonly string[]>>;
+  timeoutMs?: number;
+}
+
+export class ConnectTimes {
+  readonly all: number[] = [];
+  readonly byAddress = new Map<string, number[]>();
+
+  add(address: string, ms: number): void {
+    this.all.push(ms);
+    const ofAddress = this.byAddress.get(address) ?? [];
+    ofAddress.push(ms);
+    this.byAddress.set(address, ofAddress);
+  }
+
+  get p50(): number {
+    return median(this.all);
+  }
+
+  get p99(): number {
+    return percentile(this.all, 99);
+  }
+
+  /** Of each address its median. */
+  get p50ByAddress(): Map<string, number> {
+    return new Map([...this.byAddress].map(([address, times]) => [address, median(times)]));
+  }
+}
+
+/** Times in milliseconds, by path. Needs `acceptConnections` at the other ends. */
+export async function connectTimes(client: Namespace, options: ConnectOptions): Promise<Map<string, ConnectTimes>> {
+  const { port, count, paths, timeoutMs = 120_000 } = options;
+  const targets = Object.entries(paths).flatMap(([path, addresses]) =>
+    addresses.map((address) => `${path} ${address}\n`),
+  );
+  const argv = ['perl', program, 'connect', String(port), String(count)];
+  const { stdout } = await client.exec(argv, { stdin: targets.join(''), timeoutMs });
+  const times = new Map(Object.keys(paths).map((path) => [path, new ConnectTimes()]));
+  for (const line of stdout.trimEnd().split('\n')) {
+    const [path = '', address = '', nanoseconds] = line.split(' ');
+    times.get(path)?.add(address, Number(nanoseconds) / 1e6);
+  }
+  return times;
+}
+
+/** Listens until the returned function is called or the namespace goes. */
+export async function acceptConnections(server: Namespace, port: number): Promise<() => void> {
+  const argv = ['perl', program, 'accept', String(port)];
+  const child = server.spawn(argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve, reject) => {
+    (child.stdout as Readable).once('data', resolve);
+    child.once('exit', (code) => reject(new Error(`connect-client.pl accept ended: ${code}`)));
+  });
+  return () => void child.kill();
+}

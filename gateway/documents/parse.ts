@@ -48,20 +48,21 @@ interface ParsedChunk {
 }
 
 export function parseDocuments(files: readonly SourceFile[], cache = new ParseCache()): Parsed {
+  const oversized = files.filter((file) => file.text.length > MAX_FILE_BYTES);
+  const sources = files.filter((file) => !oversized.includes(file)).flatMap(splitDocuments);
+  const parsed = parseSources(sources, cache);
+  return { documents: parsed.documents, diagnostics: [...oversized.map(({ file }) => tooLarge(file)), ...parsed.diagnostics] };
+}
+
+export function parseSources(sources: readonly Source[], cache = new ParseCache()): Parsed {
   const documents: GatewayDocument[] = [];
   const diagnostics: Diagnostic[] = [];
-  for (const file of files) {
-    if (file.text.length > MAX_FILE_BYTES) {
-      diagnostics.push(tooLarge(file.file));
-      continue;
-    }
-    for (const source of splitDocuments(file)) {
-      if (documents.length >= MAX_DOCUMENTS) return { documents, diagnostics: [...diagnostics, tooMany(source)] };
-      const chunk = cache.parse(source.text);
-      for (const { offset, path, message } of chunk.problems)
-        diagnostics.push({ position: positionAt(source, offset), path: formatPath(path), message, severity: 'Error' });
-      if (chunk.document) documents.push({ ...chunk.document, source } as GatewayDocument);
-    }
+  for (const source of sources) {
+    if (documents.length >= MAX_DOCUMENTS) return { documents, diagnostics: [...diagnostics, tooMany(source)] };
+    const chunk = cache.parse(source.text);
+    for (const { offset, path, message } of chunk.problems)
+      diagnostics.push({ position: positionAt(source, offset), path: formatPath(path), message, severity: 'Error' });
+    if (chunk.document) documents.push({ ...chunk.document, source } as GatewayDocument);
   }
   cache.forgetUnused();
   return { documents, diagnostics };
@@ -82,7 +83,7 @@ const tooMany = (source: Source): Diagnostic => ({
 });
 
 /** In YAML a `---` or `...` at the beginning of a line always ends a document, also inside a block scalar. */
-function splitDocuments({ file, text }: SourceFile): Source[] {
+export function splitDocuments({ file, text }: SourceFile): Source[] {
   const sources: Source[] = [];
   let line = 1;
   let begin = { offset: 0, line: 1 };

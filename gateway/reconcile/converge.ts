@@ -36,6 +36,11 @@ export class KernelView {
     this.#observed = undefined;
   }
 
+  /** Takes over what was read elsewhere. */
+  amend<K extends SubsystemName>(name: K, state: KernelState[K]): void {
+    if (this.#observed) this.#observed = { ...this.#observed, [name]: state };
+  }
+
   async facts(): Promise<Facts> {
     const { stdout } = await this.run.run({ argv: ['ip', '-j', '-d', 'link', 'show'] });
     return { mtu: new Map(parseLinks(stdout).map((link) => [link.ifname, link.mtu])) };

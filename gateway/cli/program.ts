@@ -1,0 +1,133 @@
+/** The command line: what each command is called and takes. What it does stands in a file of its own. */
+import { Command, Option } from 'commander';
+import { duration } from '../api/scalars.js';
+import { VpcgwError } from '../errors.js';
+import { VERSION } from '../version.js';
+import { type Format, useColours } from './output.js';
+
+export interface Process {
+  readonly env: NodeJS.ProcessEnv;
+  exit(code: number): never;
+}
+
+export interface Common {
+  readonly socket: string;
+  readonly output: Format;
+}
+
+const DEFAULT_SOCKET = '/run/vpcgw/vpcgw.sock';
+const EXIT_CODES = `
+Exit codes:
+  0   done                          4   the system failed: a command, the kernel, the disk
+  1   a check said no               5   no supervisor answers
+  2   the documents or options      70  a defect of vpcgw
+      are not valid
+  3   refused: not the writer, unknown revision, nothing to confirm`;
+
+const toMs = (text: string): number => {
+  const parsed = duration.safeParse(text);
+  if (!parsed.success) throw new VpcgwError('BadRequest', parsed.error.issues[0]?.message ?? text);
+  return parsed.data;
+};
+
+export function createProgram({ env, exit }: Process): Command {
+  const program = new Command('vpcgw')
+    .description("The gateway of a tenant's VPC: elastic IPs, SNAT and DNAT from documents, kept true in the kernel.")
+    .version(VERSION)
+    .addHelpText('after', EXIT_CODES)
+    .showHelpAfterError('(vpcgw --help tells more)')
+    .exitOverride((error) => exit(error.exitCode === 0 ? 0 : 2));
+  useColours(process.stdout.isTTY && env['NO_COLOR'] === undefined);
+
+  const common = (command: Command): Command =>
+    command
+      .addOption(new Option('--socket <path>', "the supervisor's unix socket").default(env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET))
+      .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'));
+  const jsonToo = (command: Command): Command => command.option('--json', 'the same as --output json');
+  const withFormat = (options: Common & { json?: boolean }): Common => ({ ...options, output: options.json ? 'json' : options.output });
+
+  program
+    .command('run')
+    .description('programs the kernel of this network namespace from documents, and keeps it true')
+    .addOption(new Option('--source <source>', 'where documents come from').choices(['folder', 'api', 'kubernetes']).default('folder'))
+    .option('--config <directory>', 'the folder of documents', '/etc/vpcgw')
+    .option('--state <directory>', 'where revisions are kept', '/var/lib/vpcgw')
+    .option('--socket <path>', 'unix socket of the local API', DEFAULT_SOCKET)
+    .option('--listen <address:port>', 'management address for /healthz, /readyz and /metrics')
+    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .action(async (options: RunFlags) => (await import('./run.js')).run(options));
+
+  jsonToo(common(program.command('validate').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
+    .description('checks documents and changes nothing')
+    .action(async (paths: string[], options: Common) => (await import('./validate.js')).validate(paths, withFormat(options)));
+
+  jsonToo(common(program.command('plan').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
+    .description('shows what documents would change: objects, kernel, live connections')
+    .option('--prune', 'as if documents that the files do not hold were taken away')
+    .action(async (paths: string[], options: Common & { prune?: boolean }) => (await import('./edit.js')).plan(paths, { ...withFormat(options), prune: options.prune ?? false }));
+
+  jsonToo(common(program.command('apply').argument('<paths...>', 'files or folders')))
+    .description('puts documents into force (supervisor with --source api)')
+    .option('--prune', 'take away documents that the files do not hold')
+    .option('--confirm-within <duration>', 'roll back by itself unless confirmed, such as 60s', toMs)
+    .action(async (paths: string[], options: Common & { prune?: boolean; confirmWithin?: number }) =>
+      (await import('./edit.js')).apply(paths, { ...withFormat(options), prune: options.prune ?? false, confirmWithinMs: options.confirmWithin, by: env['USER'] ?? 'cli' }),
+    );
+
+  jsonToo(common(program.command('confirm')))
+    .description('keeps a change that was applied with --confirm-within')
+    .action(async (options: Common) => (await import('./edit.js')).confirm(withFormat(options)));
+
+  jsonToo(common(program.command('rollback')))
+    .description('goes back to an earlier revision')
+    .option('--to <revision>', 'which; the one before the last when left out', Number)
+    .action(async (options: Common & { to?: number }) => (await import('./edit.js')).rollback({ ...withFormat(options), to: options.to }));
+
+  jsonToo(common(program.command('status')))
+    .description('how the gateway is')
+    .option('--watch', 'again and again')
+    .action(async (options: Common & { watch?: boolean }) => (await import('./status.js')).status({ ...withFormat(options), watch: options.watch ?? false }));
+
+  jsonToo(common(program.command('history')))
+    .description('the revisions that are kept')
+    .action(async (options: Common) => (await import('./status.js')).history(withFormat(options)));
+
+  common(program.command('export'))
+    .description('prints the documents in force')
+    .action(async (options: Common) => (await import('./status.js')).exportDocuments(options));
+
+  jsonToo(common(program.command('show').addArgument(showArgument())))
+    .description('nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are')
+    .action(async (what: ShowWhat, options: Common) => (await import('./show.js')).show(what, withFormat(options)));
+
+  jsonToo(common(program.command('preflight')))
+    .description('checks what this machine gives a gateway, with the fix for what is missing')
+    .action(async (options: Common) => {
+      if (!(await (await import('./preflight.js')).preflight(withFormat(options)))) exit(1);
+    });
+
+  program
+    .command('schema')
+    .description('prints the JSON Schema of the documents; an editor completes from it')
+    .action(async () => (await import('./schema.js')).printSchema());
+
+  program
+    .command('completion')
+    .description('prints the completion script of a shell')
+    .addArgument(shellArgument())
+    .action(async (shell: string) => (await import('./completion.js')).printCompletion(shell, program));
+  return program;
+}
+
+export interface RunFlags {
+  readonly source: 'folder' | 'api' | 'kubernetes';
+  readonly config: string;
+  readonly state: string;
+  readonly socket: string;
+  readonly listen?: string;
+  readonly logLevel: string;
+}
+
+export type ShowWhat = 'nat' | 'conntrack' | 'ports';
+const showArgument = () => new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports']);
+const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

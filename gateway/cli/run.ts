@@ -1,0 +1,74 @@
+/** `vpcgw run`: wires the supervisor and lives until it is told to end. The kernel stays as it is when it ends. */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { pino } from 'pino';
+import { messageOf, VpcgwError } from '../errors.js';
+import { createServer, listenOnSocket } from '../http/server.js';
+import { createSubsystems } from '../kernel/registry.js';
+import { Metrics } from '../metrics/metrics.js';
+import { DriftWatch } from '../reconcile/drift-watch.js';
+import { PortWatch } from '../reconcile/port-watch.js';
+import { Programmer } from '../reconcile/programmer.js';
+import { Show } from '../reconcile/show.js';
+import { Supervisor } from '../reconcile/supervisor.js';
+import { systemClock } from '../system/clock.js';
+import { SystemRunner } from '../system/command-runner.js';
+import { FolderWatch, readFolder } from '../system/folder-source.js';
+import { Journal } from '../system/journal.js';
+import { VERSION } from '../version.js';
+import type { RunFlags } from './program.js';
+
+export async function run(flags: RunFlags): Promise<void> {
+  if (flags.source === 'kubernetes') throw new VpcgwError('BadRequest', '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api');
+  const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
+  const runner = new SystemRunner();
+  const programmer = new Programmer(runner, createSubsystems(() => 'nft'), log);
+  const supervisor = new Supervisor({
+    source: flags.source === 'folder' ? 'Folder' : 'Api',
+    editAt: flags.config,
+    version: VERSION,
+    programmer,
+    journal: new Journal(flags.state),
+    clock: systemClock,
+    log,
+  });
+  const model = () => supervisor.current?.model;
+  const metrics = new Metrics(runner, supervisor, programmer);
+  const parts = { supervisor, metrics, show: new Show(runner, model, metrics) };
+  const local = createServer(parts, 'Local');
+  mkdirSync(dirname(flags.socket), { recursive: true });
+  await listenOnSocket(local, flags.socket);
+  const management = flags.listen === undefined ? undefined : await listenOnAddress(parts, flags.listen);
+
+  const drift = new DriftWatch(runner, () => programmer.view.believed, (suspicion) => void supervisor.inspect(suspicion), () => void supervisor.inspect('all'));
+  const ports = new PortWatch(runner, model, () => programmer.exhausted, (exhausted) => void supervisor.setExhausted(exhausted).catch((error: unknown) => log.error({ error: messageOf(error) }, 'spill-over failed')));
+  const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
+
+  const stop = async (signal: string): Promise<void> => {
+    log.info({ signal }, 'ending; the kernel stays as it is');
+    folder.stop();
+    drift.stop();
+    ports.stop();
+    supervisor.stop();
+    await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000))]);
+    await Promise.all([local.close(), management?.close()]);
+    process.exitCode = 0;
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+
+  log.info({ version: VERSION, source: flags.source, pid: process.pid }, 'starting');
+  if (flags.source === 'folder') {
+    await supervisor.startWith(() => readFolder(flags.config));
+    folder.start();
+  } else await supervisor.start();
+  drift.start();
+  ports.start();
+}
+
+async function listenOnAddress(parts: Parameters<typeof createServer>[0], listen: string) {
+  const match = /^\[?([^\]]+)\]?:(\d+)$/.exec(listen);
+  if (!match) throw new VpcgwError('BadRequest', `--listen ${listen}: an address and a port such as 10.1.0.5:9100 or [fd00::5]:9100`);
+  const app = createServer(parts, 'Management');
+  await app.listen({ host: match[1] ?? '', port: Number(match[2]) });
+  return app;
+}

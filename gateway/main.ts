@@ -1,0 +1,9 @@
+/** The program `vpcgw`: the only reader of the environment, and the only caller of exit. */
+import { createProgram } from './cli/program.js';
+import { printFailure } from './cli/failure.js';
+
+createProgram({ env: process.env, exit: (code) => process.exit(code) })
+  .parseAsync(process.argv)
+  .catch((error: unknown) => {
+    process.exitCode = printFailure(error);
+  });

@@ -1,0 +1,163 @@
+/** A tracked connection, and whether the model would still allow its translation. Pure. */
+import type { ElasticIp, GatewayModel } from './gateway-model.js';
+import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
+
+export interface Tuple {
+  readonly source: string;
+  readonly destination: string;
+  /** 0 where the protocol has no ports. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+export interface Flow {
+  readonly family: 4 | 6;
+  /** As conntrack names it: `tcp`, `udp`, `icmp`, `icmpv6`, or a number. */
+  readonly protocol: string;
+  readonly original: Tuple;
+  readonly reply: Tuple;
+  readonly icmp?: { readonly type: number; readonly code: number; readonly id: number } | undefined;
+  readonly mark: number;
+  readonly bytes: number;
+}
+
+/** A former binding whose flows may live on until a moment (ms since the epoch). */
+export interface Drain {
+  readonly address: string;
+  readonly target: string;
+  readonly untilMs: number;
+}
+
+export interface Verdict {
+  readonly stale: boolean;
+  readonly reason: string;
+}
+
+const KEEP: Verdict = { stale: false, reason: '' };
+const stale = (reason: string): Verdict => ({ stale: true, reason });
+
+/** Answers for many flows of one model; look-ups are by hash. */
+export class FlowJudge {
+  readonly #byAddress: Map<string, ElasticIp>;
+  readonly #byTarget: Map<string, ElasticIp>;
+  readonly #dnat: Map<string, GatewayModel['dnatRules'][number][]>;
+  readonly #draining: Set<string>;
+  readonly #own: Set<string>;
+
+  constructor(
+    private readonly model: GatewayModel,
+    drains: readonly Drain[] = [],
+  ) {
+    const eips = [...model.elasticIps.values()];
+    this.#byAddress = new Map(eips.map((eip) => [eip.address.text, eip]));
+    this.#byTarget = new Map(eips.flatMap((eip) => (eip.target ? [[eip.target.text, eip] as const] : [])));
+    this.#dnat = new Map();
+    for (const rule of model.dnatRules) {
+      const key = rule.elasticIp.address.text;
+      this.#dnat.set(key, [...(this.#dnat.get(key) ?? []), rule]);
+    }
+    this.#draining = new Set(drains.map((drain) => `${drain.address} ${drain.target}`));
+    this.#own = new Set([...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)].map(({ address }) => address.text));
+  }
+
+  judge(flow: Flow): Verdict {
+    const { original, reply } = flow;
+    const fromVpc = this.#inVpc(original.source);
+    if (!fromVpc && !this.#inVpc(reply.source) && !this.#byAddress.has(original.destination)) return KEEP;
+    const destination = this.#judgeDestination(flow);
+    if (destination.stale || !fromVpc) return destination;
+    return this.#judgeSource(original.source, reply.destination, reply.source);
+  }
+
+  #judgeDestination({ protocol, original, reply }: Flow): Verdict {
+    const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
+    const wanted = this.destinationOf(original.destination, protocol, original.destinationPort);
+    if (wanted) {
+      const portSame = wanted.port === undefined ? reply.sourcePort === original.destinationPort : reply.sourcePort === wanted.port;
+      if (reply.source === wanted.address && (portSame || protocol.startsWith('icmp'))) return KEEP;
+    } else if (!translated) return KEEP;
+    if (this.#draining.has(`${original.destination} ${reply.source}`)) return KEEP;
+    return stale(wanted ? `${original.destination} now leads to ${wanted.address}` : `${original.destination} no longer leads to ${reply.source}`);
+  }
+
+  /** Where a new connection to an address would be led, or `undefined` for nowhere else. */
+  destinationOf(address: string, protocol: string, port: number): { address: string; port: number | undefined } | undefined {
+    const rules = this.#dnat.get(address) ?? [];
+    for (const rule of rules) {
+      const sameProtocol = rule.protocol === 'ICMP' ? protocol.startsWith('icmp') : rule.protocol.toLowerCase() === protocol;
+      if (!sameProtocol) continue;
+      if (rule.ports && (port < rule.ports.first || port > rule.ports.last)) continue;
+      const shifted = rule.ports && rule.targetPort !== undefined ? rule.targetPort + port - rule.ports.first : undefined;
+      return { address: rule.target.text, port: shifted };
+    }
+    const whole = rules.find((rule) => rule.protocol === 'Any')?.target ?? this.#byAddress.get(address)?.target;
+    if (whole) return { address: whole.text, port: undefined };
+    return this.#prefixTarget(address);
+  }
+
+  #prefixTarget(text: string): { address: string; port: undefined } | undefined {
+    const address = parseIp(text);
+    const rule = address && this.model.ipv6Prefixes.find(({ prefix, internalPrefix, mode }) => internalPrefix && mode === 'Full' && contains(prefix, address));
+    return rule?.internalPrefix && address ? { address: moved(address, rule.internalPrefix), port: undefined } : undefined;
+  }
+
+  #judgeSource(source: string, seenAs: string, destination: string): Verdict {
+    if (source === seenAs) {
+      if (this.#inVpc(destination) || this.#own.has(destination) || this.#isPublic(source)) return KEEP;
+      return stale(`${source} left without translation`);
+    }
+    if (this.#own.has(seenAs) && this.#inVpc(destination)) return KEEP;
+    if (this.#byTarget.get(source)?.address.text === seenAs || this.#draining.has(`${seenAs} ${source}`)) return KEEP;
+    const address = parseIp(source);
+    if (address && this.#mayLeaveBy(address, seenAs)) return KEEP;
+    return stale(`${source} may no longer leave by ${seenAs}`);
+  }
+
+  #mayLeaveBy(source: IpAddress, seenAs: string): boolean {
+    const { snatRules, ipv6Prefixes } = this.model;
+    return (
+      snatRules.some((rule) => rule.sources.some((cidr) => contains(cidr, source)) && rule.pool.some((eip) => eip.address.text === seenAs)) ||
+      ipv6Prefixes.some(({ prefix, internalPrefix }) => internalPrefix && contains(internalPrefix, source) && moved(source, prefix) === seenAs)
+    );
+  }
+
+  #inVpc = (text: string): boolean => {
+    const address = parseIp(text);
+    return address !== undefined && !this.#own.has(text) && this.model.internal.prefixes.some((prefix) => contains(prefix, address));
+  };
+
+  #isPublic = (text: string): boolean => {
+    const address = parseIp(text);
+    return address !== undefined && this.model.ipv6Prefixes.some(({ prefix, internalPrefix }) => !internalPrefix && contains(prefix, address));
+  };
+}
+
+/** An address with its prefix exchanged, host bits kept (NETMAP). */
+function moved(address: IpAddress, prefix: Cidr): string {
+  const hostBits = BigInt(128 - prefix.length);
+  const host = address.value & ((1n << hostBits) - 1n);
+  return parseIp(textOf(prefix.base | host))?.text ?? '';
+}
+
+const textOf = (value: bigint): string => value.toString(16).padStart(32, '0').replace(/(.{4})(?!$)/g, '$1:');
+
+/** What translations a model allows, as keys: an edit that takes none away can leave no flow stale. */
+export function translationsOf(model: GatewayModel): Set<string> {
+  const keys = new Set<string>();
+  for (const { address, target } of model.elasticIps.values()) if (target) keys.add(`eip ${address.text} ${target.text}`);
+  for (const { elasticIp, protocol, ports, target, targetPort } of model.dnatRules)
+    keys.add(`dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`);
+  for (const rule of model.snatRules) for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
+  for (const { prefix, internalPrefix, mode } of model.ipv6Prefixes) keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
+  return keys;
+}
+
+/** A port rule that comes or goes changes where an elastic IP's other connections lead, so both count. */
+export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolean {
+  if (before === after) return false;
+  const was = translationsOf(before);
+  const is = translationsOf(after);
+  for (const key of was) if (!is.has(key)) return true;
+  for (const key of is) if (!was.has(key) && key.startsWith('dnat ')) return true;
+  return false;
+}

@@ -1,0 +1,116 @@
+/**
+ * Notices that somebody else changed what the gateway owns: by the kernel's events where there are any, by comparing a
+ * digest where there are none (sets, sysctls). It only says where to look; what is different is found by observing.
+ */
+import { createHash } from 'node:crypto';
+import type { CommandRunner } from '../kernel/command.js';
+import type { KernelState } from '../kernel/state.js';
+import type { SubsystemName } from '../kernel/registry.js';
+import { CHAIN_PREFIX, GUARD_TABLE, LINK_PREFIX, ROUTE_PROTOCOL } from '../model/ownership.js';
+import { Doorbell } from '../system/doorbell.js';
+
+/** Where to look: whole subsystems, and single chains as `4 nat VG-D`. */
+export interface Suspicion {
+  readonly subsystems: ReadonlySet<SubsystemName>;
+  readonly chains: ReadonlySet<string>;
+}
+
+const DEBOUNCE_MS = 250;
+const POLL_MS = 1_500;
+/** Events can be lost; everything is looked at this often whatever happened. */
+const SWEEP_MS = 60_000;
+
+export class DriftWatch {
+  #subsystems = new Set<SubsystemName>();
+  #chains = new Set<string>();
+  #debounce: NodeJS.Timeout | undefined;
+  #timers: NodeJS.Timeout[] = [];
+  readonly #doorbells: Doorbell[];
+  #digest = '';
+
+  constructor(
+    private readonly run: CommandRunner,
+    private readonly believed: () => KernelState | undefined,
+    private readonly onSuspicion: (suspicion: Suspicion) => void,
+    private readonly onSweep: () => void,
+  ) {
+    this.#doorbells = [
+      new Doorbell(['ip', '-o', 'monitor', 'link', 'address', 'route', 'rule'], (line) => this.#onIpEvent(line), this.onSweep),
+      new Doorbell(['nft', 'monitor'], (line) => this.#onNftEvent(line), this.onSweep),
+    ];
+  }
+
+  start(): void {
+    for (const doorbell of this.#doorbells) doorbell.start();
+    this.#timers = [setInterval(this.onSweep, SWEEP_MS), this.#pollLater()];
+  }
+
+  stop(): void {
+    for (const doorbell of this.#doorbells) doorbell.stop();
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#debounce);
+  }
+
+  #suspect(name: SubsystemName): void {
+    this.#subsystems.add(name);
+    this.#ring();
+  }
+
+  #ring(): void {
+    this.#debounce ??= setTimeout(() => {
+      this.#debounce = undefined;
+      const suspicion = { subsystems: this.#subsystems, chains: this.#chains };
+      this.#subsystems = new Set();
+      this.#chains = new Set();
+      this.onSuspicion(suspicion);
+    }, DEBOUNCE_MS);
+  }
+
+  #onIpEvent(line: string): void {
+    const gone = line.startsWith('Deleted ');
+    const address = /\d+: (\S+)\s+inet6? (\S+) /.exec(line);
+    if (address) {
+      if (!address[1]?.startsWith(LINK_PREFIX)) return;
+      const known = this.believed()?.addresses.has(`${address[1]} ${address[2]}`) ?? false;
+      if (known === gone) this.#suspect('addresses');
+    } else if (line.includes(`proto ${ROUTE_PROTOCOL}`)) this.#suspect(/^(Deleted )?\d+:/.test(line) ? 'rules' : 'routes');
+    else if (/^(Deleted )?\d+: \S+:? /.test(line) && line.includes('link/')) this.#suspect('links');
+  }
+
+  #onNftEvent(line: string): void {
+    const match = /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet) (\S+) ?(\S*)/.exec(line);
+    if (!match) return;
+    const [, family, table = '', chain = ''] = match;
+    if (family === 'inet') {
+      if (table === GUARD_TABLE) this.#suspect('guard');
+    } else if (chain.startsWith(CHAIN_PREFIX) && !/^delete (chain|table)/.test(line)) {
+      this.#chains.add(`${family === 'ip' ? 4 : 6} ${table} ${chain}`);
+      this.#ring();
+    } else this.#suspect(family === 'ip' ? 'iptables4' : 'iptables6');
+  }
+
+  #pollLater(): NodeJS.Timeout {
+    return setInterval(() => void this.#poll(), POLL_MS);
+  }
+
+  #polling = false;
+  async #poll(): Promise<void> {
+    if (this.#polling || !this.believed()) return;
+    this.#polling = true;
+    try {
+      const keys = [...(this.believed()?.sysctls.keys() ?? [])];
+      const sets = await this.run.run({ argv: ['ipset', 'save'] });
+      const values = await this.run.run({ argv: ['sysctl', '-e', ...keys], okExitCodes: [0, 1, 255] });
+      const digest = createHash('sha256').update(sets.stdout).update(values.stdout).digest('hex');
+      const changed = digest !== this.#digest;
+      this.#digest = digest;
+      if (!changed) return;
+      this.#suspect('sets');
+      this.#suspect('sysctls');
+    } catch {
+      this.#suspect('sets');
+    } finally {
+      this.#polling = false;
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * How full the ports of each shared elastic IP are. A port can be used once for each far end, so what counts is the
+ * busiest far end. The table is only read when it is large enough for any address to be near its end.
+ */
+import type { CommandRunner } from '../kernel/command.js';
+import { listFlows } from '../kernel/conntrack/flows.js';
+import type { Flow } from '../model/flow.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+
+/** 1024-65535: what source translation draws from. */
+export const PORTS_PER_FAR_END = 64_512;
+const SPILL_AT = 0.9;
+const RETURN_AT = 0.7;
+const LOOK_FROM = Math.floor(PORTS_PER_FAR_END * 0.5);
+const EVERY_MS = 3_000;
+
+export interface PortUse {
+  readonly elasticIp: string;
+  readonly address: string;
+  /** Translated connections in all. */
+  readonly connections: number;
+  /** Connections to the far end that has most, as `tcp 198.51.100.1:443`. */
+  readonly busiest: { readonly farEnd: string; readonly used: number } | undefined;
+  /** 0 to 1: the share of ports still free towards the busiest far end. */
+  readonly headroom: number;
+}
+
+export function portUseOf(model: GatewayModel, flows: readonly Flow[]): PortUse[] {
+  const shared = new Map(model.snatRules.flatMap((rule) => rule.pool.map((eip) => [eip.address.text, eip.name] as const)));
+  const counts = new Map<string, Map<string, number>>();
+  for (const { protocol, original, reply } of flows) {
+    if (!shared.has(reply.destination) || reply.destination === original.source) continue;
+    const ends = counts.get(reply.destination) ?? new Map<string, number>();
+    counts.set(reply.destination, ends);
+    const end = `${protocol} ${reply.source}:${reply.sourcePort}`;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+  }
+  return [...shared].map(([address, elasticIp]) => {
+    const ends = [...(counts.get(address) ?? [])];
+    const [farEnd, used] = ends.reduce<[string, number]>((most, end) => (end[1] > most[1] ? end : most), ['', 0]);
+    return {
+      elasticIp,
+      address,
+      connections: ends.reduce((sum, [, count]) => sum + count, 0),
+      busiest: used > 0 ? { farEnd, used } : undefined,
+      headroom: Math.max(0, 1 - used / PORTS_PER_FAR_END),
+    };
+  });
+}
+
+/** With hysteresis, so that an address does not swing between full and free. */
+export function exhaustedOf(uses: readonly PortUse[], before: ReadonlySet<string>): Set<string> {
+  return new Set(uses.filter(({ address, headroom }) => 1 - headroom >= (before.has(address) ? RETURN_AT : SPILL_AT)).map(({ address }) => address));
+}
+
+export class PortWatch {
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly run: CommandRunner,
+    private readonly model: () => GatewayModel | undefined,
+    private readonly exhausted: () => ReadonlySet<string>,
+    private readonly onChange: (exhausted: ReadonlySet<string>) => void,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => void this.#look().catch(() => undefined), EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    const model = this.model();
+    if (!model || !model.snatRules.some((rule) => rule.pool.length > 1)) return;
+    const { stdout } = await this.run.run({ argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count'] });
+    const before = this.exhausted();
+    if (Number(stdout) < LOOK_FROM && before.size === 0) return;
+    const after = exhaustedOf(portUseOf(model, await listFlows(this.run)), before);
+    if (after.size !== before.size || [...after].some((address) => !before.has(address))) this.onChange(after);
+  }
+}

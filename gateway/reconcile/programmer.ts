@@ -1,0 +1,131 @@
+/**
+ * Puts a model into force and keeps it there. Guarantees:
+ * 1. What the kernel refuses leaves the last good model in force: the way back is the same convergence, not an undo.
+ * 2. Flows that the model no longer allows are ended after the rules have changed; all others are left alone.
+ * 3. A paused model changes nothing in the kernel.
+ */
+import type { Logger } from 'pino';
+import { messageOf, VpcgwError } from '../errors.js';
+import type { CommandRunner } from '../kernel/command.js';
+import type { Iptables } from '../kernel/iptables/subsystem.js';
+import { type SubsystemName, type Subsystems } from '../kernel/registry.js';
+import type { Allocations, Facts, KernelState } from '../kernel/state.js';
+import type { Drain } from '../model/flow.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+import { announce } from './announce.js';
+import { compile } from './compile.js';
+import { KernelView } from './converge.js';
+import type { Suspicion } from './drift-watch.js';
+import { type CutFlow, FlowKeeper } from './flow-keeper.js';
+import type { Step } from './plan.js';
+
+export interface InForce {
+  readonly model: GatewayModel;
+  readonly allocations: Allocations;
+  readonly desired: KernelState;
+}
+
+export interface Programmed {
+  readonly steps: readonly Step[];
+  readonly cut: readonly CutFlow[];
+}
+
+export class Programmer {
+  readonly view: KernelView;
+  readonly flows: FlowKeeper;
+  #inForce: InForce | undefined;
+  #facts: Facts | undefined;
+  #unsettable: readonly string[] = [];
+  exhausted: ReadonlySet<string> = new Set();
+
+  constructor(
+    private readonly run: CommandRunner,
+    private readonly subsystems: Subsystems,
+    private readonly log: Logger,
+  ) {
+    this.view = new KernelView(run, subsystems);
+    this.flows = new FlowKeeper(run);
+  }
+
+  get inForce(): InForce | undefined {
+    return this.#inForce;
+  }
+
+  /** Switches that the kernel did not let us set. */
+  get unsettable(): readonly string[] {
+    return this.#unsettable;
+  }
+
+  async desiredOf(model: GatewayModel, allocations: Allocations): Promise<KernelState> {
+    this.#facts ??= await this.view.facts();
+    const wanted = [model.internal.interface, ...model.externals.map((external) => external.interface)];
+    const absent = wanted.filter((name) => !this.#facts?.mtu.has(name));
+    if (absent.length > 0) {
+      this.#facts = undefined;
+      throw new VpcgwError('NotConverged', `interface ${absent.join(', ')} does not exist here; the platform has to attach it`);
+    }
+    return compile({ model, allocations, facts: this.#facts, exhausted: this.exhausted });
+  }
+
+  async program(model: GatewayModel, allocations: Allocations, drains: readonly Drain[]): Promise<Programmed> {
+    const before = this.#inForce;
+    const desired = await this.desiredOf(model, allocations);
+    const steps = await this.#convergeOrRestore(desired, before);
+    this.#inForce = { model, allocations, desired };
+    announce(this.run, this.log, before?.desired, desired, steps);
+    const cut = await this.flows.settle(before?.model, model, drains);
+    return { steps, cut };
+  }
+
+  async #convergeOrRestore(desired: KernelState, before: InForce | undefined): Promise<readonly Step[]> {
+    try {
+      const { steps, unsettable } = await this.view.converge(desired);
+      this.#unsettable = unsettable;
+      return steps;
+    } catch (error) {
+      if (!before) throw error;
+      this.log.error({ error: messageOf(error) }, 'the change failed; the former state is put back');
+      await this.view.converge(before.desired).catch((second: unknown) => this.log.error({ error: messageOf(second) }, 'the former state could not be put back yet'));
+      throw error;
+    }
+  }
+
+  /** Looks where somebody may have changed something; returns what differs. */
+  async inspect(suspicion: Suspicion | 'all'): Promise<Step[]> {
+    const desired = this.#inForce?.desired;
+    if (!desired) return [];
+    if (suspicion === 'all' || !this.view.believed) await this.view.observe(desired);
+    else await this.#look(suspicion, desired);
+    return this.view.plan(desired);
+  }
+
+  async #look({ subsystems, chains }: Suspicion, desired: KernelState): Promise<void> {
+    const whole = new Set<SubsystemName>(subsystems);
+    for (const family of [4, 6] as const) {
+      const name = `iptables${family}` as const;
+      const keys = [...chains].filter((chain) => chain.startsWith(`${family} `)).map((chain) => chain.slice(2));
+      if (keys.length === 0 || whole.has(name)) continue;
+      const read = keys.length <= 32 ? await this.#readChains(this.subsystems[name] as Iptables, keys) : undefined;
+      const believed = this.view.believed;
+      if (!read || !believed) whole.add(name);
+      else this.view.amend(name, { ...believed[name], chains: new Map([...believed[name].chains, ...read]) });
+    }
+    if (whole.has('links')) this.#facts = undefined;
+    if (whole.size > 0) await this.view.observe(desired, [...whole]);
+  }
+
+  /** A chain that is gone makes the reading fail: then the whole is looked at. */
+  async #readChains(iptables: Iptables, keys: readonly string[]) {
+    return iptables.read(this.run, keys).catch(() => undefined);
+  }
+
+  /** Mends what differs. The model is compiled anew, since a link's MTU may be what changed. */
+  async mend(): Promise<readonly Step[]> {
+    const current = this.#inForce;
+    if (!current) return [];
+    const desired = await this.desiredOf(current.model, current.allocations);
+    const steps = await this.#convergeOrRestore(desired, undefined);
+    this.#inForce = { ...current, desired };
+    return steps;
+  }
+}

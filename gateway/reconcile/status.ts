@@ -1,0 +1,109 @@
+/** What is told about a gateway: of itself and of each document. Pure. */
+import { type GatewayDocument, idOf } from '../documents/document.js';
+import type { Diagnostic } from '../model/diagnostic.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+
+export interface Condition {
+  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+}
+
+export interface ObjectStatus {
+  readonly kind: string;
+  readonly name: string;
+  readonly source: string;
+  readonly conditions: readonly Condition[];
+  /** Things worth knowing that are no fault. */
+  readonly notes: readonly string[];
+}
+
+/** Named conditions of the gateway as a whole. */
+export interface GatewayCondition {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly message: string;
+}
+
+export interface DriftReport {
+  readonly repairs: number;
+  readonly last: { readonly time: string; readonly what: readonly string[]; readonly repaired: boolean } | undefined;
+}
+
+export interface GatewayStatus {
+  readonly name: string | undefined;
+  readonly version: string;
+  readonly source: 'Folder' | 'Api';
+  readonly revision: number;
+  /** The kernel was verified to hold the latest revision. */
+  readonly ready: boolean;
+  readonly paused: boolean;
+  readonly pendingConfirm: { readonly revision: number; readonly deadline: string } | undefined;
+  readonly lastChange: { readonly time: string; readonly durationMs: number; readonly cutFlows: number } | undefined;
+  readonly drift: DriftReport;
+  readonly conditions: readonly GatewayCondition[];
+  /** Of the documents that were refused last, while the former ones stay in force. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The folder as it was last read, and whether it was taken. */
+  readonly folder: { readonly digest: string | undefined; readonly taken: boolean } | undefined;
+  readonly objects: readonly ObjectStatus[];
+}
+
+export interface ObjectInput {
+  readonly documents: readonly GatewayDocument[];
+  readonly model: GatewayModel;
+  readonly generations: ReadonlyMap<string, number>;
+  readonly programmed: boolean;
+  readonly whyNot: { readonly reason: string; readonly message: string };
+  readonly exhausted: ReadonlySet<string>;
+}
+
+export function objectStatuses(input: ObjectInput): ObjectStatus[] {
+  return input.documents.map((document) => {
+    const id = idOf(document);
+    const generation = input.generations.get(id) ?? 1;
+    const condition = (type: Condition['type'], ok: boolean, reason: string, message = ''): Condition => ({
+      type,
+      status: ok ? 'True' : 'False',
+      reason,
+      message,
+      observedGeneration: generation,
+    });
+    const { programmed, whyNot } = input;
+    return {
+      kind: document.kind,
+      name: document.metadata.name,
+      source: `${document.source.file}:${document.source.firstLine}`,
+      conditions: [
+        condition('Accepted', true, 'Valid'),
+        condition('ResolvedRefs', true, 'Resolved'),
+        condition('Programmed', programmed, programmed ? 'Verified' : whyNot.reason, programmed ? '' : whyNot.message),
+        condition('Ready', programmed, programmed ? readyReason(document, input) : whyNot.reason, programmed ? '' : whyNot.message),
+      ],
+      notes: notesOf(document, input),
+    };
+  });
+}
+
+function readyReason(document: GatewayDocument, { model }: ObjectInput): string {
+  if (document.kind !== 'ElasticIP') return 'Programmed';
+  const { name } = document.metadata;
+  if (document.spec.target) return 'Bound';
+  const used = model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === name)) || model.dnatRules.some((rule) => rule.elasticIp.name === name);
+  return used ? 'Shared' : 'Held';
+}
+
+function notesOf(document: GatewayDocument, { model, exhausted }: ObjectInput): string[] {
+  const notes: string[] = [];
+  if (document.kind === 'ElasticIP') {
+    if (document.spec.target) notes.push('VMs of the VPC that reach it see the translated source of the client, since their answers must pass the gateway');
+    if (exhausted.has(document.spec.address.text)) notes.push('its ports are nearly used up: new connections leave by the next address of the pool');
+  }
+  if (document.kind === 'SnatRule' && document.spec.portsPerSource !== undefined) {
+    const rule = model.snatRules.find((candidate) => candidate.name === document.metadata.name);
+    if (rule) notes.push(`blocks of ${document.spec.portsPerSource} ports for each source`);
+  }
+  return notes;
+}

@@ -1,0 +1,494 @@
+/**
+ * The running gateway: takes documents in, puts them into force, keeps them true, and tells. Guarantees:
+ * 1. One thing at a time: every change of documents and every repair goes through one queue.
+ * 2. Documents are taken whole or not at all; what is refused leaves what was.
+ * 3. A revision is on disk before its first effect; one that waits for a confirmation is undone after its deadline,
+ *    also when the supervisor was killed meanwhile.
+ * 4. Ready means: the kernel was read and holds the latest revision.
+ */
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { idOf, type Source, type SourceFile } from '../documents/document.js';
+import { ParseCache, splitDocuments } from '../documents/parse.js';
+import { messageOf, VpcgwError } from '../errors.js';
+import { NO_ALLOCATIONS } from '../kernel/state.js';
+import type { Diagnostic } from '../model/diagnostic.js';
+import type { Clock } from '../system/clock.js';
+import type { Journal, Revision } from '../system/journal.js';
+import { allocateAll } from './allocate.js';
+import { type Candidate, candidateOf } from './candidate.js';
+import type { Suspicion } from './drift-watch.js';
+import { type CutFlow, drainsAfter } from './flow-keeper.js';
+import type { Step } from './plan.js';
+import type { Programmer } from './programmer.js';
+import { type DriftReport, type GatewayCondition, type GatewayStatus, objectStatuses } from './status.js';
+
+export interface Submission {
+  readonly files: readonly SourceFile[];
+  /** Documents that the files do not hold are taken away. */
+  readonly prune: boolean;
+  readonly by: string;
+  readonly confirmWithinMs?: number | undefined;
+}
+
+export interface Submitted {
+  readonly revision: number;
+  readonly changed: readonly string[];
+  readonly steps: readonly Step[];
+  readonly cut: readonly CutFlow[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+export interface Planned {
+  readonly put: readonly string[];
+  readonly remove: readonly string[];
+  readonly steps: readonly Step[];
+  readonly cut: readonly CutFlow[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+export interface SupervisorOptions {
+  readonly source: 'Folder' | 'Api';
+  /** Where documents are edited, for the message to whom tries elsewhere. */
+  readonly editAt: string;
+  readonly version: string;
+  readonly programmer: Programmer;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+
+export class Supervisor {
+  readonly #cache = new ParseCache();
+  #queue: Promise<unknown> = Promise.resolve();
+  #current: Candidate | undefined;
+  /** The documents of the last revision on disk, until some are in force: a restart is no edit. */
+  #kept: ReadonlyMap<string, Source> = new Map();
+  #generations = new Map<string, number>();
+  #ready = false;
+  #trouble: { reason: string; message: string } = { reason: 'Pending', message: 'not programmed yet' };
+  #refused: readonly Diagnostic[] = [];
+  #refusal: string | undefined;
+  #folder: GatewayStatus['folder'];
+  #lastChange: GatewayStatus['lastChange'];
+  #drift: DriftReport = { repairs: 0, last: undefined };
+  #persistTrouble: string | undefined;
+  #retryMs = RETRY_MIN_MS;
+  readonly #timers = new Map<string, { cancel(): void }>();
+  readonly listeners = new Set<(event: { type: string; message: string }) => void>();
+
+  constructor(private readonly options: SupervisorOptions) {}
+
+  // ---- life -------------------------------------------------------------------------------------------------------
+
+  /** Puts the last good revision into force. */
+  async start(): Promise<void> {
+    this.#loadJournal();
+    await this.#enqueue(() => this.#startFromJournal());
+  }
+
+  /** The folder first, since it is the truth; the last good revision only where the folder is refused. */
+  async startWith(read: () => SourceFile[]): Promise<void> {
+    this.#loadJournal();
+    await this.loadFolder(read);
+    if (!this.#current) await this.#enqueue(() => this.#startFromJournal());
+    this.#armDrains();
+  }
+
+  #loadJournal(): void {
+    const { journal, log } = this.options;
+    journal.load();
+    if (journal.damage !== undefined) log.error({ damage: journal.damage }, 'the journal was damaged');
+    for (const revision of journal.revisions) this.#countGenerations(revision);
+    this.#kept = journal.documentsAt() ?? new Map<string, Source>();
+  }
+
+  async #startFromJournal(): Promise<void> {
+    const { journal, clock, log } = this.options;
+    for (const { revision } of [...journal.revisions].reverse().slice(0, 5)) {
+      const sources = journal.documentsAt(revision);
+      if (!sources || sources.size === 0) continue;
+      try {
+        this.#current = candidateOf([...sources.values()], this.#cache);
+        await this.#putIntoForce(this.#current);
+        break;
+      } catch (error) {
+        log.error({ revision, error: messageOf(error) }, 'a kept revision could not be put into force');
+        this.#failed(error);
+        if (error instanceof VpcgwError && error.code === 'NotConverged') break;
+      }
+    }
+    const { pending } = journal;
+    if (pending) this.#armConfirm(pending, Math.max(0, (pending.confirmByMs ?? 0) - clock.nowMs()));
+    this.#armDrains();
+  }
+
+  stop(): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  /** Until everything that was begun has ended. */
+  idle(): Promise<unknown> {
+    return this.#queue;
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  #schedule(name: string, ms: number, work: () => Promise<unknown>): void {
+    this.#timers.get(name)?.cancel();
+    this.#timers.set(
+      name,
+      this.options.clock.later(ms, () => {
+        this.#timers.delete(name);
+        work().catch((error: unknown) => this.options.log.error({ error: messageOf(error) }, `${name} failed`));
+      }),
+    );
+  }
+
+  #tell(type: string, message: string): void {
+    this.options.log.info({ event: type }, message);
+    for (const listener of this.listeners) listener({ type, message });
+  }
+
+  // ---- documents in -----------------------------------------------------------------------------------------------
+
+  /** The folder as it stands now. A refusal is kept for status, and not thrown: the former documents stay in force. */
+  loadFolder(read: () => SourceFile[]): Promise<void> {
+    return this.#enqueue(async () => {
+      let digest: string | undefined;
+      try {
+        const files = read();
+        digest = digestOf(files);
+        await this.#accept({ sources: files.flatMap(splitDocuments), by: 'folder' });
+        this.#refused = [];
+        this.#refusal = undefined;
+        this.#folder = { digest, taken: true };
+      } catch (error) {
+        this.#folder = { digest, taken: false };
+        this.#refused = error instanceof VpcgwError ? error.diagnostics : [];
+        this.#refusal = messageOf(error);
+        this.options.log.error({ error: messageOf(error), diagnostics: this.#refused }, 'the folder was refused; the former documents stay in force');
+        const permanent = error instanceof VpcgwError && error.code === 'ConfigInvalid';
+        if (!permanent) this.#retry(() => this.loadFolder(read));
+      }
+    });
+  }
+
+  submit(submission: Submission): Promise<Submitted> {
+    this.#refuseOtherWriters();
+    return this.#enqueue(() => this.#accept({ ...submission, sources: this.#nextSources(submission) }));
+  }
+
+  #refuseOtherWriters(): void {
+    const { source, editAt } = this.options;
+    if (source === 'Folder') throw new VpcgwError('NotWriter', `this supervisor takes its documents from the folder ${editAt}; edit them there`);
+  }
+
+  #nextSources({ files, prune }: Pick<Submission, 'files' | 'prune'>): Source[] {
+    const given = files.flatMap(splitDocuments);
+    if (prune) return given;
+    const candidateIds = new Set(this.#idsOf(given));
+    const kept = [...(this.#current?.sources ?? [])].filter(([id]) => !candidateIds.has(id)).map(([, source]) => source);
+    return [...kept, ...given];
+  }
+
+  #idsOf(sources: readonly Source[]): string[] {
+    return sources.flatMap((source) => {
+      const document = this.#cache.parse(source.text).document;
+      return document ? [idOf(document)] : [];
+    });
+  }
+
+  async #accept(submission: { sources: readonly Source[]; by: string; confirmWithinMs?: number | undefined }): Promise<Submitted> {
+    const { journal, clock } = this.options;
+    if (journal.pending && submission.by !== 'rollback')
+      throw new VpcgwError('ConfirmPending', `revision ${journal.pending.revision} waits for its confirmation; confirm it or roll it back first`);
+    const candidate = candidateOf(submission.sources, this.#cache);
+    const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
+    const changed = [...Object.keys(put), ...remove];
+    if (changed.length === 0 && this.#ready) return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
+    const before = this.options.programmer.inForce;
+    const nowMs = clock.nowMs();
+    const revision: Revision = {
+      revision: journal.nextRevision,
+      time: new Date(nowMs).toISOString(),
+      by: submission.by,
+      put,
+      remove,
+      allocations: allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
+      drains: drainsAfter(before?.model, candidate.model, journal.drains, nowMs),
+      ...(submission.confirmWithinMs === undefined ? {} : { confirmByMs: nowMs + submission.confirmWithinMs }),
+    };
+    if (changed.length > 0) this.#remember(revision);
+    const former = this.#current;
+    this.#current = candidate;
+    try {
+      const { steps, cut } = await this.#putIntoForce(candidate, revision);
+      this.#countGenerations(revision);
+      if (submission.confirmWithinMs !== undefined) this.#armConfirm(revision, submission.confirmWithinMs);
+      this.#armDrains();
+      if (changed.length > 0) this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
+      return { revision: revision.revision, changed, steps, cut, warnings: candidate.warnings };
+    } catch (error) {
+      // With nothing in force there is nothing to go back to: these documents are what the retries aim at.
+      if (before && changed.length > 0) {
+        this.#current = former;
+        journal.withdraw(revision.revision);
+      }
+      throw error;
+    }
+  }
+
+  /** A folder is its own memory, so it goes on without a writable disk; what comes by API must not be lost. */
+  #remember(revision: Revision): void {
+    try {
+      this.options.journal.append(revision);
+      this.#persistTrouble = undefined;
+    } catch (error) {
+      this.#persistTrouble = messageOf(error);
+      if (this.options.source === 'Api') throw error;
+      this.options.log.error({ error: messageOf(error) }, 'the revision could not be kept on disk');
+    }
+  }
+
+  async #putIntoForce(candidate: Candidate, revision?: Revision): Promise<{ steps: readonly Step[]; cut: readonly CutFlow[] }> {
+    const { programmer, journal, clock } = this.options;
+    const allocations = revision?.allocations ?? allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model);
+    if (candidate.model.paused) {
+      this.#trouble = { reason: 'Paused', message: 'spec.paused is set: nothing is written to the kernel' };
+      this.#ready = programmer.inForce !== undefined;
+      return { steps: [], cut: [] };
+    }
+    const began = clock.nowMs();
+    try {
+      const done = await programmer.program(candidate.model, allocations, revision?.drains ?? journal.drains);
+      this.#lastChange = { time: new Date(began).toISOString(), durationMs: clock.nowMs() - began, cutFlows: done.cut.length };
+      this.#succeeded();
+      return done;
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  #succeeded(): void {
+    this.#ready = true;
+    this.#retryMs = RETRY_MIN_MS;
+    this.#timers.get('retry')?.cancel();
+  }
+
+  #failed(error: unknown): void {
+    this.#trouble = { reason: error instanceof VpcgwError ? error.code : 'Invariant', message: messageOf(error) };
+    if (this.options.programmer.inForce) return;
+    this.#ready = false;
+    this.#retry(() => this.#enqueue(async () => void (this.#current && !this.#ready && (await this.#putIntoForce(this.#current)))));
+  }
+
+  #retry(work: () => Promise<unknown>): void {
+    this.#schedule('retry', this.#retryMs, work);
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+  }
+
+  #countGenerations(revision: Revision): void {
+    for (const id of Object.keys(revision.put)) this.#generations.set(id, (this.#generations.get(id) ?? 0) + 1);
+    for (const id of revision.remove) this.#generations.delete(id);
+  }
+
+  // ---- confirm and go back ----------------------------------------------------------------------------------------
+
+  #armConfirm(revision: Revision, ms: number): void {
+    this.#schedule('confirm', ms, () =>
+      this.#enqueue(async () => {
+        if (this.options.journal.pending?.revision !== revision.revision) return;
+        this.#tell('RolledBack', `revision ${revision.revision} was not confirmed in time`);
+        await this.#goBackTo(this.#before(revision.revision));
+      }),
+    );
+  }
+
+  confirm(): Promise<number> {
+    return this.#enqueue(() => {
+      const { pending } = this.options.journal;
+      if (!pending) throw new VpcgwError('NothingToConfirm', 'no change waits for a confirmation');
+      this.options.journal.confirm(pending.revision);
+      this.#timers.get('confirm')?.cancel();
+      this.#tell('Confirmed', `revision ${pending.revision} is confirmed`);
+      return Promise.resolve(pending.revision);
+    });
+  }
+
+  rollback(to?: number): Promise<Submitted> {
+    this.#refuseOtherWriters();
+    return this.#enqueue(() => this.#goBackTo(to ?? this.#before(this.options.journal.latest?.revision ?? 0)));
+  }
+
+  #before(revision: number): number {
+    return this.options.journal.revisions.filter((known) => known.revision < revision).at(-1)?.revision ?? 0;
+  }
+
+  async #goBackTo(revision: number): Promise<Submitted> {
+    const sources = this.options.journal.documentsAt(revision);
+    if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${revision} is not kept`);
+    return this.#accept({ sources: [...sources.values()], by: 'rollback' });
+  }
+
+  // ---- drains -----------------------------------------------------------------------------------------------------
+
+  #armDrains(): void {
+    const next = Math.min(...this.options.journal.drains.map((drain) => drain.untilMs));
+    if (Number.isFinite(next)) this.#schedule('drain', Math.max(0, next - this.options.clock.nowMs()), () => this.#enqueue(() => this.#endDrains()));
+  }
+
+  async #endDrains(): Promise<void> {
+    const { journal, programmer, clock } = this.options;
+    const running = journal.drains.filter((drain) => drain.untilMs > clock.nowMs());
+    journal.setDrains(running);
+    const model = programmer.inForce?.model;
+    if (model && !model.paused) await programmer.flows.cut(model, running);
+    this.#armDrains();
+  }
+
+  // ---- kept true --------------------------------------------------------------------------------------------------
+
+  inspect(suspicion: Suspicion | 'all'): Promise<void> {
+    return this.#enqueue(async () => {
+      const { programmer, log, clock } = this.options;
+      if (!programmer.inForce) return;
+      const steps = await programmer.inspect(suspicion);
+      const paused = this.#current?.model.paused ?? false;
+      if (steps.length > 0) {
+        const what = steps.flatMap((step) => step.changes.slice(0, 10).map((change) => `${step.subsystem}: ${change.action} ${change.key}`));
+        log.warn({ what }, paused ? 'the kernel differs; paused, so it is left' : 'the kernel differs; it is mended');
+        if (!paused) await programmer.mend();
+        this.#drift = { repairs: this.#drift.repairs + (paused ? 0 : 1), last: { time: new Date(clock.nowMs()).toISOString(), what, repaired: !paused } };
+        if (!paused) this.#tell('DriftRepaired', what.slice(0, 3).join('; '));
+      } else if (!paused && suspicion !== 'all' && suspicion.subsystems.has('links')) await programmer.mend();
+    }).catch((error: unknown) => {
+      this.options.log.error({ error: messageOf(error) }, 'looking after the kernel failed');
+      this.#schedule('inspect', RETRY_MIN_MS, () => this.inspect('all'));
+    });
+  }
+
+  /** New connections of these addresses' pools go to others until they have room again. */
+  setExhausted(addresses: ReadonlySet<string>): Promise<void> {
+    return this.#enqueue(async () => {
+      const { programmer } = this.options;
+      if (sameSet(programmer.exhausted, addresses) || !programmer.inForce || this.#current?.model.paused) return;
+      programmer.exhausted = addresses;
+      await programmer.mend();
+      this.#tell('PortsExhausted', addresses.size > 0 ? `ports nearly used up: ${[...addresses].join(', ')}` : 'all addresses have ports again');
+    });
+  }
+
+  // ---- telling ----------------------------------------------------------------------------------------------------
+
+  plan(submission: Pick<Submission, 'files' | 'prune'>): Promise<Planned> {
+    return this.#enqueue(async () => {
+      const { programmer, journal, clock } = this.options;
+      const candidate = candidateOf(this.#nextSources(submission), this.#cache);
+      const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
+      const desired = await programmer.desiredOf(candidate.model, allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model));
+      const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
+      return {
+        put: Object.keys(put),
+        remove,
+        steps: await programmer.view.plan(desired),
+        cut: await programmer.flows.wouldCut(candidate.model, drains),
+        warnings: candidate.warnings,
+      };
+    });
+  }
+
+  get current(): Candidate | undefined {
+    return this.#current;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  history(): { revision: number; time: string; by: string; put: string[]; remove: readonly string[]; state: string }[] {
+    const { journal } = this.options;
+    const { pending, latest } = journal;
+    return journal.revisions.map(({ revision, time, by, put, remove }) => ({
+      revision,
+      time,
+      by,
+      put: Object.keys(put),
+      remove,
+      state: revision === pending?.revision ? 'WaitsForConfirm' : revision === latest?.revision ? 'Current' : 'Superseded',
+    }));
+  }
+
+  status(): GatewayStatus {
+    const { journal, source, version, programmer } = this.options;
+    const model = this.#current?.model;
+    const paused = model?.paused ?? false;
+    const { pending } = journal;
+    return {
+      name: model?.name,
+      version,
+      source,
+      revision: journal.latest?.revision ?? 0,
+      ready: this.#ready,
+      paused,
+      pendingConfirm: pending ? { revision: pending.revision, deadline: new Date(pending.confirmByMs ?? 0).toISOString() } : undefined,
+      lastChange: this.#lastChange,
+      drift: this.#drift,
+      conditions: this.#conditions(paused),
+      diagnostics: this.#refused,
+      folder: this.#folder,
+      objects:
+        model && this.#current
+          ? objectStatuses({
+              documents: this.#current.documents,
+              model,
+              generations: this.#generations,
+              programmed: programmer.inForce?.model === model,
+              whyNot: this.#trouble,
+              exhausted: programmer.exhausted,
+            })
+          : [],
+    };
+  }
+
+  #conditions(paused: boolean): GatewayCondition[] {
+    const { programmer, journal } = this.options;
+    const condition = (type: string, ok: boolean, message: string): GatewayCondition => ({ type, status: ok ? 'True' : 'False', message: ok ? '' : message });
+    const damage = journal.damage === undefined ? undefined : `journal ${journal.damage}`;
+    return [
+      condition('DocumentsAccepted', this.#refusal === undefined, this.#refusal ?? ''),
+      condition('Programmed', this.#ready, this.#trouble.message),
+      condition('Unpaused', !paused, 'spec.paused is set: nothing is written to the kernel'),
+      condition('StatePersisted', (this.#persistTrouble ?? damage) === undefined, this.#persistTrouble ?? damage ?? ''),
+      condition('SysctlsSet', programmer.unsettable.length === 0, `cannot be set from here: ${programmer.unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ')}; see vpcgw preflight`),
+      condition('PortsAvailable', programmer.exhausted.size === 0, `nearly used up: ${[...programmer.exhausted].join(', ')}`),
+    ];
+  }
+}
+
+/** SHA-256 of the texts in the order of their names: which state of the folder a status speaks of. */
+function digestOf(files: readonly SourceFile[]): string {
+  const hash = createHash('sha256');
+  for (const { text } of files) hash.update(text);
+  return hash.digest('hex');
+}
+
+function difference(before: ReadonlyMap<string, Source>, after: Candidate): { put: Record<string, Source>; remove: string[] } {
+  const put: Record<string, Source> = {};
+  for (const [id, source] of after.sources) {
+    const known = before.get(id);
+    if (!known || known.text.trim() !== source.text.trim()) put[id] = source;
+  }
+  return { put, remove: [...before.keys()].filter((id) => !after.sources.has(id)) };
+}
+
+const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => a.size === b.size && [...a].every((item) => b.has(item));

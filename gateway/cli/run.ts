@@ -50,7 +50,7 @@ export async function run(flags: RunFlags): Promise<void> {
     drift.stop();
     ports.stop();
     supervisor.stop();
-    await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000))]);
+    await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]);
     await Promise.all([local.close(), management?.close()]);
     process.exitCode = 0;
   };

@@ -2,14 +2,23 @@
 # is /var/lib/vpcgw (a volume: the last good documents and the history) and /run (a tmpfs: the API's socket).
 # It needs NET_ADMIN and NET_RAW and no other right.
 #
-# /proc/sys is read-only in a container, so the gateway's network namespace must be given these settings from outside:
-#   net.ipv4.ip_forward=1                  net.ipv6.conf.all.forwarding=1
-#   net.ipv4.fwmark_reflect=1              net.ipv6.fwmark_reflect=1
-#   net.ipv4.conf.all.arp_ignore=1         net.ipv4.conf.all.rp_filter=0
-#   net.ipv4.conf.all.send_redirects=0
-# In Kubernetes there are two ways to:
+# /proc/sys is read-only in a container, so the gateway's network namespace must be given these settings from outside;
+# `vpcgw preflight` tells what is missing. Without the first three lines no gateway forwards right:
+#   net.ipv4.ip_forward=1              net.ipv6.conf.all.forwarding=1      net.ipv4.fwmark_reflect=1
+#   net.ipv6.fwmark_reflect=1          net.ipv4.conf.all.arp_ignore=1      net.ipv4.conf.all.rp_filter=0
+#   net.ipv4.conf.default.rp_filter=0  net.ipv4.conf.all.send_redirects=0  net.ipv4.conf.default.send_redirects=0
+# and without these it is slower to be found, trusts its neighbours more, or forgets connections at other times:
+#   net.ipv4.conf.all.arp_notify=1            net.ipv6.conf.all.ndisc_notify=1
+#   net.ipv4.conf.all.accept_redirects=0
+#   net.ipv6.conf.all.accept_redirects=0      net.ipv6.conf.default.accept_redirects=0
+#   net.ipv6.conf.all.accept_ra=0             net.ipv6.conf.default.accept_ra=0
+#   net.ipv6.conf.all.accept_dad=0            net.ipv6.conf.default.accept_dad=0
+#   net.ipv6.conf.all.keep_addr_on_down=1     net.ipv6.conf.default.keep_addr_on_down=1
+#   net.netfilter.nf_conntrack_acct=1         net.netfilter.nf_conntrack_tcp_be_liberal=1
+#   net.netfilter.nf_conntrack_tcp_timeout_established=900, or what a VpcGateway's timeouts say; so too the other timeouts
+# In Kubernetes there are two ways to set them:
 #   - the pod's spec.securityContext.sysctls; the node's kubelet must allow them, since it counts them as unsafe:
-#     --allowed-unsafe-sysctls='net.ipv4.ip_forward,net.ipv4.fwmark_reflect,net.ipv4.conf.*,net.ipv6.*'
+#     --allowed-unsafe-sysctls='net.ipv4.ip_forward,net.ipv4.fwmark_reflect,net.ipv4.conf.*,net.ipv6.*,net.netfilter.*'
 #   - the CNI plugin `tuning`, chained behind the plugin that makes the gateway's interface: its "sysctl" map takes them.
 # Elsewhere: `podman run --sysctl NAME=VALUE ...` or `docker run --sysctl NAME=VALUE ...`.
 
@@ -28,7 +37,7 @@ FROM debian:bookworm-slim
 # Of what the packages bring, the gateway reads neither documents nor translations.
 RUN apt-get -qq update \
   && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-    conntrack iproute2 ipset iptables iputils-arping libstdc++6 nftables >/dev/null \
+    conntrack iproute2 ipset iptables iputils-arping libstdc++6 nftables procps >/dev/null \
   && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
   && mkdir -p /etc/vpcgw /var/lib/vpcgw
 COPY --from=build /node /usr/local/bin/node

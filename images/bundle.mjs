@@ -23,7 +23,7 @@ await build({
   banner: { js: banner },
   legalComments: 'eof',
   logLevel: 'warning',
-});
+}).catch(() => process.exit(1)); // esbuild has said why
 await chmod(unfinished, 0o755);
 // In one step, so that a supervisor that starts meanwhile never reads half a file.
 await rename(unfinished, bundle);

@@ -28,7 +28,11 @@ export class VpcgwError extends Error {
   readonly code: ErrorCode;
   readonly diagnostics: readonly Diagnostic[];
 
-  constructor(code: ErrorCode, message: string, options: { diagnostics?: readonly Diagnostic[]; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { diagnostics?: readonly Diagnostic[]; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = code;
     this.code = code;

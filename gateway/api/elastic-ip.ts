@@ -7,7 +7,9 @@ export const elasticIpSpec = z.strictObject({
   announcement: z
     .enum(['Neighbor', 'Routed'])
     .default('Neighbor')
-    .describe('`Neighbor`: answered by ARP or neighbour discovery on the external network. `Routed`: the upstream router routes it to the gateway.'),
+    .describe(
+      '`Neighbor`: answered by ARP or neighbour discovery on the external network. `Routed`: the upstream router routes it to the gateway.',
+    ),
   target: target.optional().describe('1:1: all its traffic to this address, and that address leaves by it.'),
   drainTimeout: duration.default(0).describe('How long the flows of a former target live on after detach or rebind.'),
 });

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { cidr, objectName } from './scalars.js';
 
 export const ipv6PrefixSpec = z.strictObject({
-  prefix: cidr.refine((prefix) => prefix.family === 6, { error: 'must be an IPv6 prefix' }).describe('Public IPv6 that is routed to the gateway.'),
+  prefix: cidr
+    .refine((prefix) => prefix.family === 6, { error: 'must be an IPv6 prefix' })
+    .describe('Public IPv6 that is routed to the gateway.'),
   external: objectName.optional().describe('The external network; may be left out where there is one.'),
   mode: z
     .enum(['Full', 'EgressOnly'])

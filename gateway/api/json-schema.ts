@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { documentSchema, type Kind, KINDS } from './kinds.js';
 
 export function jsonSchemaOf(kind: Kind): Record<string, unknown> {
-  return z.toJSONSchema(documentSchema(kind), { io: 'input', reused: 'inline', unrepresentable: 'any' }) as Record<string, unknown>;
+  return z.toJSONSchema(documentSchema(kind), { io: 'input', reused: 'inline', unrepresentable: 'any' });
 }
 
 /** Any document of the language. */

@@ -12,9 +12,24 @@ export const API_VERSION = 'vpcgw.io/v1alpha1';
 export const KINDS = {
   VpcGateway: { plural: 'vpcgateways', shortName: 'vgw', spec: vpcGatewaySpec, summary: "A VPC's way out and in." },
   ElasticIP: { plural: 'elasticips', shortName: 'eip', spec: elasticIpSpec, summary: 'A public address.' },
-  SnatRule: { plural: 'snatrules', shortName: 'snat', spec: snatRuleSpec, summary: 'Many sources leave by a few elastic IPs.' },
-  DnatRule: { plural: 'dnatrules', shortName: 'dnat', spec: dnatRuleSpec, summary: 'Ports of an elastic IP lead to a VM.' },
-  Ipv6Prefix: { plural: 'ipv6prefixes', shortName: 'v6p', spec: ipv6PrefixSpec, summary: 'Routed public IPv6 for the VPC.' },
+  SnatRule: {
+    plural: 'snatrules',
+    shortName: 'snat',
+    spec: snatRuleSpec,
+    summary: 'Many sources leave by a few elastic IPs.',
+  },
+  DnatRule: {
+    plural: 'dnatrules',
+    shortName: 'dnat',
+    spec: dnatRuleSpec,
+    summary: 'Ports of an elastic IP lead to a VM.',
+  },
+  Ipv6Prefix: {
+    plural: 'ipv6prefixes',
+    shortName: 'v6p',
+    spec: ipv6PrefixSpec,
+    summary: 'Routed public IPv6 for the VPC.',
+  },
 } as const satisfies Record<string, { plural: string; shortName: string; spec: z.ZodType; summary: string }>;
 
 export type Kind = keyof typeof KINDS;

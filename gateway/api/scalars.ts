@@ -26,7 +26,8 @@ const quoted = (text: string): string => JSON.stringify(text);
 
 /** Leading zeros and mapped addresses are named, since they look right and mean something else to other readers. */
 function explainBadAddress(text: string): string {
-  if (/(^|\.)0\d/.test(text)) return `${quoted(text)} has a leading zero: some programs read that as octal; write it without`;
+  if (/(^|\.)0\d/.test(text))
+    return `${quoted(text)} has a leading zero: some programs read that as octal; write it without`;
   if (/^::ffff:/i.test(text)) return `${quoted(text)} is an IPv4-mapped IPv6 address; write the IPv4 address itself`;
   if (text.includes('%')) return `${quoted(text)} has a zone; write the address alone`;
   if (text.includes('/')) return `${quoted(text)} has a prefix length; an address alone is wanted`;
@@ -46,7 +47,9 @@ function explainBadPrefix(text: string): string {
   const [address = '', length] = text.split('/');
   const parsed = parseIp(address);
   if (length === undefined)
-    return parsed ? `${quoted(text)} has no prefix length; one host is ${text}/${parsed.family === 4 ? 32 : 128}` : explainBadAddress(text);
+    return parsed
+      ? `${quoted(text)} has no prefix length; one host is ${text}/${parsed.family === 4 ? 32 : 128}`
+      : explainBadAddress(text);
   if (!parsed) return explainBadAddress(address);
   return `${quoted(text)}: the prefix length is 0 to ${parsed.family === 4 ? 32 : 128}, without leading zeros`;
 }
@@ -73,25 +76,36 @@ export const interfaceAddress = scalar(
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Milliseconds. */
-export const duration = scalar('a duration', '30s', 'A duration: a whole number and `ms`, `s`, `m`, `h` or `d`.', (text) => {
-  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
-  if (!match) return { wrong: `${quoted(text)} is not a duration: a whole number and one of ms, s, m, h, d, such as 30s` };
-  return Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS];
-});
+export const duration = scalar(
+  'a duration',
+  '30s',
+  'A duration: a whole number and `ms`, `s`, `m`, `h` or `d`.',
+  (text) => {
+    const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
+    if (!match)
+      return { wrong: `${quoted(text)} is not a duration: a whole number and one of ms, s, m, h, d, such as 30s` };
+    return Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS];
+  },
+);
 
 /** DNS-1123 label: what a Kubernetes object may be called. */
 export const objectName = z
   .string({ error: 'must be a name such as web-1' })
   .max(63, { error: 'is longer than 63 characters' })
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, {
-    error: (issue) => `${quoted(String(issue.input))} is not a name: small letters, digits and -, first and last a letter or digit`,
+    error: (issue) =>
+      `${quoted(String(issue.input))} is not a name: small letters, digits and -, first and last a letter or digit`,
   })
   .meta({ description: 'A DNS-1123 label.', examples: ['web-1'] });
 
 export const interfaceName = z
   .string({ error: 'must be the name of a network interface, such as net1' })
-  .max(PARENT_NAME_MAX, { error: `is longer than ${PARENT_NAME_MAX} characters, which leaves no room for the gateway's own link above it` })
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, { error: (issue) => `${quoted(String(issue.input))} is not the name of a network interface` })
+  .max(PARENT_NAME_MAX, {
+    error: `is longer than ${PARENT_NAME_MAX} characters, which leaves no room for the gateway's own link above it`,
+  })
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, {
+    error: (issue) => `${quoted(String(issue.input))} is not the name of a network interface`,
+  })
   .meta({ description: 'A network interface that the platform put into the gateway.', examples: ['net1'] });
 
 export const port = z

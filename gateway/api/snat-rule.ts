@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { cidr, objectName } from './scalars.js';
 
 export const snatRuleSpec = z.strictObject({
-  sources: z.array(z.strictObject({ cidr })).min(1).max(256).describe('Whose traffic; the most specific source of all rules wins.'),
+  sources: z
+    .array(z.strictObject({ cidr }))
+    .min(1)
+    .max(256)
+    .describe('Whose traffic; the most specific source of all rules wins.'),
   elasticIPs: z
     .array(objectName)
     .min(1)

@@ -41,14 +41,19 @@ const timeouts = z.strictObject({
 export const vpcGatewaySpec = z.strictObject({
   internal: internal.describe('The side of the VPC.'),
   externals: z.array(external).min(1).max(16).describe('The external networks.'),
-  management: z.strictObject({ interface: interfaceName }).optional().describe('Where the API and the metrics are reached.'),
+  management: z
+    .strictObject({ interface: interfaceName })
+    .optional()
+    .describe('Where the API and the metrics are reached.'),
   timeouts: timeouts.prefault({}).describe('Connection tracking timeouts.'),
   conntrack: z
     .strictObject({ size: z.int().min(1024).max(16_777_216).describe('How many connections the table holds.') })
     .optional()
     .describe("The connection table; without it the kernel's own size stays."),
   limits: z
-    .strictObject({ connectionsPerSource: z.int().min(1).max(1_000_000).optional().describe('Connections one VM may hold open.') })
+    .strictObject({
+      connectionsPerSource: z.int().min(1).max(1_000_000).optional().describe('Connections one VM may hold open.'),
+    })
     .prefault({})
     .describe('Limits on connections.'),
   paused: z.boolean().default(false).describe('Freezes every write to the kernel.'),

@@ -25,7 +25,10 @@ export class Client {
   #call<T>(method: string, path: string, body?: unknown): Promise<T> {
     return new Promise((resolve, reject) => {
       const payload = body === undefined ? undefined : JSON.stringify(body);
-      const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+      const headers =
+        payload === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
       const call = request({ socketPath: this.socketPath, method, path, headers, timeout: TIMEOUT_MS }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -39,7 +42,12 @@ export class Client {
       });
       call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
       call.on('error', (error) =>
-        reject(new VpcgwError('SupervisorUnreachable', `no supervisor answers at ${this.socketPath} (${error.message}); is vpcgw run alive, or is it elsewhere (--socket)?`)),
+        reject(
+          new VpcgwError(
+            'SupervisorUnreachable',
+            `no supervisor answers at ${this.socketPath} (${error.message}); is vpcgw run alive, or is it elsewhere (--socket)?`,
+          ),
+        ),
       );
       call.end(payload);
     });

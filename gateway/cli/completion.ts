@@ -11,7 +11,10 @@ const entriesOf = (program: Command): Entry[] =>
   program.commands.map((command) => ({
     name: command.name(),
     description: command.description(),
-    words: [...command.options.map((option) => option.long ?? option.short ?? ''), ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? [])],
+    words: [
+      ...command.options.map((option) => option.long ?? option.short ?? ''),
+      ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+    ],
   }));
 
 const SHELLS: Readonly<Record<string, (entries: readonly Entry[]) => string>> = {
@@ -40,7 +43,10 @@ compdef _vpcgw vpcgw
     entries
       .flatMap((entry) => [
         `complete -c vpcgw -n __fish_use_subcommand -a ${entry.name} -d '${entry.description.replace(/'/g, '')}'`,
-        ...entry.words.map((word) => `complete -c vpcgw -n '__fish_seen_subcommand_from ${entry.name}' ${word.startsWith('--') ? `-l ${word.slice(2)}` : `-a ${word}`}`),
+        ...entry.words.map(
+          (word) =>
+            `complete -c vpcgw -n '__fish_seen_subcommand_from ${entry.name}' ${word.startsWith('--') ? `-l ${word.slice(2)}` : `-a ${word}`}`,
+        ),
       ])
       .join('\n') + '\n',
 };

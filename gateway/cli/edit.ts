@@ -19,8 +19,14 @@ interface PlanAnswer {
 
 const KERNEL_LINES = 40;
 
-export async function plan(paths: readonly string[], { socket, output, prune }: Common & { prune: boolean }): Promise<void> {
-  const answer = await withProgress('planning', new Client(socket).post<PlanAnswer>('/v1/plan', { files: readPaths(paths), prune }));
+export async function plan(
+  paths: readonly string[],
+  { socket, output, prune }: Common & { prune: boolean },
+): Promise<void> {
+  const answer = await withProgress(
+    'planning',
+    new Client(socket).post<PlanAnswer>('/v1/plan', { files: readPaths(paths), prune }),
+  );
   print(output, answer, () => planText(answer));
 }
 
@@ -38,8 +44,12 @@ function planText({ put, remove, steps, cut, warnings }: PlanAnswer): string {
 function kernelLines(steps: readonly Step[]): string[] {
   if (steps.length === 0) return [dim('  no change')];
   const signs = { add: green('+'), replace: yellow('~'), remove: red('-') };
-  const lines = steps.flatMap(({ subsystem, phase, changes }) => changes.map((change) => `  ${signs[change.action]} ${subsystem.padEnd(10)} ${change.key} ${dim(phase)}`));
-  return lines.length > KERNEL_LINES ? [...lines.slice(0, KERNEL_LINES), dim(`  … and ${lines.length - KERNEL_LINES} more (--json lists all)`)] : lines;
+  const lines = steps.flatMap(({ subsystem, phase, changes }) =>
+    changes.map((change) => `  ${signs[change.action]} ${subsystem.padEnd(10)} ${change.key} ${dim(phase)}`),
+  );
+  return lines.length > KERNEL_LINES
+    ? [...lines.slice(0, KERNEL_LINES), dim(`  … and ${lines.length - KERNEL_LINES} more (--json lists all)`)]
+    : lines;
 }
 
 const cutTable = (cut: PlanAnswer['cut']): string =>
@@ -59,7 +69,13 @@ interface ApplyAnswer {
 
 export async function apply(
   paths: readonly string[],
-  { socket, output, prune, confirmWithinMs, by }: Common & { prune: boolean; confirmWithinMs: number | undefined; by: string },
+  {
+    socket,
+    output,
+    prune,
+    confirmWithinMs,
+    by,
+  }: Common & { prune: boolean; confirmWithinMs: number | undefined; by: string },
 ): Promise<void> {
   const body = { files: readPaths(paths), prune, by, ...(confirmWithinMs === undefined ? {} : { confirmWithinMs }) };
   const answer = await withProgress('applying', new Client(socket).post<ApplyAnswer>('/v1/apply', body));
@@ -67,7 +83,8 @@ export async function apply(
     const warnings = (answer.warnings ?? []).map((warning) => `${yellow(formatDiagnostic(warning))}\n`).join('');
     if (answer.changed.length === 0) return `${warnings}no change; revision ${answer.revision} is in force\n`;
     const cut = answer.cut ? `, ${answer.cut} connection${answer.cut === 1 ? '' : 's'} ended` : '';
-    const confirm = confirmWithinMs === undefined ? '' : `\nrolls back in ${confirmWithinMs / 1000} s unless you run: vpcgw confirm`;
+    const confirm =
+      confirmWithinMs === undefined ? '' : `\nrolls back in ${confirmWithinMs / 1000} s unless you run: vpcgw confirm`;
     return `${warnings}${answer.changed.map((id) => `  ${id}\n`).join('')}${green(`revision ${answer.revision} is in force and verified`)}${cut}${confirm}\n`;
   });
 }
@@ -78,6 +95,13 @@ export async function confirm({ socket, output }: Common): Promise<void> {
 }
 
 export async function rollback({ socket, output, to }: Common & { to: number | undefined }): Promise<void> {
-  const answer = await withProgress('rolling back', new Client(socket).post<ApplyAnswer>('/v1/rollback', to === undefined ? {} : { to }));
-  print(output, answer, () => `${answer.changed.map((id) => `  ${id}\n`).join('')}back; this is revision ${answer.revision}\n`);
+  const answer = await withProgress(
+    'rolling back',
+    new Client(socket).post<ApplyAnswer>('/v1/rollback', to === undefined ? {} : { to }),
+  );
+  print(
+    output,
+    answer,
+    () => `${answer.changed.map((id) => `  ${id}\n`).join('')}back; this is revision ${answer.revision}\n`,
+  );
 }

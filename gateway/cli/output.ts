@@ -18,7 +18,9 @@ export function print(format: Format, data: unknown, table: () => string): void 
 export function table<T>(rows: readonly T[], columns: readonly Column<T>[], empty = 'none'): string {
   if (rows.length === 0) return `${dim(empty)}\n`;
   const cells = rows.map((row) => columns.map((column) => column.value(row)));
-  const widths = columns.map((column, i) => Math.max(column.title.length, ...cells.map((row) => visible(row[i] ?? ''))));
+  const widths = columns.map((column, i) =>
+    Math.max(column.title.length, ...cells.map((row) => visible(row[i] ?? ''))),
+  );
   const line = (row: readonly string[]): string =>
     row
       .map((cell, i) => {
@@ -30,7 +32,7 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], empt
   return `${bold(line(columns.map((column) => column.title)))}\n${cells.map(line).join('\n')}\n`;
 }
 
-// eslint-disable-next-line no-control-regex -- the escape sequences that we ourselves add
+ 
 const visible = (text: string): number => text.replace(/\x1b\[\d+m/g, '').length;
 
 let colours = false;

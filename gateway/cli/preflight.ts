@@ -7,7 +7,8 @@ import type { Common } from './program.js';
 /** False when something is missing without which no gateway works. */
 export async function preflight({ output }: Common): Promise<boolean> {
   const findings = await probe(new SystemRunner());
-  const mark = ({ state }: Finding): string => (state === 'Ok' ? green('ok') : state === 'Missing' ? red('missing') : yellow('degraded'));
+  const mark = ({ state }: Finding): string =>
+    state === 'Ok' ? green('ok') : state === 'Missing' ? red('missing') : yellow('degraded');
   print(output, findings, () =>
     table(findings, [
       { title: 'CHECK', value: (finding) => finding.check },

@@ -7,7 +7,7 @@ import { type Format, useColours } from './output.js';
 
 export interface Process {
   readonly env: NodeJS.ProcessEnv;
-  exit(code: number): never;
+  readonly exit: (code: number) => never;
 }
 
 export interface Common {
@@ -41,15 +41,26 @@ export function createProgram({ env, exit }: Process): Command {
 
   const common = (command: Command): Command =>
     command
-      .addOption(new Option('--socket <path>', "the supervisor's unix socket").default(env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET))
-      .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'));
+      .addOption(
+        new Option('--socket <path>', "the supervisor's unix socket").default(env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET),
+      )
+      .addOption(
+        new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'),
+      );
   const jsonToo = (command: Command): Command => command.option('--json', 'the same as --output json');
-  const withFormat = (options: Common & { json?: boolean }): Common => ({ ...options, output: options.json ? 'json' : options.output });
+  const withFormat = (options: Common & { json?: boolean }): Common => ({
+    ...options,
+    output: options.json ? 'json' : options.output,
+  });
 
   program
     .command('run')
     .description('programs the kernel of this network namespace from documents, and keeps it true')
-    .addOption(new Option('--source <source>', 'where documents come from').choices(['folder', 'api', 'kubernetes']).default('folder'))
+    .addOption(
+      new Option('--source <source>', 'where documents come from')
+        .choices(['folder', 'api', 'kubernetes'])
+        .default('folder'),
+    )
     .option('--config <directory>', 'the folder of documents', '/etc/vpcgw')
     .option('--state <directory>', 'where revisions are kept', '/var/lib/vpcgw')
     .option('--socket <path>', 'unix socket of the local API', DEFAULT_SOCKET)
@@ -59,19 +70,28 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('validate').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
     .description('checks documents and changes nothing')
-    .action(async (paths: string[], options: Common) => (await import('./validate.js')).validate(paths, withFormat(options)));
+    .action(async (paths: string[], options: Common) =>
+      (await import('./validate.js')).validate(paths, withFormat(options)),
+    );
 
   jsonToo(common(program.command('plan').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
     .description('shows what documents would change: objects, kernel, live connections')
     .option('--prune', 'as if documents that the files do not hold were taken away')
-    .action(async (paths: string[], options: Common & { prune?: boolean }) => (await import('./edit.js')).plan(paths, { ...withFormat(options), prune: options.prune ?? false }));
+    .action(async (paths: string[], options: Common & { prune?: boolean }) =>
+      (await import('./edit.js')).plan(paths, { ...withFormat(options), prune: options.prune ?? false }),
+    );
 
   jsonToo(common(program.command('apply').argument('<paths...>', 'files or folders')))
     .description('puts documents into force (supervisor with --source api)')
     .option('--prune', 'take away documents that the files do not hold')
     .option('--confirm-within <duration>', 'roll back by itself unless confirmed, such as 60s', toMs)
     .action(async (paths: string[], options: Common & { prune?: boolean; confirmWithin?: number }) =>
-      (await import('./edit.js')).apply(paths, { ...withFormat(options), prune: options.prune ?? false, confirmWithinMs: options.confirmWithin, by: env['USER'] ?? 'cli' }),
+      (await import('./edit.js')).apply(paths, {
+        ...withFormat(options),
+        prune: options.prune ?? false,
+        confirmWithinMs: options.confirmWithin,
+        by: env['USER'] ?? 'cli',
+      }),
     );
 
   jsonToo(common(program.command('confirm')))
@@ -81,12 +101,16 @@ export function createProgram({ env, exit }: Process): Command {
   jsonToo(common(program.command('rollback')))
     .description('goes back to an earlier revision')
     .option('--to <revision>', 'which; the one before the last when left out', Number)
-    .action(async (options: Common & { to?: number }) => (await import('./edit.js')).rollback({ ...withFormat(options), to: options.to }));
+    .action(async (options: Common & { to?: number }) =>
+      (await import('./edit.js')).rollback({ ...withFormat(options), to: options.to }),
+    );
 
   jsonToo(common(program.command('status')))
     .description('how the gateway is')
     .option('--watch', 'again and again')
-    .action(async (options: Common & { watch?: boolean }) => (await import('./status.js')).status({ ...withFormat(options), watch: options.watch ?? false }));
+    .action(async (options: Common & { watch?: boolean }) =>
+      (await import('./status.js')).status({ ...withFormat(options), watch: options.watch ?? false }),
+    );
 
   jsonToo(common(program.command('history')))
     .description('the revisions that are kept')
@@ -129,5 +153,6 @@ export interface RunFlags {
 }
 
 export type ShowWhat = 'nat' | 'conntrack' | 'ports';
-const showArgument = () => new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports']);
+const showArgument = () =>
+  new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

@@ -19,10 +19,18 @@ import { VERSION } from '../version.js';
 import type { RunFlags } from './program.js';
 
 export async function run(flags: RunFlags): Promise<void> {
-  if (flags.source === 'kubernetes') throw new VpcgwError('BadRequest', '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api');
+  if (flags.source === 'kubernetes')
+    throw new VpcgwError(
+      'BadRequest',
+      '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api',
+    );
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
-  const programmer = new Programmer(runner, createSubsystems(() => 'nft'), log);
+  const programmer = new Programmer(
+    runner,
+    createSubsystems(() => 'nft'),
+    log,
+  );
   const supervisor = new Supervisor({
     source: flags.source === 'folder' ? 'Folder' : 'Api',
     editAt: flags.config,
@@ -40,8 +48,21 @@ export async function run(flags: RunFlags): Promise<void> {
   await listenOnSocket(local, flags.socket);
   const management = flags.listen === undefined ? undefined : await listenOnAddress(parts, flags.listen);
 
-  const drift = new DriftWatch(runner, () => programmer.view.believed, (suspicion) => void supervisor.inspect(suspicion), () => void supervisor.inspect('all'));
-  const ports = new PortWatch(runner, model, () => programmer.exhausted, (exhausted) => void supervisor.setExhausted(exhausted).catch((error: unknown) => log.error({ error: messageOf(error) }, 'spill-over failed')));
+  const drift = new DriftWatch(
+    runner,
+    () => programmer.view.believed,
+    (suspicion) => void supervisor.inspect(suspicion),
+    () => void supervisor.inspect('all'),
+  );
+  const ports = new PortWatch(
+    runner,
+    model,
+    () => programmer.exhausted,
+    (exhausted) =>
+      void supervisor
+        .setExhausted(exhausted)
+        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'spill-over failed')),
+  );
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
 
   const stop = async (signal: string): Promise<void> => {
@@ -67,7 +88,11 @@ export async function run(flags: RunFlags): Promise<void> {
 
 async function listenOnAddress(parts: Parameters<typeof createServer>[0], listen: string) {
   const match = /^\[?([^\]]+)\]?:(\d+)$/.exec(listen);
-  if (!match) throw new VpcgwError('BadRequest', `--listen ${listen}: an address and a port such as 10.1.0.5:9100 or [fd00::5]:9100`);
+  if (!match)
+    throw new VpcgwError(
+      'BadRequest',
+      `--listen ${listen}: an address and a port such as 10.1.0.5:9100 or [fd00::5]:9100`,
+    );
   const app = createServer(parts, 'Management');
   await app.listen({ host: match[1] ?? '', port: Number(match[2]) });
   return app;

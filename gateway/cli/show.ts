@@ -7,7 +7,8 @@ import type { Common, ShowWhat } from './program.js';
 
 const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = { nat, conntrack, ports };
 
-export const show = (what: ShowWhat, options: Common): Promise<void> => SHOWS[what](new Client(options.socket), options);
+export const show = (what: ShowWhat, options: Common): Promise<void> =>
+  SHOWS[what](new Client(options.socket), options);
 
 async function nat(client: Client, { output }: Common): Promise<void> {
   const rows = await client.get<NatRow[]>('/v1/show/nat');
@@ -51,7 +52,10 @@ async function ports(client: Client, { output }: Common): Promise<void> {
         { title: 'ADDRESS', value: (row) => row.address },
         { title: 'CONNECTIONS', value: (row) => String(row.connections), right: true },
         { title: 'FREE PORTS', value: percent, right: true },
-        { title: 'BUSIEST FAR END', value: (row) => (row.busiest ? `${row.busiest.farEnd} (${row.busiest.used})` : '') },
+        {
+          title: 'BUSIEST FAR END',
+          value: (row) => (row.busiest ? `${row.busiest.farEnd} (${row.busiest.used})` : ''),
+        },
       ],
       'no elastic IP is shared by a SNAT rule',
     ),

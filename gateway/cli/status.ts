@@ -22,11 +22,18 @@ export async function status({ socket, output, watch }: Common & { watch: boolea
 function statusText(status: GatewayStatus): string {
   const { name, ready, paused, revision, source, pendingConfirm, lastChange, drift } = status;
   const state = paused ? yellow('paused') : verdict(ready, ready ? 'ready' : 'not ready');
-  const lines = [`${bold(name ?? 'no gateway')}  ${state}  revision ${revision} (${source === 'Folder' ? 'folder' : 'API'})  vpcgw ${status.version}`];
-  if (pendingConfirm) lines.push(yellow(`revision ${pendingConfirm.revision} rolls back at ${pendingConfirm.deadline} unless confirmed`));
-  if (lastChange) lines.push(`last change ${lastChange.time}: ${lastChange.durationMs} ms, ${lastChange.cutFlows} connections ended`);
-  lines.push(`drift repaired ${drift.repairs} times${drift.last ? `, last ${drift.last.time}: ${drift.last.what.slice(0, 3).join('; ')}` : ''}`);
-  for (const condition of status.conditions) if (condition.status === 'False') lines.push(red(`${condition.type}: ${condition.message}`));
+  const lines = [
+    `${bold(name ?? 'no gateway')}  ${state}  revision ${revision} (${source === 'Folder' ? 'folder' : 'API'})  vpcgw ${status.version}`,
+  ];
+  if (pendingConfirm)
+    lines.push(yellow(`revision ${pendingConfirm.revision} rolls back at ${pendingConfirm.deadline} unless confirmed`));
+  if (lastChange)
+    lines.push(`last change ${lastChange.time}: ${lastChange.durationMs} ms, ${lastChange.cutFlows} connections ended`);
+  lines.push(
+    `drift repaired ${drift.repairs} times${drift.last ? `, last ${drift.last.time}: ${drift.last.what.slice(0, 3).join('; ')}` : ''}`,
+  );
+  for (const condition of status.conditions)
+    if (condition.status === 'False') lines.push(red(`${condition.type}: ${condition.message}`));
   for (const diagnostic of status.diagnostics.slice(0, 50)) lines.push(red(`  ${formatDiagnostic(diagnostic)}`));
   return `${lines.join('\n')}\n\n${objectTable(status.objects)}`;
 }
@@ -74,5 +81,7 @@ export async function history({ socket, output }: Common): Promise<void> {
 
 export async function exportDocuments({ socket, output }: Common): Promise<void> {
   const sources = await new Client(socket).get<Source[]>('/v1/documents');
-  print(output === 'table' ? 'table' : output, sources, () => sources.map((source) => `---\n${source.text.trim()}\n`).join(''));
+  print(output === 'table' ? 'table' : output, sources, () =>
+    sources.map((source) => `---\n${source.text.trim()}\n`).join(''),
+  );
 }

@@ -16,4 +16,3 @@ export function validate(paths: readonly string[], { output }: Common): void {
     return `${warnings.map((warning) => `${yellow(formatDiagnostic(warning))}\n`).join('')}${green('valid')}: ${kinds}\n`;
   });
 }
-

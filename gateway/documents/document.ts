@@ -26,4 +26,5 @@ export interface SourceFile {
 
 export type Locate = (source: Source, path: readonly PropertyKey[]) => Position;
 
-export const idOf = (document: { kind: string; metadata: { name: string } }): string => `${document.kind}/${document.metadata.name}`;
+export const idOf = (document: { kind: string; metadata: { name: string } }): string =>
+  `${document.kind}/${document.metadata.name}`;

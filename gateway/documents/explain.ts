@@ -12,24 +12,55 @@ export function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Explai
     case 'unrecognized_keys':
       return issue.keys.map((key) => {
         const known = fieldsAt(schema, path);
-        return { path: [...path, key], message: `is not a field here${nearest(key, known)}; the fields are ${known.join(', ')}` };
+        return {
+          path: [...path, key],
+          message: `is not a field here${nearest(key, known)}; the fields are ${known.join(', ')}`,
+        };
       });
     case 'invalid_value':
       return [{ path, message: `must be one of ${issue.values.map(String).join(', ')}` }];
     case 'invalid_type':
-      return [{ path, message: /received undefined/.test(issue.message) ? `is missing; ${article(issue.expected)} is wanted` : plain(issue.message, issue.expected) }];
+      return [
+        {
+          path,
+          message: /received undefined/.test(issue.message)
+            ? `is missing; ${article(issue.expected)} is wanted`
+            : plain(issue.message, issue.expected),
+        },
+      ];
     case 'too_small':
-      return [{ path, message: issue.origin === 'array' ? 'must not be empty' : plain(issue.message, `${issue.minimum} or more`) }];
+      return [
+        {
+          path,
+          message: issue.origin === 'array' ? 'must not be empty' : plain(issue.message, `${issue.minimum} or more`),
+        },
+      ];
     case 'too_big':
-      return [{ path, message: issue.origin === 'array' ? `has more than ${issue.maximum} entries` : plain(issue.message, `${issue.maximum} or less`) }];
+      return [
+        {
+          path,
+          message:
+            issue.origin === 'array'
+              ? `has more than ${issue.maximum} entries`
+              : plain(issue.message, `${issue.maximum} or less`),
+        },
+      ];
     default:
       return [{ path, message: issue.message }];
   }
 }
 
-const plain = (message: string, wanted: string): string => (/^(Invalid|Too )/.test(message) ? `must be ${article(wanted)}` : message);
+const plain = (message: string, wanted: string): string =>
+  /^(Invalid|Too )/.test(message) ? `must be ${article(wanted)}` : message;
 const article = (what: string): string =>
-  ({ object: 'a map', array: 'a list', string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false' })[what] ?? what;
+  ({
+    object: 'a map',
+    array: 'a list',
+    string: 'a text',
+    number: 'a number',
+    int: 'a whole number',
+    boolean: 'true or false',
+  })[what] ?? what;
 
 /** The names of an object's fields at a path of the schema. */
 function fieldsAt(schema: unknown, path: readonly PropertyKey[]): string[] {
@@ -52,9 +83,14 @@ function unwrap(schema: unknown): z.core.$ZodType | undefined {
 
 /** `; did you mean …?` for the closest candidate within two edits, or nothing. */
 export function nearest(text: string, candidates: readonly string[]): string {
-  const scored = candidates.map((candidate) => ({ candidate, distance: editDistance(text.toLowerCase(), candidate.toLowerCase()) }));
+  const scored = candidates.map((candidate) => ({
+    candidate,
+    distance: editDistance(text.toLowerCase(), candidate.toLowerCase()),
+  }));
   const best = scored.sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= Math.max(2, Math.floor(best.candidate.length / 3)) ? `; did you mean ${best.candidate}?` : '';
+  return best && best.distance <= Math.max(2, Math.floor(best.candidate.length / 3))
+    ? `; did you mean ${best.candidate}?`
+    : '';
 }
 
 function editDistance(a: string, b: string): number {
@@ -63,7 +99,11 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1));
+      next[j] = Math.min(
+        (row[j] ?? 0) + 1,
+        (next[j - 1] ?? 0) + 1,
+        (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
     row = next;
   }
   return row[b.length] ?? 64;

@@ -51,7 +51,10 @@ export function parseDocuments(files: readonly SourceFile[], cache = new ParseCa
   const oversized = files.filter((file) => file.text.length > MAX_FILE_BYTES);
   const sources = files.filter((file) => !oversized.includes(file)).flatMap(splitDocuments);
   const parsed = parseSources(sources, cache);
-  return { documents: parsed.documents, diagnostics: [...oversized.map(({ file }) => tooLarge(file)), ...parsed.diagnostics] };
+  return {
+    documents: parsed.documents,
+    diagnostics: [...oversized.map(({ file }) => tooLarge(file)), ...parsed.diagnostics],
+  };
 }
 
 export function parseSources(sources: readonly Source[], cache = new ParseCache()): Parsed {
@@ -91,7 +94,7 @@ export function splitDocuments({ file, text }: SourceFile): Source[] {
     const chunk = text.slice(begin.offset, end);
     if (/^[ \t]*[^\s#]/m.test(chunk)) sources.push({ file, firstLine: begin.line, text: chunk });
   };
-  for (let offset = 0; offset < text.length; ) {
+  for (let offset = 0; offset < text.length;) {
     const newline = text.indexOf('\n', offset);
     const next = newline < 0 ? text.length : newline + 1;
     if (/^(---|\.\.\.)(\s|$)/.test(text.slice(offset, offset + 4))) {
@@ -110,18 +113,37 @@ function positionAt(source: Source, offset: number): Position {
   const before = source.text.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;
   const lines = before.split('\n').length - 1;
-  return { file: source.file, line: source.firstLine + lines, column: offset - lineStart + 1 + (lines === 0 && source.firstLine > 1 ? 3 : 0) };
+  return {
+    file: source.file,
+    line: source.firstLine + lines,
+    column: offset - lineStart + 1 + (lines === 0 && source.firstLine > 1 ? 3 : 0),
+  };
 }
 
 const parseYaml = (text: string): YamlDocument.Parsed =>
-  parseDocument(text, { version: '1.2', schema: 'core', strict: true, uniqueKeys: true, lineCounter: new LineCounter(), prettyErrors: false });
+  parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    strict: true,
+    uniqueKeys: true,
+    lineCounter: new LineCounter(),
+    prettyErrors: false,
+  });
 
 function parseChunk(text: string): ParsedChunk {
   if (text.length > MAX_DOCUMENT_CHARACTERS)
-    return { problems: [{ offset: 0, path: [], message: `the document is larger than ${MAX_DOCUMENT_CHARACTERS / 1024} KiB` }] };
+    return {
+      problems: [{ offset: 0, path: [], message: `the document is larger than ${MAX_DOCUMENT_CHARACTERS / 1024} KiB` }],
+    };
   const yaml = parseYaml(text);
   if (yaml.errors.length > 0)
-    return { problems: yaml.errors.map((error) => ({ offset: error.pos[0], path: [], message: explainYaml(error.code, error.message) })) };
+    return {
+      problems: yaml.errors.map((error) => ({
+        offset: error.pos[0],
+        path: [],
+        message: explainYaml(error.code, error.message),
+      })),
+    };
   const surprises = numberSurprises(yaml);
   if (surprises.length > 0) return { problems: surprises };
   let value: unknown;
@@ -144,24 +166,34 @@ function numberSurprises(yaml: YamlDocument.Parsed): Problem[] {
   visit(yaml, {
     Scalar(_, node) {
       if (typeof node.value === 'number' && /^[-+]?0\d/.test(node.source ?? ''))
-        problems.push({ offset: node.range?.[0] ?? 0, path: [], message: `${node.source} has a leading zero; write ${node.value}` });
+        problems.push({
+          offset: node.range?.[0] ?? 0,
+          path: [],
+          message: `${node.source} has a leading zero; write ${node.value}`,
+        });
     },
   });
   return problems;
 }
 
 function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
-  const problem = (path: readonly PropertyKey[], message: string): ParsedChunk => ({ problems: [{ offset: offsetOf(yaml, path), path, message }] });
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return problem([], 'must be an object with apiVersion, kind, metadata and spec');
+  const problem = (path: readonly PropertyKey[], message: string): ParsedChunk => ({
+    problems: [{ offset: offsetOf(yaml, path), path, message }],
+  });
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return problem([], 'must be an object with apiVersion, kind, metadata and spec');
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
   if (apiVersion !== API_VERSION) return problem(['apiVersion'], `must be ${API_VERSION}`);
   const kinds = Object.keys(KINDS);
   if (typeof kind !== 'string' || !isKind(kind))
-    return problem(['kind'], `${JSON.stringify(kind) ?? 'nothing'} is not a kind${nearest(String(kind), kinds)}; the kinds are ${kinds.join(', ')}`);
+    return problem(
+      ['kind'],
+      `${JSON.stringify(kind) ?? 'nothing'} is not a kind${nearest(String(kind), kinds)}; the kinds are ${kinds.join(', ')}`,
+    );
   const result = documentSchema(kind).safeParse(value);
   if (result.success) {
     const { metadata, spec } = result.data;
-    return { document: { kind, metadata, spec } as Omit<GatewayDocument, 'source'>, problems: [] };
+    return { document: { kind, metadata, spec }, problems: [] };
   }
   const problems = result.error.issues.flatMap((issue) => explainIssue(issue, documentSchema(kind)));
   return { problems: problems.map(({ path, message }) => ({ offset: offsetOf(yaml, path), path, message })) };

@@ -18,7 +18,8 @@ function inboundEntry(rule: DnatRule): NatEntry {
 
 function matchOf({ protocol, ports, target }: DnatRule): string {
   if (protocol === 'Any') return '';
-  if (protocol === 'ICMP') return target.family === 4 ? '-p icmp -m icmp --icmp-type 8 ' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128 ';
+  if (protocol === 'ICMP')
+    return target.family === 4 ? '-p icmp -m icmp --icmp-type 8 ' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128 ';
   const name = protocol.toLowerCase();
   const span = ports && ports.last > ports.first ? `${ports.first}:${ports.last}` : `${ports?.first ?? 0}`;
   return `-p ${name} -m ${name} --dport ${span} `;

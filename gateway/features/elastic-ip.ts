@@ -2,7 +2,14 @@
 import type { ElasticIp } from '../model/gateway-model.js';
 import { type Cidr, hostCidr } from '../model/ip.js';
 import { ROUTE_PROTOCOL } from '../model/ownership.js';
-import { type CompileContext, type Contribution, type Feature, INBOUND_RANK, type NatEntry, OUTBOUND_RANK } from './feature.js';
+import {
+  type CompileContext,
+  type Contribution,
+  type Feature,
+  INBOUND_RANK,
+  type NatEntry,
+  OUTBOUND_RANK,
+} from './feature.js';
 
 interface OneToOne {
   readonly inbound: NatEntry;
@@ -31,14 +38,26 @@ function announcedAddress(eip: ElasticIp, context: CompileContext): NonNullable<
 
 /** Local without standing on a link, so that no ARP or neighbour discovery answers for it. */
 function routedAddress({ address, origin }: ElasticIp): NonNullable<Contribution['routes']>[number] {
-  return { family: address.family, text: `local ${address.text} dev lo table local proto ${ROUTE_PROTOCOL} scope host`, origin };
+  return {
+    family: address.family,
+    text: `local ${address.text} dev lo table local proto ${ROUTE_PROTOCOL} scope host`,
+    origin,
+  };
 }
 
 function oneToOne({ address, target, external, origin }: ElasticIp): OneToOne | undefined {
   if (!target) return undefined;
   return {
-    inbound: { prefix: hostCidr(address), rank: INBOUND_RANK.wholeAddress, rules: [{ text: `-j DNAT --to-destination ${target.text}`, origin }] },
-    outbound: { prefix: hostCidr(target), rank: OUTBOUND_RANK.oneToOne, rules: [{ text: `-j SNAT --to-source ${address.text}`, origin }] },
+    inbound: {
+      prefix: hostCidr(address),
+      rank: INBOUND_RANK.wholeAddress,
+      rules: [{ text: `-j DNAT --to-destination ${target.text}`, origin }],
+    },
+    outbound: {
+      prefix: hostCidr(target),
+      rank: OUTBOUND_RANK.oneToOne,
+      rules: [{ text: `-j SNAT --to-source ${address.text}`, origin }],
+    },
     source: { prefix: hostCidr(target), external, origin },
   };
 }

@@ -31,8 +31,18 @@ export interface Contribution {
   /** By source, on the way out. */
   readonly outbound?: readonly NatEntry[];
   /** Whole chains of the feature's own. */
-  readonly chains?: readonly { readonly family: Family; readonly table: Table; readonly chain: string; readonly lines: readonly Line[] }[];
-  readonly hooks?: readonly { readonly family: Family; readonly table: Table; readonly chain: string; readonly line: Line }[];
+  readonly chains?: readonly {
+    readonly family: Family;
+    readonly table: Table;
+    readonly chain: string;
+    readonly lines: readonly Line[];
+  }[];
+  readonly hooks?: readonly {
+    readonly family: Family;
+    readonly table: Table;
+    readonly chain: string;
+    readonly line: Line;
+  }[];
   /** Prefixes of the VPC that may leave as they are. */
   readonly publicPrefixes?: readonly { readonly prefix: Cidr; readonly open: boolean; readonly origin: Origin }[];
 }

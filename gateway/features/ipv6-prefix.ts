@@ -7,7 +7,11 @@ export const ipv6Prefix: Feature = {
   compile(model) {
     const prefixes = model.ipv6Prefixes;
     return {
-      sources: prefixes.map((prefix) => ({ prefix: prefix.internalPrefix ?? prefix.prefix, external: prefix.external, origin: prefix.origin })),
+      sources: prefixes.map((prefix) => ({
+        prefix: prefix.internalPrefix ?? prefix.prefix,
+        external: prefix.external,
+        origin: prefix.origin,
+      })),
       inbound: prefixes.flatMap((prefix) => inbound(prefix)),
       outbound: prefixes.map(outbound),
       publicPrefixes: prefixes
@@ -19,7 +23,9 @@ export const ipv6Prefix: Feature = {
 
 function inbound({ prefix, internalPrefix, mode, origin }: Ipv6Prefix): NatEntry[] {
   if (!internalPrefix || mode === 'EgressOnly') return [];
-  return [{ prefix, rank: INBOUND_RANK.wholeAddress, rules: [{ text: `-j NETMAP --to ${internalPrefix.text}`, origin }] }];
+  return [
+    { prefix, rank: INBOUND_RANK.wholeAddress, rules: [{ text: `-j NETMAP --to ${internalPrefix.text}`, origin }] },
+  ];
 }
 
 function outbound({ prefix, internalPrefix, origin }: Ipv6Prefix): NatEntry {

@@ -37,7 +37,10 @@ const FORWARDING: Readonly<Record<string, string>> = {
 
 const seconds = (ms: number): string => String(Math.max(1, Math.round(ms / 1000)));
 
-export function networkSysctls({ timeouts, conntrackSize }: Pick<GatewayModel, 'timeouts'> & Partial<GatewayModel>): Record<string, string> {
+export function networkSysctls({
+  timeouts,
+  conntrackSize,
+}: Pick<GatewayModel, 'timeouts'> & Partial<GatewayModel>): Record<string, string> {
   const optional: Record<string, string> = {};
   const set = (key: string, ms: number | undefined): void => {
     if (ms !== undefined) optional[`net.netfilter.nf_conntrack_${key}`] = seconds(ms);

@@ -5,7 +5,15 @@
 import type { Line, Table } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
 import { type Family, isLinkLocal } from '../model/ip.js';
-import { MARK, markOfExternal, roleLink, ROUTE_PROTOCOL, RULE_PREF, TABLE_VPC, tableOfExternal } from '../model/ownership.js';
+import {
+  MARK,
+  markOfExternal,
+  roleLink,
+  ROUTE_PROTOCOL,
+  RULE_PREF,
+  TABLE_VPC,
+  tableOfExternal,
+} from '../model/ownership.js';
 import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
 
@@ -21,10 +29,15 @@ export const network: Feature = {
   compile(model, context) {
     return {
       sysctls: networkSysctls(model),
-      links: [{ parent: model.internal.interface }, ...model.externals.map((external) => ({ parent: external.interface }))],
+      links: [
+        { parent: model.internal.interface },
+        ...model.externals.map((external) => ({ parent: external.interface })),
+      ],
       addresses: [
         ...model.internal.addresses.map(({ text }) => ({ parent: model.internal.interface, text })),
-        ...model.externals.flatMap((external) => external.addresses.map(({ text }) => ({ parent: external.interface, text }))),
+        ...model.externals.flatMap((external) =>
+          external.addresses.map(({ text }) => ({ parent: external.interface, text })),
+        ),
       ],
       routes: [...vpcRoutes(model), ...model.externals.flatMap((external) => externalRoutes(external, context))],
       rules: FAMILIES.flatMap((family) => routingRules(family, model, context).map((text) => ({ family, text }))),
@@ -52,7 +65,10 @@ function sourceOf(addresses: Parameters<typeof ofFamily>[0], family: Family): st
   return own ? ` src ${own.address.text}` : '';
 }
 
-function externalRoutes(external: ExternalNetwork, context: CompileContext): NonNullable<Contribution['routes']>[number][] {
+function externalRoutes(
+  external: ExternalNetwork,
+  context: CompileContext,
+): NonNullable<Contribution['routes']>[number][] {
   const dev = roleLink(external.interface);
   const table = tableOfExternal(context.externalIndex(external.name));
   const tail = `table ${table} proto ${ROUTE_PROTOCOL}`;
@@ -75,7 +91,8 @@ function routingRules(family: Family, model: GatewayModel, context: CompileConte
   for (const external of model.externals) {
     const index = context.externalIndex(external.name);
     const address = ofFamily(external.addresses, family);
-    if (address) rules.push(`${RULE_PREF.fromExternalAddress}: from ${address.address.text} lookup ${tableOfExternal(index)}`);
+    if (address)
+      rules.push(`${RULE_PREF.fromExternalAddress}: from ${address.address.text} lookup ${tableOfExternal(index)}`);
     rules.push(
       `${RULE_PREF.external + index}: from all fwmark ${hex(markOfExternal(index))}/${hex(MARK.externalMask | MARK.gateway)} lookup ${tableOfExternal(index)}`,
     );
@@ -87,7 +104,11 @@ function routingRules(family: Family, model: GatewayModel, context: CompileConte
 }
 
 function hooks(): { table: Table; chain: string; line: Line }[] {
-  const hook = (table: Table, chain: string, text: string): { table: Table; chain: string; line: Line } => ({ table, chain, line: { text } });
+  const hook = (table: Table, chain: string, text: string): { table: Table; chain: string; line: Line } => ({
+    table,
+    chain,
+    line: { text },
+  });
   return [
     hook('mangle', 'PREROUTING', '-j VG-MARK'),
     hook('mangle', 'FORWARD', '-p tcp -m tcp --tcp-flags SYN,RST SYN -j VG-MSS'),
@@ -98,8 +119,16 @@ function hooks(): { table: Table; chain: string; line: Line }[] {
   ];
 }
 
-function baseChains(family: Family, model: GatewayModel, context: CompileContext): { table: Table; chain: string; lines: Line[] }[] {
-  const chain = (table: Table, name: string, texts: readonly string[]): { table: Table; chain: string; lines: Line[] } => ({
+function baseChains(
+  family: Family,
+  model: GatewayModel,
+  context: CompileContext,
+): { table: Table; chain: string; lines: Line[] }[] {
+  const chain = (
+    table: Table,
+    name: string,
+    texts: readonly string[],
+  ): { table: Table; chain: string; lines: Line[] } => ({
     table,
     chain: name,
     lines: texts.map((text) => ({ text })),
@@ -111,7 +140,10 @@ function baseChains(family: Family, model: GatewayModel, context: CompileContext
     ...model.externals.map((external) => {
       const index = context.externalIndex(external.name);
       const mark = `${hex(markOfExternal(index))}/${OWN_BITS}`;
-      return chain('mangle', `VG-EXT-${index}`, [`-m conntrack --ctstate NEW -j CONNMARK --set-xmark ${mark}`, `-j MARK --set-xmark ${mark}`]);
+      return chain('mangle', `VG-EXT-${index}`, [
+        `-m conntrack --ctstate NEW -j CONNMARK --set-xmark ${mark}`,
+        `-j MARK --set-xmark ${mark}`,
+      ]);
     }),
     chain('mangle', 'VG-MSS', mssRules(family, vpc, model, context)),
     chain('nat', 'VG-SNAT', sourceNatRules(family, vpc, model)),
@@ -119,7 +151,14 @@ function baseChains(family: Family, model: GatewayModel, context: CompileContext
     chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model)),
     chain('filter', 'VG-IN', inputRules(vpc, model)),
     chain('filter', 'VG-IN-VPC', ownServices(family, model.internal.addresses)),
-    chain('filter', 'VG-IN-EXT', ownServices(family, model.externals.flatMap((external) => external.addresses))),
+    chain(
+      'filter',
+      'VG-IN-EXT',
+      ownServices(
+        family,
+        model.externals.flatMap((external) => external.addresses),
+      ),
+    ),
   ];
 }
 
@@ -127,7 +166,9 @@ function markRules(vpc: string, model: GatewayModel, context: CompileContext): s
   return [
     `-i ${vpc} -m conntrack --ctstate NEW -j VG-NEW`,
     `-i ${vpc} -j CONNMARK --restore-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
-    ...model.externals.map((external) => `-i ${roleLink(external.interface)} -j VG-EXT-${context.externalIndex(external.name)}`),
+    ...model.externals.map(
+      (external) => `-i ${roleLink(external.interface)} -j VG-EXT-${context.externalIndex(external.name)}`,
+    ),
   ];
 }
 
@@ -148,7 +189,10 @@ function mssRules(family: Family, vpc: string, model: GatewayModel, { facts }: C
   return model.externals.flatMap((external) => {
     const mss = Math.min(mtuOf(model.internal.interface), mtuOf(external.interface)) - headers;
     const link = roleLink(external.interface);
-    return [`-i ${vpc} -o ${link} -p tcp -j TCPMSS --set-mss ${mss}`, `-i ${link} -o ${vpc} -p tcp -j TCPMSS --set-mss ${mss}`];
+    return [
+      `-i ${vpc} -o ${link} -p tcp -j TCPMSS --set-mss ${mss}`,
+      `-i ${link} -o ${vpc} -p tcp -j TCPMSS --set-mss ${mss}`,
+    ];
   });
 }
 
@@ -178,7 +222,11 @@ function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[
   return [
     ESTABLISHED,
     '-m conntrack --ctstate INVALID -j DROP',
-    ...(limit === undefined ? [] : [`-m connlimit --connlimit-above ${limit} --connlimit-mask ${family === 4 ? 32 : 128} --connlimit-saddr -j DROP`]),
+    ...(limit === undefined
+      ? []
+      : [
+          `-m connlimit --connlimit-above ${limit} --connlimit-mask ${family === 4 ? 32 : 128} --connlimit-saddr -j DROP`,
+        ]),
     `-o ${vpc} -j ACCEPT`,
     ...model.externals.map((external) => `-o ${roleLink(external.interface)} -j ACCEPT`),
     '-j DROP',
@@ -196,7 +244,14 @@ function inputRules(vpc: string, model: GatewayModel): string[] {
 /** What the gateway answers itself: neighbour discovery, and ping at its own addresses; never at an elastic IP. */
 function ownServices(family: Family, addresses: Parameters<typeof ofFamily>[0]): string[] {
   const mine = addresses.filter(({ address }) => address.family === family).map(({ address }) => address.text);
-  const echo = family === 4 ? '-p icmp -m icmp --icmp-type 8 -j ACCEPT' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j ACCEPT';
-  const discovery = family === 4 ? [] : [135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`);
-  return [ESTABLISHED, ...discovery, ...mine.map((address) => `-d ${address}/${family === 4 ? 32 : 128} ${echo}`), '-j DROP'];
+  const echo =
+    family === 4 ? '-p icmp -m icmp --icmp-type 8 -j ACCEPT' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j ACCEPT';
+  const discovery =
+    family === 4 ? [] : [135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`);
+  return [
+    ESTABLISHED,
+    ...discovery,
+    ...mine.map((address) => `-d ${address}/${family === 4 ? 32 : 128} ${echo}`),
+    '-j DROP',
+  ];
 }

@@ -57,7 +57,9 @@ function assign(buckets: number, members: readonly string[], exhausted: Readonly
   const capacity = Math.ceil(buckets / members.length);
   const load = new Array<number>(members.length).fill(0);
   const owners = new Array<number>(buckets).fill(-1);
-  const bids = members.flatMap((name, member) => Array.from({ length: buckets }, (_, bucket) => ({ bucket, member, weight: weight(name, bucket) })));
+  const bids = members.flatMap((name, member) =>
+    Array.from({ length: buckets }, (_, bucket) => ({ bucket, member, weight: weight(name, bucket) })),
+  );
   bids.sort((a, b) => b.weight - a.weight || a.member - b.member);
   for (const { bucket, member } of bids) {
     if (owners[bucket] !== -1 || (load[member] ?? 0) >= capacity) continue;
@@ -65,7 +67,9 @@ function assign(buckets: number, members: readonly string[], exhausted: Readonly
     load[member] = (load[member] ?? 0) + 1;
   }
   if (exhausted.size === 0) return owners;
-  return owners.map((member, bucket) => (exhausted.has(members[member] ?? '') ? nextChoice(bucket, member, members, exhausted) : member));
+  return owners.map((member, bucket) =>
+    exhausted.has(members[member] ?? '') ? nextChoice(bucket, member, members, exhausted) : member,
+  );
 }
 
 function nextChoice(bucket: number, own: number, members: readonly string[], exhausted: ReadonlySet<string>): number {

@@ -4,7 +4,14 @@ import type { SnatRule } from '../model/gateway-model.js';
 import { bitsOf, type Family, type IpAddress, ipFromValue } from '../model/ip.js';
 import { CHAIN_PREFIX } from '../model/ownership.js';
 import { bracketed } from './dnat-rule.js';
-import { type CompileContext, type Contribution, FAMILIES, type Feature, type NatEntry, OUTBOUND_RANK } from './feature.js';
+import {
+  type CompileContext,
+  type Contribution,
+  FAMILIES,
+  type Feature,
+  type NatEntry,
+  OUTBOUND_RANK,
+} from './feature.js';
 import { planPool, type PoolPlan, type Slot } from './pool.js';
 
 export const snatRule: Feature = {
@@ -30,7 +37,11 @@ function compileRule(rule: SnatRule, family: Family, context: CompileContext): C
   const plan = poolPlan(rule, family, context);
   const chain = `${CHAIN_PREFIX}P${context.snatIndex(rule.name)}`;
   const chains = bucketChains(chain, plan, addresses, rule);
-  const entry = (prefix: NatEntry['prefix']): NatEntry => ({ prefix, rank: OUTBOUND_RANK.shared, rules: [{ text: `-j ${chain}`, origin: rule.origin }] });
+  const entry = (prefix: NatEntry['prefix']): NatEntry => ({
+    prefix,
+    rank: OUTBOUND_RANK.shared,
+    rules: [{ text: `-j ${chain}`, origin: rule.origin }],
+  });
   return {
     sources: sources.map((prefix) => ({ prefix, external: first.external, origin: rule.origin })),
     outbound: sources.map(entry),
@@ -40,7 +51,9 @@ function compileRule(rule: SnatRule, family: Family, context: CompileContext): C
 
 /** Also what `explain` and `show ports` answer from: which elastic IP and ports a source gets. */
 export function poolPlan(rule: SnatRule, family: Family, { exhausted }: Pick<CompileContext, 'exhausted'>): PoolPlan {
-  const shortest = Math.min(...rule.sources.filter((source) => source.family === family).map((source) => source.length));
+  const shortest = Math.min(
+    ...rule.sources.filter((source) => source.family === family).map((source) => source.length),
+  );
   return planPool({
     members: rule.pool.filter((eip) => eip.address.family === family).map((eip) => eip.address.text),
     exhausted,
@@ -52,7 +65,12 @@ export function poolPlan(rule: SnatRule, family: Family, { exhausted }: Pick<Com
 const BITS_PER_CHAIN = 4;
 
 /** A tree over the low bits of the source, four at a time from the lowest, as wide masks are free in iptables. */
-function bucketChains(root: string, plan: PoolPlan, addresses: readonly IpAddress[], rule: SnatRule): Map<string, Line[]> {
+function bucketChains(
+  root: string,
+  plan: PoolPlan,
+  addresses: readonly IpAddress[],
+  rule: SnatRule,
+): Map<string, Line[]> {
   const chains = new Map<string, Line[]>();
   const family = addresses[0]?.family ?? 4;
   const fill = (chain: string, value: number, shift: number): void => {
@@ -91,4 +109,3 @@ function slotRules({ member, ports }: Slot, addresses: readonly IpAddress[], { o
     { text: `-j SNAT --to-source ${address.text}`, origin },
   ];
 }
-

@@ -30,7 +30,12 @@ const documentsBody = {
     files: {
       type: 'array',
       maxItems: 10_000,
-      items: { type: 'object', required: ['file', 'text'], additionalProperties: false, properties: { file: { type: 'string', maxLength: 4096 }, text: { type: 'string' } } },
+      items: {
+        type: 'object',
+        required: ['file', 'text'],
+        additionalProperties: false,
+        properties: { file: { type: 'string', maxLength: 4096 }, text: { type: 'string' } },
+      },
     },
     prune: { type: 'boolean' },
     by: { type: 'string', maxLength: 128 },
@@ -41,7 +46,9 @@ const documentsBody = {
 export function createServer(parts: HttpParts, scope: 'Local' | 'Management'): FastifyInstance {
   const app = Fastify({ bodyLimit: BODY_LIMIT, logger: false, requestTimeout: 60_000 });
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, error));
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, new VpcgwError('NotFound', `${request.method} ${request.url} is no route`)));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, new VpcgwError('NotFound', `${request.method} ${request.url} is no route`)),
+  );
   health(app, parts);
   if (scope === 'Local') documents(app, parts);
   return app;
@@ -51,11 +58,18 @@ function sendProblem(reply: FastifyReply, error: unknown): void {
   const code = error instanceof VpcgwError ? error.code : isClientError(error) ? 'BadRequest' : 'Invariant';
   const { status, title, retryable } = ERRORS[code];
   const diagnostics = error instanceof VpcgwError ? error.diagnostics : [];
-  void reply.status(status).type('application/problem+json').send({ type: `urn:vpcgw:${code}`, code, title, status, retryable, detail: messageOf(error), diagnostics });
+  void reply
+    .status(status)
+    .type('application/problem+json')
+    .send({ type: `urn:vpcgw:${code}`, code, title, status, retryable, detail: messageOf(error), diagnostics });
 }
 
 const isClientError = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode < 500;
+  typeof error === 'object' &&
+  error !== null &&
+  'statusCode' in error &&
+  typeof error.statusCode === 'number' &&
+  error.statusCode < 500;
 
 function health(app: FastifyInstance, { supervisor, metrics }: HttpParts): void {
   app.get('/healthz', () => ({ status: 'ok' }));
@@ -67,17 +81,23 @@ function documents(app: FastifyInstance, { supervisor, show }: HttpParts): void 
   app.get('/v1/status', () => supervisor.status());
   app.get('/v1/history', () => supervisor.history());
   app.get('/v1/documents', () => [...(supervisor.current?.sources.values() ?? [])]);
-  app.post<{ Body: DocumentsBody }>('/v1/plan', { schema: { body: documentsBody } }, ({ body }) => supervisor.plan({ files: body.files, prune: body.prune ?? false }));
+  app.post<{ Body: DocumentsBody }>('/v1/plan', { schema: { body: documentsBody } }, ({ body }) =>
+    supervisor.plan({ files: body.files, prune: body.prune ?? false }),
+  );
   app.post<{ Body: DocumentsBody }>('/v1/apply', { schema: { body: documentsBody } }, async ({ body }) => {
     const { files, prune = false, by = 'api', confirmWithinMs } = body;
     const { revision, changed, cut, warnings } = await supervisor.submit({ files, prune, by, confirmWithinMs });
     return { revision, changed, cut: cut.length, warnings };
   });
   app.post('/v1/confirm', async () => ({ revision: await supervisor.confirm() }));
-  app.post<{ Body: { to?: number } | null }>('/v1/rollback', { schema: { body: { type: ['object', 'null'], properties: { to: { type: 'integer', minimum: 1 } } } } }, async ({ body }) => {
-    const { revision, changed } = await supervisor.rollback(body?.to);
-    return { revision, changed };
-  });
+  app.post<{ Body: { to?: number } | null }>(
+    '/v1/rollback',
+    { schema: { body: { type: ['object', 'null'], properties: { to: { type: 'integer', minimum: 1 } } } } },
+    async ({ body }) => {
+      const { revision, changed } = await supervisor.rollback(body?.to);
+      return { revision, changed };
+    },
+  );
   app.get('/v1/show/nat', () => show.nat());
   app.get('/v1/show/conntrack', () => show.conntrack());
   app.get('/v1/show/ports', () => show.ports());

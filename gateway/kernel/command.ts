@@ -34,4 +34,3 @@ function lastWords({ code, stderr, stdout }: CommandResult): string {
   const text = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('; ').slice(0, 600);
   return text === '' ? `exit code ${code}` : text;
 }
-

@@ -43,7 +43,8 @@ function sortByEdges(edges: typeof AFTER): SubsystemName[] {
   const order: SubsystemName[] = [];
   const visit = (name: SubsystemName, path: readonly SubsystemName[]): void => {
     if (order.includes(name)) return;
-    if (path.includes(name)) throw new VpcgwError('Invariant', `subsystems wait for each other: ${[...path, name].join(' → ')}`);
+    if (path.includes(name))
+      throw new VpcgwError('Invariant', `subsystems wait for each other: ${[...path, name].join(' → ')}`);
     for (const earlier of edges[name]) visit(earlier, [...path, name]);
     order.push(name);
   };

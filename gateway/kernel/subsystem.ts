@@ -39,8 +39,10 @@ export function diffLines(
   for (const [key, line] of desired) {
     const known = observed.get(key);
     if (!known) changes.push({ phase: phases.add, action: 'add', key, lines: [line] });
-    else if (known.text !== line.text) changes.push({ phase: phases.replace ?? phases.add, action: 'replace', key, lines: [line] });
+    else if (known.text !== line.text)
+      changes.push({ phase: phases.replace ?? phases.add, action: 'replace', key, lines: [line] });
   }
-  for (const [key, line] of observed) if (!desired.has(key)) changes.push({ phase: phases.remove, action: 'remove', key, lines: [line] });
+  for (const [key, line] of observed)
+    if (!desired.has(key)) changes.push({ phase: phases.remove, action: 'remove', key, lines: [line] });
   return changes;
 }

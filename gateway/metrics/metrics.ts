@@ -23,18 +23,47 @@ export class Metrics {
     private readonly programmer: Programmer,
   ) {
     const gauge = (name: string, help: string, read: () => number): void =>
-      void new Gauge({ name, help, registers: [this.#registry], collect() { this.set(read()); } });
+      void new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(read());
+        },
+      });
     const status = () => supervisor.status();
-    gauge('vpcgw_ready', '1 when the kernel was verified to hold the latest revision.', () => (supervisor.ready ? 1 : 0));
+    gauge('vpcgw_ready', '1 when the kernel was verified to hold the latest revision.', () =>
+      supervisor.ready ? 1 : 0,
+    );
     gauge('vpcgw_revision', 'The latest accepted revision.', () => status().revision);
     gauge('vpcgw_paused', '1 when spec.paused is set.', () => (status().paused ? 1 : 0));
-    gauge('vpcgw_drift_repairs_total', 'How often the kernel was mended after somebody else changed it.', () => status().drift.repairs);
+    gauge(
+      'vpcgw_drift_repairs_total',
+      'How often the kernel was mended after somebody else changed it.',
+      () => status().drift.repairs,
+    );
     gauge('vpcgw_documents', 'Documents in force.', () => supervisor.current?.documents.length ?? 0);
-    gauge('vpcgw_last_change_duration_seconds', 'Duration of the last change, from accepted to verified.', () => (status().lastChange?.durationMs ?? 0) / 1000);
-    gauge('vpcgw_convergence_lag_seconds', 'How long the latest revision has been waiting to be in the kernel; 0 when it is.', () => this.#lagSeconds());
+    gauge(
+      'vpcgw_last_change_duration_seconds',
+      'Duration of the last change, from accepted to verified.',
+      () => (status().lastChange?.durationMs ?? 0) / 1000,
+    );
+    gauge(
+      'vpcgw_convergence_lag_seconds',
+      'How long the latest revision has been waiting to be in the kernel; 0 when it is.',
+      () => this.#lagSeconds(),
+    );
     gauge('process_resident_memory_bytes', 'Resident memory of the supervisor.', () => process.memoryUsage.rss());
-    gauge('process_cpu_seconds_total', 'CPU time of the supervisor.', () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; });
-    this.#convergeSeconds = new Histogram({ name: 'vpcgw_apply_duration_seconds', help: 'From accepted to verified in the kernel.', buckets: [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5], registers: [this.#registry] });
+    gauge('process_cpu_seconds_total', 'CPU time of the supervisor.', () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    });
+    this.#convergeSeconds = new Histogram({
+      name: 'vpcgw_apply_duration_seconds',
+      help: 'From accepted to verified in the kernel.',
+      buckets: [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers: [this.#registry],
+    });
     supervisor.listeners.add(({ type }) => {
       if (type === 'Applied') this.#convergeSeconds.observe((status().lastChange?.durationMs ?? 0) / 1000);
     });
@@ -50,7 +79,10 @@ export class Metrics {
 
   async text(): Promise<string> {
     const [own, table, counts] = [await this.#registry.metrics(), await this.#conntrack(), await this.ruleCounts()];
-    const lines = ['# HELP vpcgw_connections_total Connections that a document translated, since it was first programmed.', '# TYPE vpcgw_connections_total counter'];
+    const lines = [
+      '# HELP vpcgw_connections_total Connections that a document translated, since it was first programmed.',
+      '# TYPE vpcgw_connections_total counter',
+    ];
     for (const [id, { packets }] of counts) {
       const slash = id.indexOf('/');
       lines.push(`vpcgw_connections_total{kind="${id.slice(0, slash)}",name="${id.slice(slash + 1)}"} ${packets}`);
@@ -59,7 +91,10 @@ export class Metrics {
   }
 
   async #conntrack(): Promise<string> {
-    const { stdout } = await this.run.run({ argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count', 'net.netfilter.nf_conntrack_max'], okExitCodes: [0, 1, 255] });
+    const { stdout } = await this.run.run({
+      argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count', 'net.netfilter.nf_conntrack_max'],
+      okExitCodes: [0, 1, 255],
+    });
     const [count = 'NaN', max = 'NaN'] = stdout.trim().split('\n');
     return `# HELP vpcgw_conntrack_entries Connections in the table.\n# TYPE vpcgw_conntrack_entries gauge\nvpcgw_conntrack_entries ${count}\n# HELP vpcgw_conntrack_max Connections that the table holds.\n# TYPE vpcgw_conntrack_max gauge\nvpcgw_conntrack_max ${max}\n`;
   }
@@ -69,7 +104,9 @@ export class Metrics {
     const desired = this.programmer.inForce?.desired;
     if (!desired) return this.#totals;
     for (const family of [4, 6] as const) {
-      const { stdout } = await this.run.run({ argv: [family === 4 ? 'iptables-nft-save' : 'ip6tables-nft-save', '-c', '-t', 'nat'] });
+      const { stdout } = await this.run.run({
+        argv: [family === 4 ? 'iptables-nft-save' : 'ip6tables-nft-save', '-c', '-t', 'nat'],
+      });
       const seen = new Map<string, Count>();
       const position = new Map<string, number>();
       for (const line of stdout.split('\n')) {

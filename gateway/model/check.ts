@@ -19,17 +19,25 @@ const list = (cidrs: readonly Cidr[]): string => cidrs.map((cidr) => cidr.text).
 
 function checkInternal(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
   const { addresses, routed } = model.internal;
-  const at = (path: PropertyKey[], message: string): void => complaints.at(gateway, ['spec', 'internal', ...path], message);
+  const at = (path: PropertyKey[], message: string): void =>
+    complaints.at(gateway, ['spec', 'internal', ...path], message);
   const families = new Set<number>();
   addresses.forEach(({ address }, i) => {
-    if (families.has(address.family)) at(['addresses', i], `a second IPv${address.family} address; the next hop is one per family`);
+    if (families.has(address.family))
+      at(['addresses', i], `a second IPv${address.family} address; the next hop is one per family`);
     families.add(address.family);
   });
   routed.forEach(({ cidr, via }, i) => {
-    if (cidr.family !== via.family) return at(['prefixes', i, 'via'], `${via.text} is not of the family of ${cidr.text}`);
+    if (cidr.family !== via.family)
+      return at(['prefixes', i, 'via'], `${via.text} is not of the family of ${cidr.text}`);
     if (!addresses.some(({ network }) => contains(network, via)))
-      at(['prefixes', i, 'via'], `${via.text} is in none of the gateway's own subnets (${list(addresses.map((a) => a.network))})`);
-    const twin = model.internal.prefixes.find((other) => other !== cidr && overlaps(other, cidr) && (other.length === cidr.length || containsCidr(cidr, other)));
+      at(
+        ['prefixes', i, 'via'],
+        `${via.text} is in none of the gateway's own subnets (${list(addresses.map((a) => a.network))})`,
+      );
+    const twin = model.internal.prefixes.find(
+      (other) => other !== cidr && overlaps(other, cidr) && (other.length === cidr.length || containsCidr(cidr, other)),
+    );
     if (twin) at(['prefixes', i, 'cidr'], `${cidr.text} takes in ${twin.text}, which the VPC has already`);
   });
 }
@@ -37,12 +45,14 @@ function checkInternal(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, c
 function checkExternals(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
   const interfaces = new Map<string, string>([[model.internal.interface, 'spec.internal']]);
   if (model.management !== undefined) {
-    if (interfaces.has(model.management)) complaints.at(gateway, ['spec', 'management', 'interface'], `${model.management} is the internal interface`);
+    if (interfaces.has(model.management))
+      complaints.at(gateway, ['spec', 'management', 'interface'], `${model.management} is the internal interface`);
     interfaces.set(model.management, 'spec.management');
   }
   const names = new Set<string>();
   model.externals.forEach((external, i) => {
-    const at = (path: PropertyKey[], message: string): void => complaints.at(gateway, ['spec', 'externals', i, ...path], message);
+    const at = (path: PropertyKey[], message: string): void =>
+      complaints.at(gateway, ['spec', 'externals', i, ...path], message);
     if (names.has(external.name)) at(['name'], `a second external network ${external.name}`);
     names.add(external.name);
     const user = interfaces.get(external.interface);
@@ -52,10 +62,15 @@ function checkExternals(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, 
   });
 }
 
-function checkExternalAddresses(model: GatewayModel, external: ExternalNetwork, at: (path: PropertyKey[], message: string) => void): void {
+function checkExternalAddresses(
+  model: GatewayModel,
+  external: ExternalNetwork,
+  at: (path: PropertyKey[], message: string) => void,
+): void {
   const families = new Set<number>();
   external.addresses.forEach(({ address, network }, k) => {
-    if (families.has(address.family)) at(['addresses', k], `a second IPv${address.family} address; one per family is enough`);
+    if (families.has(address.family))
+      at(['addresses', k], `a second IPv${address.family} address; one per family is enough`);
     families.add(address.family);
     const inside = model.internal.prefixes.find((prefix) => overlaps(prefix, network));
     if (inside) at(['addresses', k], `${network.text} overlaps the VPC's ${inside.text}; the two sides must differ`);
@@ -65,8 +80,10 @@ function checkExternalAddresses(model: GatewayModel, external: ExternalNetwork, 
     if (hops.has(hop.family)) at(['gateways', k], `a second IPv${hop.family} next hop; one per family`);
     hops.add(hop.family);
     const own = external.addresses.filter(({ address }) => address.family === hop.family);
-    if (own.length === 0) return at(['gateways', k], `${hop.text} needs an address of the gateway of the same family in addresses`);
-    if (own.some(({ address }) => address.value === hop.value)) return at(['gateways', k], `${hop.text} is the gateway's own address`);
+    if (own.length === 0)
+      return at(['gateways', k], `${hop.text} needs an address of the gateway of the same family in addresses`);
+    if (own.some(({ address }) => address.value === hop.value))
+      return at(['gateways', k], `${hop.text} is the gateway's own address`);
     if (!isLinkLocal(hop) && !own.some(({ network }) => contains(network, hop)))
       at(['gateways', k], `${hop.text} is not in ${list(own.map((address) => address.network))}`);
   });
@@ -78,17 +95,31 @@ function checkElasticIps(model: GatewayModel, complaints: Complaints): void {
   for (const eip of model.elasticIps.values()) {
     const { id } = eip.origin;
     const owner = owners.get(eip.address.text);
-    if (owner !== undefined) complaints.of(id, ['spec', 'address'], `${eip.address.text} is ${owner.startsWith('Elastic') ? `the address of ${complaints.where(owner)} too` : owner}`);
+    if (owner !== undefined)
+      complaints.of(
+        id,
+        ['spec', 'address'],
+        `${eip.address.text} is ${owner.startsWith('Elastic') ? `the address of ${complaints.where(owner)} too` : owner}`,
+      );
     else owners.set(eip.address.text, id);
     const prefix = model.internal.prefixes.find((candidate) => contains(candidate, eip.address));
     if (prefix) complaints.of(id, ['spec', 'address'], `${eip.address.text} is inside the VPC's own ${prefix.text}`);
     const external = model.externals.find(({ name }) => name === eip.external);
     if (external && !external.addresses.some(({ address }) => address.family === eip.address.family))
-      complaints.of(id, ['spec', 'address'], `external network ${eip.external} has no IPv${eip.address.family} address of the gateway, so ${eip.address.text} cannot be reached there`);
+      complaints.of(
+        id,
+        ['spec', 'address'],
+        `external network ${eip.external} has no IPv${eip.address.family} address of the gateway, so ${eip.address.text} cannot be reached there`,
+      );
     if (!eip.target) continue;
     checkTarget(model, eip.target, eip.address, id, complaints);
     const other = targets.get(eip.target.text);
-    if (other) complaints.of(id, ['spec', 'target', 'address'], `${eip.target.text} is the 1:1 target of ${complaints.where(other.origin.id)} already; it could leave by one of them only`);
+    if (other)
+      complaints.of(
+        id,
+        ['spec', 'target', 'address'],
+        `${eip.target.text} is the 1:1 target of ${complaints.where(other.origin.id)} already; it could leave by one of them only`,
+      );
     else targets.set(eip.target.text, eip);
   }
 }
@@ -97,7 +128,8 @@ function ownAddresses(model: GatewayModel): Map<string, string> {
   const owners = new Map<string, string>();
   for (const { address } of model.internal.addresses) owners.set(address.text, "the VPC's next hop");
   for (const external of model.externals) {
-    for (const { address } of external.addresses) owners.set(address.text, `the gateway's own address on ${external.name}`);
+    for (const { address } of external.addresses)
+      owners.set(address.text, `the gateway's own address on ${external.name}`);
     for (const hop of external.gateways) owners.set(hop.text, `the next hop of ${external.name}`);
   }
   return owners;
@@ -106,8 +138,14 @@ function ownAddresses(model: GatewayModel): Map<string, string> {
 function checkTarget(model: GatewayModel, target: IpAddress, eip: IpAddress, id: string, complaints: Complaints): void {
   const path = ['spec', 'target', 'address'];
   const { prefixes, addresses } = model.internal;
-  if (target.family !== eip.family) complaints.of(id, path, `${target.text} is not of the family of ${eip.text}; an elastic IP and its target are both IPv4 or both IPv6`);
-  else if (!prefixes.some((prefix) => contains(prefix, target))) complaints.of(id, path, `${target.text} is outside the VPC's prefixes (${list(prefixes)})`);
+  if (target.family !== eip.family)
+    complaints.of(
+      id,
+      path,
+      `${target.text} is not of the family of ${eip.text}; an elastic IP and its target are both IPv4 or both IPv6`,
+    );
+  else if (!prefixes.some((prefix) => contains(prefix, target)))
+    complaints.of(id, path, `${target.text} is outside the VPC's prefixes (${list(prefixes)})`);
   else if (addresses.some(({ address }) => address.value === target.value && address.family === target.family))
     complaints.of(id, path, `${target.text} is the gateway's own address`);
 }
@@ -121,14 +159,19 @@ function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
       if (seen.has(eip.name)) complaints.of(id, ['spec', 'elasticIPs', i], `${eip.name} stands twice in the pool`);
       seen.add(eip.name);
       if (eip.target)
-        complaints.of(id, ['spec', 'elasticIPs', i], `${complaints.where(eip.origin.id)} is bound 1:1 to ${eip.target.text}; others cannot leave by it`);
+        complaints.of(
+          id,
+          ['spec', 'elasticIPs', i],
+          `${complaints.where(eip.origin.id)} is bound 1:1 to ${eip.target.text}; others cannot leave by it`,
+        );
     });
     if (new Set(rule.pool.map((eip) => eip.external)).size > 1)
       complaints.of(id, ['spec', 'elasticIPs'], 'the pool spans several external networks; write a rule for each');
     rule.sources.forEach((source, i) => {
       const path = ['spec', 'sources', i, 'cidr'];
       const owner = sources.get(source.text);
-      if (owner !== undefined) complaints.of(id, path, `${source.text} is a source of ${complaints.where(owner)} already`);
+      if (owner !== undefined)
+        complaints.of(id, path, `${source.text} is a source of ${complaints.where(owner)} already`);
       else sources.set(source.text, id);
       if (!model.internal.prefixes.some((prefix) => overlaps(prefix, source)))
         complaints.of(id, path, `${source.text} is outside the VPC's prefixes (${list(model.internal.prefixes)})`);
@@ -139,23 +182,34 @@ function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
 }
 
 function checkDnatRules(model: GatewayModel, complaints: Complaints): void {
-  for (const rule of model.dnatRules) checkTarget(model, rule.target, rule.elasticIp.address, rule.origin.id, complaints);
+  for (const rule of model.dnatRules)
+    checkTarget(model, rule.target, rule.elasticIp.address, rule.origin.id, complaints);
 }
 
 function checkIpv6Prefixes(model: GatewayModel, complaints: Complaints): void {
   for (const prefix of model.ipv6Prefixes) {
     const { id } = prefix.origin;
     const at = (path: PropertyKey[], message: string): void => complaints.of(id, ['spec', ...path], message);
-    const twin = model.ipv6Prefixes.find((other) => other !== prefix && other.name < prefix.name && overlaps(other.prefix, prefix.prefix));
-    if (twin) at(['prefix'], `${prefix.prefix.text} overlaps ${twin.prefix.text} of ${complaints.where(twin.origin.id)}`);
+    const twin = model.ipv6Prefixes.find(
+      (other) => other !== prefix && other.name < prefix.name && overlaps(other.prefix, prefix.prefix),
+    );
+    if (twin)
+      at(['prefix'], `${prefix.prefix.text} overlaps ${twin.prefix.text} of ${complaints.where(twin.origin.id)}`);
     const external = model.externals.find(({ name }) => name === prefix.external);
-    if (external && !external.gateways.some((hop) => hop.family === 6)) at(['external'], `external network ${external.name} has no IPv6 next hop`);
+    if (external && !external.gateways.some((hop) => hop.family === 6))
+      at(['external'], `external network ${external.name} has no IPv6 next hop`);
     const inside = prefix.internalPrefix ?? prefix.prefix;
     if (!model.internal.prefixes.some((vpc) => overlaps(vpc, inside)))
-      at([prefix.internalPrefix ? 'translate' : 'prefix'], `${inside.text} is outside the VPC's prefixes (${list(model.internal.prefixes)})`);
+      at(
+        [prefix.internalPrefix ? 'translate' : 'prefix'],
+        `${inside.text} is outside the VPC's prefixes (${list(model.internal.prefixes)})`,
+      );
     if (!prefix.internalPrefix) continue;
     if (prefix.internalPrefix.family !== 6 || prefix.internalPrefix.length !== prefix.prefix.length)
-      at(['translate', 'internal'], `${prefix.internalPrefix.text} must be an IPv6 prefix of length ${prefix.prefix.length}, like ${prefix.prefix.text}`);
+      at(
+        ['translate', 'internal'],
+        `${prefix.internalPrefix.text} must be an IPv6 prefix of length ${prefix.prefix.length}, like ${prefix.prefix.text}`,
+      );
     const vpc = model.internal.prefixes.find((candidate) => overlaps(candidate, prefix.prefix));
     if (vpc) at(['prefix'], `${prefix.prefix.text} is translated, yet overlaps the VPC's ${vpc.text}`);
   }
@@ -165,11 +219,22 @@ function checkIpv6Prefixes(model: GatewayModel, complaints: Complaints): void {
 function checkClaims(model: GatewayModel, complaints: Complaints): void {
   const claims = claimsOf(model);
   for (const [first, second] of clashOf(claims))
-    complaints.of(second.origin.id, second.path, `${second.what} overlaps ${first.what} of ${complaints.where(first.origin.id)}`);
-  const whole = new Map(model.dnatRules.filter((rule) => rule.protocol === 'Any').map((rule) => [rule.elasticIp.name, rule]));
+    complaints.of(
+      second.origin.id,
+      second.path,
+      `${second.what} overlaps ${first.what} of ${complaints.where(first.origin.id)}`,
+    );
+  const whole = new Map(
+    model.dnatRules.filter((rule) => rule.protocol === 'Any').map((rule) => [rule.elasticIp.name, rule]),
+  );
   for (const rule of model.snatRules)
     rule.pool.forEach((eip, i) => {
       const all = whole.get(eip.name);
-      if (all) complaints.of(rule.origin.id, ['spec', 'elasticIPs', i], `${complaints.where(all.origin.id)} takes all of ${eip.address.text}; others cannot leave by it`);
+      if (all)
+        complaints.of(
+          rule.origin.id,
+          ['spec', 'elasticIPs', i],
+          `${complaints.where(all.origin.id)} takes all of ${eip.address.text}; others cannot leave by it`,
+        );
     });
 }

@@ -21,7 +21,14 @@ export function claimsOf(model: GatewayModel): Claim[] {
   const claims: Claim[] = [];
   for (const { address, target, origin } of model.elasticIps.values())
     if (target)
-      claims.push({ address: address.text, protocol: 'All', ports: EVERY_PORT, what: `the 1:1 binding of ${address.text}`, path: ['spec', 'target'], origin });
+      claims.push({
+        address: address.text,
+        protocol: 'All',
+        ports: EVERY_PORT,
+        what: `the 1:1 binding of ${address.text}`,
+        path: ['spec', 'target'],
+        origin,
+      });
   for (const { elasticIp, protocol, ports, origin } of model.dnatRules) {
     const address = elasticIp.address.text;
     const span = ports ? ` port ${ports.first}${ports.last > ports.first ? `-${ports.last}` : ''}` : '';

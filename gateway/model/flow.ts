@@ -57,7 +57,11 @@ export class FlowJudge {
       this.#dnat.set(key, [...(this.#dnat.get(key) ?? []), rule]);
     }
     this.#draining = new Set(drains.map((drain) => `${drain.address} ${drain.target}`));
-    this.#own = new Set([...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)].map(({ address }) => address.text));
+    this.#own = new Set(
+      [...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)].map(
+        ({ address }) => address.text,
+      ),
+    );
   }
 
   judge(flow: Flow): Verdict {
@@ -73,21 +77,32 @@ export class FlowJudge {
     const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
     const wanted = this.destinationOf(original.destination, protocol, original.destinationPort);
     if (wanted) {
-      const portSame = wanted.port === undefined ? reply.sourcePort === original.destinationPort : reply.sourcePort === wanted.port;
+      const portSame =
+        wanted.port === undefined ? reply.sourcePort === original.destinationPort : reply.sourcePort === wanted.port;
       if (reply.source === wanted.address && (portSame || protocol.startsWith('icmp'))) return KEEP;
     } else if (!translated) return KEEP;
     if (this.#draining.has(`${original.destination} ${reply.source}`)) return KEEP;
-    return stale(wanted ? `${original.destination} now leads to ${wanted.address}` : `${original.destination} no longer leads to ${reply.source}`);
+    return stale(
+      wanted
+        ? `${original.destination} now leads to ${wanted.address}`
+        : `${original.destination} no longer leads to ${reply.source}`,
+    );
   }
 
   /** Where a new connection to an address would be led, or `undefined` for nowhere else. */
-  destinationOf(address: string, protocol: string, port: number): { address: string; port: number | undefined } | undefined {
+  destinationOf(
+    address: string,
+    protocol: string,
+    port: number,
+  ): { address: string; port: number | undefined } | undefined {
     const rules = this.#dnat.get(address) ?? [];
     for (const rule of rules) {
-      const sameProtocol = rule.protocol === 'ICMP' ? protocol.startsWith('icmp') : rule.protocol.toLowerCase() === protocol;
+      const sameProtocol =
+        rule.protocol === 'ICMP' ? protocol.startsWith('icmp') : rule.protocol.toLowerCase() === protocol;
       if (!sameProtocol) continue;
       if (rule.ports && (port < rule.ports.first || port > rule.ports.last)) continue;
-      const shifted = rule.ports && rule.targetPort !== undefined ? rule.targetPort + port - rule.ports.first : undefined;
+      const shifted =
+        rule.ports && rule.targetPort !== undefined ? rule.targetPort + port - rule.ports.first : undefined;
       return { address: rule.target.text, port: shifted };
     }
     const whole = rules.find((rule) => rule.protocol === 'Any')?.target ?? this.#byAddress.get(address)?.target;
@@ -97,8 +112,14 @@ export class FlowJudge {
 
   #prefixTarget(text: string): { address: string; port: undefined } | undefined {
     const address = parseIp(text);
-    const rule = address && this.model.ipv6Prefixes.find(({ prefix, internalPrefix, mode }) => internalPrefix && mode === 'Full' && contains(prefix, address));
-    return rule?.internalPrefix && address ? { address: moved(address, rule.internalPrefix), port: undefined } : undefined;
+    const rule =
+      address &&
+      this.model.ipv6Prefixes.find(
+        ({ prefix, internalPrefix, mode }) => internalPrefix && mode === 'Full' && contains(prefix, address),
+      );
+    return rule?.internalPrefix && address
+      ? { address: moved(address, rule.internalPrefix), port: undefined }
+      : undefined;
   }
 
   #judgeSource(source: string, seenAs: string, destination: string): Verdict {
@@ -116,19 +137,32 @@ export class FlowJudge {
   #mayLeaveBy(source: IpAddress, seenAs: string): boolean {
     const { snatRules, ipv6Prefixes } = this.model;
     return (
-      snatRules.some((rule) => rule.sources.some((cidr) => contains(cidr, source)) && rule.pool.some((eip) => eip.address.text === seenAs)) ||
-      ipv6Prefixes.some(({ prefix, internalPrefix }) => internalPrefix && contains(internalPrefix, source) && moved(source, prefix) === seenAs)
+      snatRules.some(
+        (rule) =>
+          rule.sources.some((cidr) => contains(cidr, source)) && rule.pool.some((eip) => eip.address.text === seenAs),
+      ) ||
+      ipv6Prefixes.some(
+        ({ prefix, internalPrefix }) =>
+          internalPrefix && contains(internalPrefix, source) && moved(source, prefix) === seenAs,
+      )
     );
   }
 
   #inVpc = (text: string): boolean => {
     const address = parseIp(text);
-    return address !== undefined && !this.#own.has(text) && this.model.internal.prefixes.some((prefix) => contains(prefix, address));
+    return (
+      address !== undefined &&
+      !this.#own.has(text) &&
+      this.model.internal.prefixes.some((prefix) => contains(prefix, address))
+    );
   };
 
   #isPublic = (text: string): boolean => {
     const address = parseIp(text);
-    return address !== undefined && this.model.ipv6Prefixes.some(({ prefix, internalPrefix }) => !internalPrefix && contains(prefix, address));
+    return (
+      address !== undefined &&
+      this.model.ipv6Prefixes.some(({ prefix, internalPrefix }) => !internalPrefix && contains(prefix, address))
+    );
   };
 }
 
@@ -139,16 +173,23 @@ function moved(address: IpAddress, prefix: Cidr): string {
   return parseIp(textOf(prefix.base | host))?.text ?? '';
 }
 
-const textOf = (value: bigint): string => value.toString(16).padStart(32, '0').replace(/(.{4})(?!$)/g, '$1:');
+const textOf = (value: bigint): string =>
+  value
+    .toString(16)
+    .padStart(32, '0')
+    .replace(/(.{4})(?!$)/g, '$1:');
 
 /** What translations a model allows, as keys: an edit that takes none away can leave no flow stale. */
 export function translationsOf(model: GatewayModel): Set<string> {
   const keys = new Set<string>();
-  for (const { address, target } of model.elasticIps.values()) if (target) keys.add(`eip ${address.text} ${target.text}`);
+  for (const { address, target } of model.elasticIps.values())
+    if (target) keys.add(`eip ${address.text} ${target.text}`);
   for (const { elasticIp, protocol, ports, target, targetPort } of model.dnatRules)
     keys.add(`dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`);
-  for (const rule of model.snatRules) for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
-  for (const { prefix, internalPrefix, mode } of model.ipv6Prefixes) keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
+  for (const rule of model.snatRules)
+    for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
+  for (const { prefix, internalPrefix, mode } of model.ipv6Prefixes)
+    keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
   return keys;
 }
 

@@ -5,7 +5,16 @@ import { idOf } from '../documents/document.js';
 import { nearest } from '../documents/explain.js';
 import { checkModel } from './check.js';
 import { byPosition, type Diagnostic, formatPath, type Position } from './diagnostic.js';
-import type { DnatRule, ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
+import type {
+  DnatRule,
+  ElasticIp,
+  ExternalNetwork,
+  GatewayModel,
+  InternalSide,
+  Ipv6Prefix,
+  Origin,
+  SnatRule,
+} from './gateway-model.js';
 
 /** Collects diagnostics at positions of documents. */
 export class Complaints {
@@ -18,7 +27,12 @@ export class Complaints {
     for (const document of documents) this.#byId.set(idOf(document), document);
   }
 
-  at(document: GatewayDocument, path: readonly PropertyKey[], message: string, severity: Diagnostic['severity'] = 'Error'): void {
+  at(
+    document: GatewayDocument,
+    path: readonly PropertyKey[],
+    message: string,
+    severity: Diagnostic['severity'] = 'Error',
+  ): void {
     this.diagnostics.push({ position: this.#locate(document.source, path), path: formatPath(path), message, severity });
   }
 
@@ -47,7 +61,8 @@ export interface Resolved {
 export function resolve(documents: readonly GatewayDocument[], locate: Locate): Resolved {
   const complaints = new Complaints(documents, locate);
   const unique = refuseDuplicates(documents, complaints);
-  const ofKind = <K extends Kind>(kind: K): DocumentOf<K>[] => unique.filter((d): d is DocumentOf<K> & GatewayDocument => d.kind === kind);
+  const ofKind = <K extends Kind>(kind: K): DocumentOf<K>[] =>
+    unique.filter((d): d is DocumentOf<K> & GatewayDocument => d.kind === kind);
   const gateway = theGateway(ofKind('VpcGateway'), unique, complaints);
   if (!gateway) return { model: undefined, diagnostics: complaints.diagnostics };
 
@@ -82,7 +97,8 @@ function refuseDuplicates(documents: readonly GatewayDocument[], complaints: Com
     const id = idOf(document);
     const known = first.get(id);
     if (!known) first.set(id, document);
-    else complaints.at(document, ['metadata', 'name'], `${id} is defined twice; the other stands at ${positionOf(known)}`);
+    else
+      complaints.at(document, ['metadata', 'name'], `${id} is defined twice; the other stands at ${positionOf(known)}`);
   }
   return [...first.values()];
 }
@@ -96,12 +112,25 @@ export function originOf(document: GatewayDocument): Origin {
   return { id: idOf(document), file: source.file, line: source.firstLine + skipped.split('\n').length - 1 };
 }
 
-function theGateway(gateways: readonly DocumentOf<'VpcGateway'>[], all: readonly GatewayDocument[], complaints: Complaints) {
+function theGateway(
+  gateways: readonly DocumentOf<'VpcGateway'>[],
+  all: readonly GatewayDocument[],
+  complaints: Complaints,
+) {
   const [gateway, second] = gateways;
-  if (second) complaints.at(second, ['kind'], `a second VpcGateway; this gateway is ${gateway?.metadata.name}, and a supervisor runs one`);
+  if (second)
+    complaints.at(
+      second,
+      ['kind'],
+      `a second VpcGateway; this gateway is ${gateway?.metadata.name}, and a supervisor runs one`,
+    );
   const [some] = all;
   if (!gateway && some)
-    complaints.at(some, ['kind'], 'no document is of kind VpcGateway; one is needed, with the internal side and the external networks');
+    complaints.at(
+      some,
+      ['kind'],
+      'no document is of kind VpcGateway; one is needed, with the internal side and the external networks',
+    );
   return gateway;
 }
 
@@ -128,11 +157,20 @@ function resolveExternal(
     return undefined;
   }
   const found = externals.find((external) => external.name === wanted);
-  if (!found) complaints.at(document, ['spec', 'external'], `the gateway has no external network ${wanted}${nearest(wanted, names)}; it has ${names.join(', ')}`);
+  if (!found)
+    complaints.at(
+      document,
+      ['spec', 'external'],
+      `the gateway has no external network ${wanted}${nearest(wanted, names)}; it has ${names.join(', ')}`,
+    );
   return found;
 }
 
-function resolveElasticIp(document: DocumentOf<'ElasticIP'>, externals: readonly ExternalNetwork[], complaints: Complaints): ElasticIp | undefined {
+function resolveElasticIp(
+  document: DocumentOf<'ElasticIP'>,
+  externals: readonly ExternalNetwork[],
+  complaints: Complaints,
+): ElasticIp | undefined {
   const external = resolveExternal(document, externals, complaints);
   if (!external) return undefined;
   const { spec, metadata } = document;
@@ -147,15 +185,32 @@ function resolveElasticIp(document: DocumentOf<'ElasticIP'>, externals: readonly
   };
 }
 
-function named(name: string, elasticIps: ReadonlyMap<string, ElasticIp>, document: GatewayDocument, path: PropertyKey[], complaints: Complaints) {
+function named(
+  name: string,
+  elasticIps: ReadonlyMap<string, ElasticIp>,
+  document: GatewayDocument,
+  path: PropertyKey[],
+  complaints: Complaints,
+) {
   const found = elasticIps.get(name);
-  if (!found) complaints.at(document, path, `there is no ElasticIP ${name}${nearest(name, [...elasticIps.keys()].slice(0, 10_000))}`);
+  if (!found)
+    complaints.at(
+      document,
+      path,
+      `there is no ElasticIP ${name}${nearest(name, [...elasticIps.keys()].slice(0, 10_000))}`,
+    );
   return found;
 }
 
-function resolveSnat(document: DocumentOf<'SnatRule'>, elasticIps: ReadonlyMap<string, ElasticIp>, complaints: Complaints): SnatRule {
+function resolveSnat(
+  document: DocumentOf<'SnatRule'>,
+  elasticIps: ReadonlyMap<string, ElasticIp>,
+  complaints: Complaints,
+): SnatRule {
   const { spec, metadata } = document;
-  const pool = spec.elasticIPs.flatMap((name, i) => named(name, elasticIps, document, ['spec', 'elasticIPs', i], complaints) ?? []);
+  const pool = spec.elasticIPs.flatMap(
+    (name, i) => named(name, elasticIps, document, ['spec', 'elasticIPs', i], complaints) ?? [],
+  );
   return {
     name: metadata.name,
     sources: spec.sources.map((source) => source.cidr),
@@ -165,7 +220,11 @@ function resolveSnat(document: DocumentOf<'SnatRule'>, elasticIps: ReadonlyMap<s
   };
 }
 
-function resolveDnat(document: DocumentOf<'DnatRule'>, elasticIps: ReadonlyMap<string, ElasticIp>, complaints: Complaints): DnatRule[] {
+function resolveDnat(
+  document: DocumentOf<'DnatRule'>,
+  elasticIps: ReadonlyMap<string, ElasticIp>,
+  complaints: Complaints,
+): DnatRule[] {
   const { spec, metadata } = document;
   const elasticIp = named(spec.elasticIP, elasticIps, document, ['spec', 'elasticIP'], complaints);
   if (!elasticIp) return [];
@@ -182,11 +241,22 @@ function resolveDnat(document: DocumentOf<'DnatRule'>, elasticIps: ReadonlyMap<s
   ];
 }
 
-function resolvePrefix(document: DocumentOf<'Ipv6Prefix'>, externals: readonly ExternalNetwork[], complaints: Complaints): Ipv6Prefix[] {
+function resolvePrefix(
+  document: DocumentOf<'Ipv6Prefix'>,
+  externals: readonly ExternalNetwork[],
+  complaints: Complaints,
+): Ipv6Prefix[] {
   const external = resolveExternal(document, externals, complaints);
   if (!external) return [];
   const { spec, metadata } = document;
   return [
-    { name: metadata.name, prefix: spec.prefix, external: external.name, mode: spec.mode, internalPrefix: spec.translate?.internal, origin: originOf(document) },
+    {
+      name: metadata.name,
+      prefix: spec.prefix,
+      external: external.name,
+      mode: spec.mode,
+      internalPrefix: spec.translate?.internal,
+      origin: originOf(document),
+    },
   ];
 }

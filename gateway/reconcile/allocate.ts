@@ -4,7 +4,11 @@ import type { Allocations } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { MAX_EXTERNALS } from '../model/ownership.js';
 
-export function allocate(known: Readonly<Record<string, number>>, names: readonly string[], max: number): Record<string, number> {
+export function allocate(
+  known: Readonly<Record<string, number>>,
+  names: readonly string[],
+  max: number,
+): Record<string, number> {
   const result: Record<string, number> = {};
   const used = new Set<number>();
   for (const name of names) {
@@ -26,7 +30,15 @@ export function allocate(known: Readonly<Record<string, number>>, names: readonl
 
 export function allocateAll(known: Allocations, model: GatewayModel): Allocations {
   return {
-    externals: allocate(known.externals, model.externals.map((external) => external.name), MAX_EXTERNALS),
-    snatRules: allocate(known.snatRules, model.snatRules.map((rule) => rule.name), 0xffff),
+    externals: allocate(
+      known.externals,
+      model.externals.map((external) => external.name),
+      MAX_EXTERNALS,
+    ),
+    snatRules: allocate(
+      known.snatRules,
+      model.snatRules.map((rule) => rule.name),
+      0xffff,
+    ),
   };
 }

@@ -18,9 +18,16 @@ export function candidateOf(sources: readonly Source[], cache: ParseCache): Cand
   const parsed = parseSources(sources, cache);
   const resolved = resolve(parsed.documents, locate);
   // A document that could not be read makes names dangle that are only in it: those would be noise.
-  const diagnostics = [...parsed.diagnostics, ...(parsed.diagnostics.length > 0 ? [] : resolved.diagnostics)].sort(byPosition);
+  const diagnostics = [...parsed.diagnostics, ...(parsed.diagnostics.length > 0 ? [] : resolved.diagnostics)].sort(
+    byPosition,
+  );
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'Error');
-  if (errors.length > 0) throw new VpcgwError('ConfigInvalid', `${errors.length} problem${errors.length === 1 ? '' : 's'} in the documents`, { diagnostics });
+  if (errors.length > 0)
+    throw new VpcgwError(
+      'ConfigInvalid',
+      `${errors.length} problem${errors.length === 1 ? '' : 's'} in the documents`,
+      { diagnostics },
+    );
   if (!resolved.model) throw new VpcgwError('ConfigInvalid', 'there are no documents');
   return {
     documents: parsed.documents,

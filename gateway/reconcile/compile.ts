@@ -32,13 +32,24 @@ export function compile({ model, facts, allocations, exhausted }: CompileInput):
   const links = parts.flatMap((part) => part.links ?? []);
   const publicPrefixes = parts.flatMap((part) => part.publicPrefixes ?? []);
   return {
-    guard: guardTable(model, publicPrefixes.map(({ prefix }) => prefix)),
+    guard: guardTable(
+      model,
+      publicPrefixes.map(({ prefix }) => prefix),
+    ),
     sysctls: new Map(parts.flatMap((part) => Object.entries(part.sysctls ?? {}))),
-    sets: sets(model, parts.flatMap((part) => part.sources ?? []), context),
+    sets: sets(
+      model,
+      parts.flatMap((part) => part.sources ?? []),
+      context,
+    ),
     iptables4: iptables(4, parts, model),
     iptables6: iptables(6, parts, model),
-    links: new Map(links.map(({ parent }): [string, Link] => [roleLink(parent), { name: roleLink(parent), parent, up: true }])),
-    addresses: new Map(addresses.map(({ parent, text, origin }): [string, Line] => [`${roleLink(parent)} ${text}`, { text, origin }])),
+    links: new Map(
+      links.map(({ parent }): [string, Link] => [roleLink(parent), { name: roleLink(parent), parent, up: true }]),
+    ),
+    addresses: new Map(
+      addresses.map(({ parent, text, origin }): [string, Line] => [`${roleLink(parent)} ${text}`, { text, origin }]),
+    ),
     routes: new Map(routes.map(({ family, text, origin }): [string, Line] => [`${family} ${text}`, { text, origin }])),
     rules: new Map(rules.map(({ family, text }): [string, Line] => [`${family} ${text}`, { text }])),
   };
@@ -54,18 +65,29 @@ function missing(name: string): never {
 
 const MAX_ELEMENTS = 262_144;
 
-function sets(model: GatewayModel, sources: NonNullable<Contribution['sources']>, context: CompileContext): Map<string, IpSet> {
+function sets(
+  model: GatewayModel,
+  sources: NonNullable<Contribution['sources']>,
+  context: CompileContext,
+): Map<string, IpSet> {
   const result = new Map<string, IpSet>();
   for (const family of FAMILIES) {
     const type = `hash:net family ${family === 4 ? 'inet' : 'inet6'} hashsize 1024 maxelem ${MAX_ELEMENTS}`;
     const vpc = model.internal.prefixes.filter((prefix) => prefix.family === family);
-    result.set(`${SET_PREFIX}vpc${family}`, { type, elements: new Map(vpc.map((prefix) => [elementOf(prefix), { text: '' }])) });
+    result.set(`${SET_PREFIX}vpc${family}`, {
+      type,
+      elements: new Map(vpc.map((prefix) => [elementOf(prefix), { text: '' }])),
+    });
     const elements = new Map<string, Line>();
     for (const { prefix, external, origin } of sources) {
       if (prefix.family !== family) continue;
       const key = elementOf(prefix);
       // Of a 1:1 binding and a SNAT rule of one host, the binding stands first and wins.
-      if (!elements.has(key)) elements.set(key, { text: `skbmark 0x${(context.externalIndex(external) << MARK.externalShift).toString(16)}/0x${MARK.externalMask.toString(16)}`, origin });
+      if (!elements.has(key))
+        elements.set(key, {
+          text: `skbmark 0x${(context.externalIndex(external) << MARK.externalShift).toString(16)}/0x${MARK.externalMask.toString(16)}`,
+          origin,
+        });
     }
     result.set(`${SET_PREFIX}src${family}`, { type: `${type} skbinfo`, elements });
   }
@@ -79,15 +101,25 @@ function iptables(family: Family, parts: readonly Contribution[], model: Gateway
   const chains = new Map<string, readonly Line[]>();
   const hooks = new Map<string, Line[]>();
   for (const part of parts) {
-    for (const { family: f, table, chain, lines } of part.chains ?? []) if (f === family) chains.set(`${table} ${chain}`, lines);
+    for (const { family: f, table, chain, lines } of part.chains ?? [])
+      if (f === family) chains.set(`${table} ${chain}`, lines);
     for (const { family: f, table, chain, line } of part.hooks ?? [])
       if (f === family) hooks.set(`${table} ${chain}`, [...(hooks.get(`${table} ${chain}`) ?? []), line]);
   }
   const addTree = (letter: string, match: '-s' | '-d', entries: readonly NatEntry[]): void => {
-    for (const [chain, lines] of prefixTree(letter, match, mergeByPrefix(family, entries))) chains.set(`nat ${chain}`, lines);
+    for (const [chain, lines] of prefixTree(letter, match, mergeByPrefix(family, entries)))
+      chains.set(`nat ${chain}`, lines);
   };
-  addTree('D', '-d', parts.flatMap((part) => part.inbound ?? []));
-  addTree('S', '-s', parts.flatMap((part) => part.outbound ?? []));
+  addTree(
+    'D',
+    '-d',
+    parts.flatMap((part) => part.inbound ?? []),
+  );
+  addTree(
+    'S',
+    '-s',
+    parts.flatMap((part) => part.outbound ?? []),
+  );
   chains.set('filter VG-FWD-EXT', fromOutside(family, parts, model));
   return { chains, hooks };
 }
@@ -103,18 +135,26 @@ function mergeByPrefix(family: Family, entries: readonly NatEntry[]): TreeEntry[
   }
   return [...merged.values()].map((group) => ({
     prefix: (group[0] as NatEntry).prefix,
-    rules: group.length === 1 ? (group[0] as NatEntry).rules : [...group].sort((a, b) => a.rank - b.rank).flatMap((entry) => entry.rules),
+    rules:
+      group.length === 1
+        ? (group[0] as NatEntry).rules
+        : [...group].sort((a, b) => a.rank - b.rank).flatMap((entry) => entry.rules),
   }));
 }
 
 /** What outside may open: only what a translation led inside, and public prefixes that are open. */
 function fromOutside(family: Family, parts: readonly Contribution[], model: GatewayModel): Line[] {
   const vpc = roleLink(model.internal.interface);
-  const open = parts.flatMap((part) => part.publicPrefixes ?? []).filter(({ prefix, open }) => open && prefix.family === family);
+  const open = parts
+    .flatMap((part) => part.publicPrefixes ?? [])
+    .filter(({ prefix, open }) => open && prefix.family === family);
   return [
     { text: '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT' },
     { text: `-o ${vpc} -m conntrack --ctstate DNAT -j ACCEPT` },
-    ...open.map(({ prefix, origin }) => ({ text: `-d ${prefix.text} -o ${vpc} -m conntrack --ctstate NEW -j ACCEPT`, origin })),
+    ...open.map(({ prefix, origin }) => ({
+      text: `-d ${prefix.text} -o ${vpc} -m conntrack --ctstate NEW -j ACCEPT`,
+      origin,
+    })),
     { text: '-j DROP' },
   ];
 }

@@ -58,7 +58,9 @@ export class KernelView {
     try {
       return await subsystem.observe(this.run, desired[name]);
     } catch (error) {
-      throw new VpcgwError('ObserveFailed', `${this.subsystems[name].title}: ${(error as Error).message}`, { cause: error });
+      throw new VpcgwError('ObserveFailed', `${this.subsystems[name].title}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 
@@ -93,9 +95,14 @@ export class KernelView {
     for (const step of planSteps(this.subsystems, this.#observed as KernelState, desired, this.#tolerated)) {
       const { title, tolerant } = this.subsystems[step.subsystem];
       if (tolerant) for (const change of step.changes) this.#tolerated.add(`${step.subsystem} ${change.key}`);
-      else throw new VpcgwError('NotConverged', `${title}: ${step.changes.length} difference(s) after the change, first ${describe(step.changes[0])}`);
+      else
+        throw new VpcgwError(
+          'NotConverged',
+          `${title}: ${step.changes.length} difference(s) after the change, first ${describe(step.changes[0])}`,
+        );
     }
   }
 }
 
-const describe = (change: Change | undefined): string => (change ? `${change.action} ${change.key}: ${change.lines[0]?.text ?? ''}` : '');
+const describe = (change: Change | undefined): string =>
+  change ? `${change.action} ${change.key}: ${change.lines[0]?.text ?? ''}` : '';

@@ -35,7 +35,11 @@ export class DriftWatch {
     private readonly onSweep: () => void,
   ) {
     this.#doorbells = [
-      new Doorbell(['ip', '-o', 'monitor', 'link', 'address', 'route', 'rule'], (line) => this.#onIpEvent(line), this.onSweep),
+      new Doorbell(
+        ['ip', '-o', 'monitor', 'link', 'address', 'route', 'rule'],
+        (line) => this.#onIpEvent(line),
+        this.onSweep,
+      ),
       new Doorbell(['nft', 'monitor'], (line) => this.#onNftEvent(line), this.onSweep),
     ];
   }
@@ -73,12 +77,16 @@ export class DriftWatch {
       if (!address[1]?.startsWith(LINK_PREFIX)) return;
       const known = this.believed()?.addresses.has(`${address[1]} ${address[2]}`) ?? false;
       if (known === gone) this.#suspect('addresses');
-    } else if (line.includes(`proto ${ROUTE_PROTOCOL}`)) this.#suspect(/^(Deleted )?\d+:/.test(line) ? 'rules' : 'routes');
+    } else if (line.includes(`proto ${ROUTE_PROTOCOL}`))
+      this.#suspect(/^(Deleted )?\d+:/.test(line) ? 'rules' : 'routes');
     else if (/^(Deleted )?\d+: \S+:? /.test(line) && line.includes('link/')) this.#suspect('links');
   }
 
   #onNftEvent(line: string): void {
-    const match = /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet) (\S+) ?(\S*)/.exec(line);
+    const match =
+      /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet) (\S+) ?(\S*)/.exec(
+        line,
+      );
     if (!match) return;
     const [, family, table = '', chain = ''] = match;
     if (family === 'inet') {

@@ -29,18 +29,32 @@ export class FlowKeeper {
 
   async cut(model: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
     const cut = await this.wouldCut(model, drains);
-    await endFlows(this.run, cut.map(({ flow }) => flow));
+    await endFlows(
+      this.run,
+      cut.map(({ flow }) => flow),
+    );
     return cut;
   }
 }
 
 /** Former bindings of an edit that are given time, added to those that still have some. */
-export function drainsAfter(before: GatewayModel | undefined, after: GatewayModel, drains: readonly Drain[], nowMs: number): Drain[] {
+export function drainsAfter(
+  before: GatewayModel | undefined,
+  after: GatewayModel,
+  drains: readonly Drain[],
+  nowMs: number,
+): Drain[] {
   const running = drains.filter((drain) => drain.untilMs > nowMs && !isBound(after, drain));
   const started = [...(before?.elasticIps.values() ?? [])].flatMap((eip): Drain[] => {
     const next = after.elasticIps.get(eip.name);
     const timeout = next?.drainTimeoutMs ?? eip.drainTimeoutMs;
-    if (!eip.target || timeout === 0 || next?.address.text !== eip.address.text || next.target?.text === eip.target.text) return [];
+    if (
+      !eip.target ||
+      timeout === 0 ||
+      next?.address.text !== eip.address.text ||
+      next.target?.text === eip.target.text
+    )
+      return [];
     return [{ address: eip.address.text, target: eip.target.text, untilMs: nowMs + timeout }];
   });
   return [...running, ...started];

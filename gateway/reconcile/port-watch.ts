@@ -26,7 +26,9 @@ export interface PortUse {
 }
 
 export function portUseOf(model: GatewayModel, flows: readonly Flow[]): PortUse[] {
-  const shared = new Map(model.snatRules.flatMap((rule) => rule.pool.map((eip) => [eip.address.text, eip.name] as const)));
+  const shared = new Map(
+    model.snatRules.flatMap((rule) => rule.pool.map((eip) => [eip.address.text, eip.name] as const)),
+  );
   const counts = new Map<string, Map<string, number>>();
   for (const { protocol, original, reply } of flows) {
     if (!shared.has(reply.destination) || reply.destination === original.source) continue;
@@ -50,7 +52,11 @@ export function portUseOf(model: GatewayModel, flows: readonly Flow[]): PortUse[
 
 /** With hysteresis, so that an address does not swing between full and free. */
 export function exhaustedOf(uses: readonly PortUse[], before: ReadonlySet<string>): Set<string> {
-  return new Set(uses.filter(({ address, headroom }) => 1 - headroom >= (before.has(address) ? RETURN_AT : SPILL_AT)).map(({ address }) => address));
+  return new Set(
+    uses
+      .filter(({ address, headroom }) => 1 - headroom >= (before.has(address) ? RETURN_AT : SPILL_AT))
+      .map(({ address }) => address),
+  );
 }
 
 export class PortWatch {

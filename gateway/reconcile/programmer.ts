@@ -62,7 +62,10 @@ export class Programmer {
     const absent = wanted.filter((name) => !this.#facts?.mtu.has(name));
     if (absent.length > 0) {
       this.#facts = undefined;
-      throw new VpcgwError('NotConverged', `interface ${absent.join(', ')} does not exist here; the platform has to attach it`);
+      throw new VpcgwError(
+        'NotConverged',
+        `interface ${absent.join(', ')} does not exist here; the platform has to attach it`,
+      );
     }
     return compile({ model, allocations, facts: this.#facts, exhausted: this.exhausted });
   }
@@ -85,7 +88,11 @@ export class Programmer {
     } catch (error) {
       if (!before) throw error;
       this.log.error({ error: messageOf(error) }, 'the change failed; the former state is put back');
-      await this.view.converge(before.desired).catch((second: unknown) => this.log.error({ error: messageOf(second) }, 'the former state could not be put back yet'));
+      await this.view
+        .converge(before.desired)
+        .catch((second: unknown) =>
+          this.log.error({ error: messageOf(second) }, 'the former state could not be put back yet'),
+        );
       throw error;
     }
   }

@@ -38,7 +38,14 @@ export class Show {
     const counts = await this.metrics.ruleCounts();
     const connections = (id: string): number => counts.get(id)?.packets ?? 0;
     return [
-      ...[...model.elasticIps.values()].map((eip) => ({ kind: 'ElasticIP', name: eip.name, elasticIps: eip.address.text, match: 'everything else', target: eip.target?.text ?? '', connections: connections(eip.origin.id) })),
+      ...[...model.elasticIps.values()].map((eip) => ({
+        kind: 'ElasticIP',
+        name: eip.name,
+        elasticIps: eip.address.text,
+        match: 'everything else',
+        target: eip.target?.text ?? '',
+        connections: connections(eip.origin.id),
+      })),
       ...model.dnatRules.map((rule) => ({
         kind: 'DnatRule',
         name: rule.name,
@@ -55,12 +62,20 @@ export class Show {
         target: '',
         connections: connections(rule.origin.id),
       })),
-      ...model.ipv6Prefixes.map((prefix) => ({ kind: 'Ipv6Prefix', name: prefix.name, elasticIps: prefix.prefix.text, match: prefix.mode, target: prefix.internalPrefix?.text ?? '', connections: connections(prefix.origin.id) })),
+      ...model.ipv6Prefixes.map((prefix) => ({
+        kind: 'Ipv6Prefix',
+        name: prefix.name,
+        elasticIps: prefix.prefix.text,
+        match: prefix.mode,
+        target: prefix.internalPrefix?.text ?? '',
+        connections: connections(prefix.origin.id),
+      })),
     ];
   }
 
   async conntrack(): Promise<ConntrackRow[]> {
-    const end = (address: string, port: number): string => (port > 0 ? `${address.includes(':') ? `[${address}]` : address}:${port}` : address);
+    const end = (address: string, port: number): string =>
+      port > 0 ? `${address.includes(':') ? `[${address}]` : address}:${port}` : address;
     return (await listFlows(this.run)).slice(0, MAX_ROWS).map(({ protocol, original, reply, bytes }) => ({
       protocol,
       from: end(original.source, original.sourcePort),

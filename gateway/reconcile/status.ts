@@ -80,7 +80,12 @@ export function objectStatuses(input: ObjectInput): ObjectStatus[] {
         condition('Accepted', true, 'Valid'),
         condition('ResolvedRefs', true, 'Resolved'),
         condition('Programmed', programmed, programmed ? 'Verified' : whyNot.reason, programmed ? '' : whyNot.message),
-        condition('Ready', programmed, programmed ? readyReason(document, input) : whyNot.reason, programmed ? '' : whyNot.message),
+        condition(
+          'Ready',
+          programmed,
+          programmed ? readyReason(document, input) : whyNot.reason,
+          programmed ? '' : whyNot.message,
+        ),
       ],
       notes: notesOf(document, input),
     };
@@ -91,15 +96,21 @@ function readyReason(document: GatewayDocument, { model }: ObjectInput): string 
   if (document.kind !== 'ElasticIP') return 'Programmed';
   const { name } = document.metadata;
   if (document.spec.target) return 'Bound';
-  const used = model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === name)) || model.dnatRules.some((rule) => rule.elasticIp.name === name);
+  const used =
+    model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === name)) ||
+    model.dnatRules.some((rule) => rule.elasticIp.name === name);
   return used ? 'Shared' : 'Held';
 }
 
 function notesOf(document: GatewayDocument, { model, exhausted }: ObjectInput): string[] {
   const notes: string[] = [];
   if (document.kind === 'ElasticIP') {
-    if (document.spec.target) notes.push('VMs of the VPC that reach it see the translated source of the client, since their answers must pass the gateway');
-    if (exhausted.has(document.spec.address.text)) notes.push('its ports are nearly used up: new connections leave by the next address of the pool');
+    if (document.spec.target)
+      notes.push(
+        'VMs of the VPC that reach it see the translated source of the client, since their answers must pass the gateway',
+      );
+    if (exhausted.has(document.spec.address.text))
+      notes.push('its ports are nearly used up: new connections leave by the next address of the pool');
   }
   if (document.kind === 'SnatRule' && document.spec.portsPerSource !== undefined) {
     const rule = model.snatRules.find((candidate) => candidate.name === document.metadata.name);

@@ -175,7 +175,10 @@ export class Supervisor {
         this.#folder = { digest, taken: false };
         this.#refused = error instanceof VpcgwError ? error.diagnostics : [];
         this.#refusal = messageOf(error);
-        this.options.log.error({ error: messageOf(error), diagnostics: this.#refused }, 'the folder was refused; the former documents stay in force');
+        this.options.log.error(
+          { error: messageOf(error), diagnostics: this.#refused },
+          'the folder was refused; the former documents stay in force',
+        );
         const permanent = error instanceof VpcgwError && error.code === 'ConfigInvalid';
         if (!permanent) this.#retry(() => this.loadFolder(read));
       }
@@ -189,14 +192,20 @@ export class Supervisor {
 
   #refuseOtherWriters(): void {
     const { source, editAt } = this.options;
-    if (source === 'Folder') throw new VpcgwError('NotWriter', `this supervisor takes its documents from the folder ${editAt}; edit them there`);
+    if (source === 'Folder')
+      throw new VpcgwError(
+        'NotWriter',
+        `this supervisor takes its documents from the folder ${editAt}; edit them there`,
+      );
   }
 
   #nextSources({ files, prune }: Pick<Submission, 'files' | 'prune'>): Source[] {
     const given = files.flatMap(splitDocuments);
     if (prune) return given;
     const candidateIds = new Set(this.#idsOf(given));
-    const kept = [...(this.#current?.sources ?? [])].filter(([id]) => !candidateIds.has(id)).map(([, source]) => source);
+    const kept = [...(this.#current?.sources ?? [])]
+      .filter(([id]) => !candidateIds.has(id))
+      .map(([, source]) => source);
     return [...kept, ...given];
   }
 
@@ -207,14 +216,22 @@ export class Supervisor {
     });
   }
 
-  async #accept(submission: { sources: readonly Source[]; by: string; confirmWithinMs?: number | undefined }): Promise<Submitted> {
+  async #accept(submission: {
+    sources: readonly Source[];
+    by: string;
+    confirmWithinMs?: number | undefined;
+  }): Promise<Submitted> {
     const { journal, clock } = this.options;
     if (journal.pending && submission.by !== 'rollback')
-      throw new VpcgwError('ConfirmPending', `revision ${journal.pending.revision} waits for its confirmation; confirm it or roll it back first`);
+      throw new VpcgwError(
+        'ConfirmPending',
+        `revision ${journal.pending.revision} waits for its confirmation; confirm it or roll it back first`,
+      );
     const candidate = candidateOf(submission.sources, this.#cache);
     const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
     const changed = [...Object.keys(put), ...remove];
-    if (changed.length === 0 && this.#ready) return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
+    if (changed.length === 0 && this.#ready)
+      return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
     const before = this.options.programmer.inForce;
     const nowMs = clock.nowMs();
     const revision: Revision = {
@@ -235,7 +252,8 @@ export class Supervisor {
       this.#countGenerations(revision);
       if (submission.confirmWithinMs !== undefined) this.#armConfirm(revision, submission.confirmWithinMs);
       this.#armDrains();
-      if (changed.length > 0) this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
+      if (changed.length > 0)
+        this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
       return { revision: revision.revision, changed, steps, cut, warnings: candidate.warnings };
     } catch (error) {
       // With nothing in force there is nothing to go back to: these documents are what the retries aim at.
@@ -259,9 +277,13 @@ export class Supervisor {
     }
   }
 
-  async #putIntoForce(candidate: Candidate, revision?: Revision): Promise<{ steps: readonly Step[]; cut: readonly CutFlow[] }> {
+  async #putIntoForce(
+    candidate: Candidate,
+    revision?: Revision,
+  ): Promise<{ steps: readonly Step[]; cut: readonly CutFlow[] }> {
     const { programmer, journal, clock } = this.options;
-    const allocations = revision?.allocations ?? allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model);
+    const allocations =
+      revision?.allocations ?? allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model);
     if (candidate.model.paused) {
       this.#trouble = { reason: 'Paused', message: 'spec.paused is set: nothing is written to the kernel' };
       this.#ready = programmer.inForce !== undefined;
@@ -270,7 +292,11 @@ export class Supervisor {
     const began = clock.nowMs();
     try {
       const done = await programmer.program(candidate.model, allocations, revision?.drains ?? journal.drains);
-      this.#lastChange = { time: new Date(began).toISOString(), durationMs: clock.nowMs() - began, cutFlows: done.cut.length };
+      this.#lastChange = {
+        time: new Date(began).toISOString(),
+        durationMs: clock.nowMs() - began,
+        cutFlows: done.cut.length,
+      };
       this.#succeeded();
       return done;
     } catch (error) {
@@ -289,7 +315,9 @@ export class Supervisor {
     this.#trouble = { reason: error instanceof VpcgwError ? error.code : 'Invariant', message: messageOf(error) };
     if (this.options.programmer.inForce) return;
     this.#ready = false;
-    this.#retry(() => this.#enqueue(async () => void (this.#current && !this.#ready && (await this.#putIntoForce(this.#current)))));
+    this.#retry(() =>
+      this.#enqueue(async () => void (this.#current && !this.#ready && (await this.#putIntoForce(this.#current)))),
+    );
   }
 
   #retry(work: () => Promise<unknown>): void {
@@ -344,7 +372,10 @@ export class Supervisor {
 
   #armDrains(): void {
     const next = Math.min(...this.options.journal.drains.map((drain) => drain.untilMs));
-    if (Number.isFinite(next)) this.#schedule('drain', Math.max(0, next - this.options.clock.nowMs()), () => this.#enqueue(() => this.#endDrains()));
+    if (Number.isFinite(next))
+      this.#schedule('drain', Math.max(0, next - this.options.clock.nowMs()), () =>
+        this.#enqueue(() => this.#endDrains()),
+      );
   }
 
   async #endDrains(): Promise<void> {
@@ -365,10 +396,15 @@ export class Supervisor {
       const steps = await programmer.inspect(suspicion);
       const paused = this.#current?.model.paused ?? false;
       if (steps.length > 0) {
-        const what = steps.flatMap((step) => step.changes.slice(0, 10).map((change) => `${step.subsystem}: ${change.action} ${change.key}`));
+        const what = steps.flatMap((step) =>
+          step.changes.slice(0, 10).map((change) => `${step.subsystem}: ${change.action} ${change.key}`),
+        );
         log.warn({ what }, paused ? 'the kernel differs; paused, so it is left' : 'the kernel differs; it is mended');
         if (!paused) await programmer.mend();
-        this.#drift = { repairs: this.#drift.repairs + (paused ? 0 : 1), last: { time: new Date(clock.nowMs()).toISOString(), what, repaired: !paused } };
+        this.#drift = {
+          repairs: this.#drift.repairs + (paused ? 0 : 1),
+          last: { time: new Date(clock.nowMs()).toISOString(), what, repaired: !paused },
+        };
         if (!paused) this.#tell('DriftRepaired', what.slice(0, 3).join('; '));
       } else if (!paused && suspicion !== 'all' && suspicion.subsystems.has('links')) await programmer.mend();
     }).catch((error: unknown) => {
@@ -384,7 +420,10 @@ export class Supervisor {
       if (sameSet(programmer.exhausted, addresses) || !programmer.inForce || this.#current?.model.paused) return;
       programmer.exhausted = addresses;
       await programmer.mend();
-      this.#tell('PortsExhausted', addresses.size > 0 ? `ports nearly used up: ${[...addresses].join(', ')}` : 'all addresses have ports again');
+      this.#tell(
+        'PortsExhausted',
+        addresses.size > 0 ? `ports nearly used up: ${[...addresses].join(', ')}` : 'all addresses have ports again',
+      );
     });
   }
 
@@ -395,7 +434,10 @@ export class Supervisor {
       const { programmer, journal, clock } = this.options;
       const candidate = candidateOf(this.#nextSources(submission), this.#cache);
       const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
-      const desired = await programmer.desiredOf(candidate.model, allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model));
+      const desired = await programmer.desiredOf(
+        candidate.model,
+        allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
+      );
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
       return {
         put: Object.keys(put),
@@ -424,7 +466,8 @@ export class Supervisor {
       by,
       put: Object.keys(put),
       remove,
-      state: revision === pending?.revision ? 'WaitsForConfirm' : revision === latest?.revision ? 'Current' : 'Superseded',
+      state:
+        revision === pending?.revision ? 'WaitsForConfirm' : revision === latest?.revision ? 'Current' : 'Superseded',
     }));
   }
 
@@ -440,7 +483,9 @@ export class Supervisor {
       revision: journal.latest?.revision ?? 0,
       ready: this.#ready,
       paused,
-      pendingConfirm: pending ? { revision: pending.revision, deadline: new Date(pending.confirmByMs ?? 0).toISOString() } : undefined,
+      pendingConfirm: pending
+        ? { revision: pending.revision, deadline: new Date(pending.confirmByMs ?? 0).toISOString() }
+        : undefined,
       lastChange: this.#lastChange,
       drift: this.#drift,
       conditions: this.#conditions(paused),
@@ -462,15 +507,27 @@ export class Supervisor {
 
   #conditions(paused: boolean): GatewayCondition[] {
     const { programmer, journal } = this.options;
-    const condition = (type: string, ok: boolean, message: string): GatewayCondition => ({ type, status: ok ? 'True' : 'False', message: ok ? '' : message });
+    const condition = (type: string, ok: boolean, message: string): GatewayCondition => ({
+      type,
+      status: ok ? 'True' : 'False',
+      message: ok ? '' : message,
+    });
     const damage = journal.damage === undefined ? undefined : `journal ${journal.damage}`;
     return [
       condition('DocumentsAccepted', this.#refusal === undefined, this.#refusal ?? ''),
       condition('Programmed', this.#ready, this.#trouble.message),
       condition('Unpaused', !paused, 'spec.paused is set: nothing is written to the kernel'),
       condition('StatePersisted', (this.#persistTrouble ?? damage) === undefined, this.#persistTrouble ?? damage ?? ''),
-      condition('SysctlsSet', programmer.unsettable.length === 0, `cannot be set from here: ${programmer.unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ')}; see vpcgw preflight`),
-      condition('PortsAvailable', programmer.exhausted.size === 0, `nearly used up: ${[...programmer.exhausted].join(', ')}`),
+      condition(
+        'SysctlsSet',
+        programmer.unsettable.length === 0,
+        `cannot be set from here: ${programmer.unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ')}; see vpcgw preflight`,
+      ),
+      condition(
+        'PortsAvailable',
+        programmer.exhausted.size === 0,
+        `nearly used up: ${[...programmer.exhausted].join(', ')}`,
+      ),
     ];
   }
 }
@@ -482,7 +539,10 @@ function digestOf(files: readonly SourceFile[]): string {
   return hash.digest('hex');
 }
 
-function difference(before: ReadonlyMap<string, Source>, after: Candidate): { put: Record<string, Source>; remove: string[] } {
+function difference(
+  before: ReadonlyMap<string, Source>,
+  after: Candidate,
+): { put: Record<string, Source>; remove: string[] } {
   const put: Record<string, Source> = {};
   for (const [id, source] of after.sources) {
     const known = before.get(id);
@@ -491,4 +551,5 @@ function difference(before: ReadonlyMap<string, Source>, after: Candidate): { pu
   return { put, remove: [...before.keys()].filter((id) => !after.sources.has(id)) };
 }
 
-const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => a.size === b.size && [...a].every((item) => b.has(item));
+const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((item) => b.has(item));

@@ -5,7 +5,11 @@ import { type Command, CommandError, type CommandResult, type CommandRunner } fr
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
-const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', XTABLES_LOCKFILE: '/run/xtables.lock' };
+const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  XTABLES_LOCKFILE: '/run/xtables.lock',
+};
 
 export class SystemRunner implements CommandRunner {
   /** Processes started so far, for figures. */
@@ -17,14 +21,27 @@ export class SystemRunner implements CommandRunner {
     this.count++;
     const [program, ...args] = [...this.prefix, ...command.argv] as [string, ...string[]];
     return new Promise((resolve, reject) => {
-      const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'pipe'], timeout: command.timeoutMs ?? DEFAULT_TIMEOUT_MS, killSignal: 'SIGKILL' });
+      const child = spawn(program, args, {
+        env: ENVIRONMENT,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        timeout: command.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        killSignal: 'SIGKILL',
+      });
       const stdout = collect(child.stdout, () => child.kill('SIGKILL'));
       const stderr = collect(child.stderr, () => child.kill('SIGKILL'));
       child.on('error', (error: NodeJS.ErrnoException) =>
-        reject(error.code === 'ENOENT' ? new VpcgwError('CommandMissing', `${program} is not installed`) : new VpcgwError('CommandFailed', `${program}: ${error.message}`)),
+        reject(
+          error.code === 'ENOENT'
+            ? new VpcgwError('CommandMissing', `${program} is not installed`)
+            : new VpcgwError('CommandFailed', `${program}: ${error.message}`),
+        ),
       );
       child.on('close', (code, signal) => {
-        const result = { code: code ?? 128, stdout: stdout(), stderr: signal ? `killed by ${signal} ${stderr()}` : stderr() };
+        const result = {
+          code: code ?? 128,
+          stdout: stdout(),
+          stderr: signal ? `killed by ${signal} ${stderr()}` : stderr(),
+        };
         if ((command.okExitCodes ?? [0]).includes(result.code)) resolve(result);
         else reject(new CommandError(command, result));
       });

@@ -18,7 +18,10 @@ export class Doorbell {
 
   start(): void {
     const [program, ...args] = this.argv;
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env['PATH'], LC_ALL: 'C' } });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    });
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', this.onLine);
     child.on('error', () => undefined);

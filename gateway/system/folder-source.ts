@@ -32,10 +32,18 @@ export function readFiles(paths: readonly string[]): SourceFile[] {
       if (statSync(file).size > MAX_FILE_BYTES) problems.push(tooLarge(file));
       else files.push({ file, text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)) });
     } catch (error) {
-      problems.push({ position: { file, line: 1, column: 1 }, path: '', message: error instanceof TypeError ? 'is not UTF-8 text' : messageOf(error), severity: 'Error' });
+      problems.push({
+        position: { file, line: 1, column: 1 },
+        path: '',
+        message: error instanceof TypeError ? 'is not UTF-8 text' : messageOf(error),
+        severity: 'Error',
+      });
     }
   }
-  if (problems.length > 0) throw new VpcgwError('ConfigInvalid', `${problems.length} file${problems.length === 1 ? '' : 's'} cannot be read`, { diagnostics: problems });
+  if (problems.length > 0)
+    throw new VpcgwError('ConfigInvalid', `${problems.length} file${problems.length === 1 ? '' : 's'} cannot be read`, {
+      diagnostics: problems,
+    });
   return files;
 }
 
@@ -91,7 +99,12 @@ export class FolderWatch {
   #stampOf(): string {
     try {
       const names = readdirSync(this.directory).filter(isDocument).sort();
-      return names.map((name) => { const s = statSync(join(this.directory, name)); return `${name} ${s.ino} ${s.size} ${s.mtimeMs}`; }).join('\n');
+      return names
+        .map((name) => {
+          const s = statSync(join(this.directory, name));
+          return `${name} ${s.ino} ${s.size} ${s.mtimeMs}`;
+        })
+        .join('\n');
     } catch {
       return 'unreadable';
     }

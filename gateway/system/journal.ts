@@ -6,7 +6,18 @@
  * 3. The file is bounded: the oldest revisions are folded into one.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { Source } from '../documents/document.js';
@@ -81,7 +92,9 @@ export class Journal {
 
   get revisions(): Revision[] {
     const withdrawn = new Set(this.#entries.flatMap((entry) => (entry.type === 'withdrawn' ? [entry.revision] : [])));
-    return this.#entries.flatMap((entry) => (entry.type === 'revision' && !withdrawn.has(entry.revision.revision) ? [entry.revision] : []));
+    return this.#entries.flatMap((entry) =>
+      entry.type === 'revision' && !withdrawn.has(entry.revision.revision) ? [entry.revision] : [],
+    );
   }
 
   get latest(): Revision | undefined {
@@ -92,7 +105,9 @@ export class Journal {
   get pending(): Revision | undefined {
     const { latest } = this;
     if (latest?.confirmByMs === undefined) return undefined;
-    return this.#entries.some((entry) => entry.type === 'confirmed' && entry.revision === latest.revision) ? undefined : latest;
+    return this.#entries.some((entry) => entry.type === 'confirmed' && entry.revision === latest.revision)
+      ? undefined
+      : latest;
   }
 
   get drains(): readonly Drain[] {
@@ -128,7 +143,13 @@ export class Journal {
 
   /** Never given twice, also not after a withdrawal. */
   get nextRevision(): number {
-    return 1 + this.#entries.reduce((most, entry) => (entry.type === 'revision' ? Math.max(most, entry.revision.revision) : most), 0);
+    return (
+      1 +
+      this.#entries.reduce(
+        (most, entry) => (entry.type === 'revision' ? Math.max(most, entry.revision.revision) : most),
+        0,
+      )
+    );
   }
 
   setDrains(drains: readonly Drain[]): void {
@@ -161,8 +182,13 @@ export class Journal {
     const { revisions } = this;
     const base = revisions.at(-KEEP_REVISIONS) ?? revisions[0];
     if (!base) return;
-    const folded: Entry = { type: 'revision', revision: { ...base, put: Object.fromEntries(this.documentsAt(base.revision) ?? []), remove: [] } };
-    const later = this.#entries.filter((entry) => (entry.type === 'revision' ? entry.revision.revision > base.revision : true));
+    const folded: Entry = {
+      type: 'revision',
+      revision: { ...base, put: Object.fromEntries(this.documentsAt(base.revision) ?? []), remove: [] },
+    };
+    const later = this.#entries.filter((entry) =>
+      entry.type === 'revision' ? entry.revision.revision > base.revision : true,
+    );
     const entries = [folded, ...later];
     const temporary = `${this.#path}.new`;
     try {
@@ -180,7 +206,7 @@ export class Journal {
 
 function writeAll(fd: number, text: string): void {
   const buffer = Buffer.from(text);
-  for (let offset = 0; offset < buffer.length; ) offset += writeSync(fd, buffer, offset);
+  for (let offset = 0; offset < buffer.length;) offset += writeSync(fd, buffer, offset);
 }
 
 const fileSize = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

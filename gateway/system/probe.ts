@@ -11,7 +11,11 @@ export interface Finding {
   readonly fix: string;
 }
 
-const PROGRAMS: readonly { readonly argv: readonly [string, ...string[]]; readonly fix: string; readonly optional?: boolean }[] = [
+const PROGRAMS: readonly {
+  readonly argv: readonly [string, ...string[]];
+  readonly fix: string;
+  readonly optional?: boolean;
+}[] = [
   { argv: ['iptables-nft-restore', '--version'], fix: 'install the package iptables (1.8 or later)' },
   { argv: ['ip6tables-nft-restore', '--version'], fix: 'install the package iptables (1.8 or later)' },
   { argv: ['nft', '--version'], fix: 'install the package nftables' },
@@ -19,33 +23,80 @@ const PROGRAMS: readonly { readonly argv: readonly [string, ...string[]]; readon
   { argv: ['conntrack', '--version'], fix: 'install the package conntrack' },
   { argv: ['ip', '-V'], fix: 'install the package iproute2' },
   { argv: ['sysctl', '--version'], fix: 'install the package procps' },
-  { argv: ['arping', '-V'], fix: 'install the package iputils-arping; without it neighbours learn of a new address late', optional: true },
+  {
+    argv: ['arping', '-V'],
+    fix: 'install the package iputils-arping; without it neighbours learn of a new address late',
+    optional: true,
+  },
 ];
 
 /** Each is a whole restore of its own: `--test` checks it against the kernel and changes nothing. */
 const RULES: readonly { readonly check: string; readonly rules: string; readonly config: string }[] = [
-  { check: 'NAT', rules: '*nat\n-A POSTROUTING -j SNAT --to-source 192.0.2.1 --random-fully\nCOMMIT\n', config: 'CONFIG_NF_NAT' },
-  { check: 'connection marks', rules: '*mangle\n-A PREROUTING -j CONNMARK --restore-mark\nCOMMIT\n', config: 'CONFIG_NETFILTER_XT_CONNMARK' },
-  { check: 'connection state', rules: '*filter\n-A FORWARD -m conntrack --ctstate DNAT -j ACCEPT\nCOMMIT\n', config: 'CONFIG_NETFILTER_XT_MATCH_CONNTRACK' },
-  { check: 'connection limits', rules: '*filter\n-A FORWARD -m connlimit --connlimit-above 9 --connlimit-saddr -j DROP\nCOMMIT\n', config: 'CONFIG_NETFILTER_XT_MATCH_CONNLIMIT' },
-  { check: 'MSS clamping', rules: '*mangle\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1360\nCOMMIT\n', config: 'CONFIG_NETFILTER_XT_TARGET_TCPMSS' },
+  {
+    check: 'NAT',
+    rules: '*nat\n-A POSTROUTING -j SNAT --to-source 192.0.2.1 --random-fully\nCOMMIT\n',
+    config: 'CONFIG_NF_NAT',
+  },
+  {
+    check: 'connection marks',
+    rules: '*mangle\n-A PREROUTING -j CONNMARK --restore-mark\nCOMMIT\n',
+    config: 'CONFIG_NETFILTER_XT_CONNMARK',
+  },
+  {
+    check: 'connection state',
+    rules: '*filter\n-A FORWARD -m conntrack --ctstate DNAT -j ACCEPT\nCOMMIT\n',
+    config: 'CONFIG_NETFILTER_XT_MATCH_CONNTRACK',
+  },
+  {
+    check: 'connection limits',
+    rules: '*filter\n-A FORWARD -m connlimit --connlimit-above 9 --connlimit-saddr -j DROP\nCOMMIT\n',
+    config: 'CONFIG_NETFILTER_XT_MATCH_CONNLIMIT',
+  },
+  {
+    check: 'MSS clamping',
+    rules: '*mangle\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1360\nCOMMIT\n',
+    config: 'CONFIG_NETFILTER_XT_TARGET_TCPMSS',
+  },
 ];
 
 export async function probe(run: CommandRunner): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { argv, fix, optional } of PROGRAMS) findings.push(await tryOut(`program ${argv[0]}`, fix, optional ? 'Degraded' : 'Missing', () => run.run({ argv })));
+  for (const { argv, fix, optional } of PROGRAMS)
+    findings.push(await tryOut(`program ${argv[0]}`, fix, optional ? 'Degraded' : 'Missing', () => run.run({ argv })));
   for (const { check, rules, config } of RULES)
     for (const family of ['ip', 'ip6'] as const) {
       const stdin = family === 'ip' ? rules : rules.replace('192.0.2.1', '2001:db8::1');
-      findings.push(await tryOut(`${check} (${family === 'ip' ? 'IPv4' : 'IPv6'})`, `a kernel with ${config}, and NET_ADMIN`, 'Missing', () => run.run({ argv: [`${family}tables-nft-restore`, '--noflush', '--test'], stdin })));
+      findings.push(
+        await tryOut(
+          `${check} (${family === 'ip' ? 'IPv4' : 'IPv6'})`,
+          `a kernel with ${config}, and NET_ADMIN`,
+          'Missing',
+          () => run.run({ argv: [`${family}tables-nft-restore`, '--noflush', '--test'], stdin }),
+        ),
+      );
     }
-  findings.push(await tryOut('sets with marks', 'a kernel with CONFIG_IP_SET_HASH_NET and CONFIG_NETFILTER_XT_SET', 'Missing', () => trySet(run)));
-  findings.push(await tryOut('macvlan', 'a kernel with CONFIG_MACVLAN, and NET_ADMIN', 'Missing', () => tryMacvlan(run)));
-  findings.push(await tryOut('raw sockets', 'add the capability NET_RAW; without it addresses are announced late', 'Degraded', () => run.run({ argv: ['arping', '-q', '-c', '1', '-w', '1', '-I', 'lo', '127.0.0.1'], okExitCodes: [0, 1] })));
+  findings.push(
+    await tryOut('sets with marks', 'a kernel with CONFIG_IP_SET_HASH_NET and CONFIG_NETFILTER_XT_SET', 'Missing', () =>
+      trySet(run),
+    ),
+  );
+  findings.push(
+    await tryOut('macvlan', 'a kernel with CONFIG_MACVLAN, and NET_ADMIN', 'Missing', () => tryMacvlan(run)),
+  );
+  findings.push(
+    await tryOut('raw sockets', 'add the capability NET_RAW; without it addresses are announced late', 'Degraded', () =>
+      run.run({ argv: ['arping', '-q', '-c', '1', '-w', '1', '-I', 'lo', '127.0.0.1'], okExitCodes: [0, 1] }),
+    ),
+  );
   return [...findings, ...(await probeSysctls(run))];
 }
 
-async function tryOut(check: string, fix: string, failure: 'Degraded' | 'Missing', attempt: () => Promise<{ stdout: string } | void>): Promise<Finding> {
+async function tryOut(
+  check: string,
+  fix: string,
+  failure: 'Degraded' | 'Missing',
+  attempt: () => Promise<{ stdout: string } | void>,
+): Promise<Finding> {
   try {
     const result = await attempt();
     return { check, state: 'Ok', found: result?.stdout.split('\n')[0]?.slice(0, 60) ?? '', fix };
@@ -56,12 +107,18 @@ async function tryOut(check: string, fix: string, failure: 'Degraded' | 'Missing
 
 async function trySet(run: CommandRunner): Promise<void> {
   const name = `vgprobe${process.pid}`;
-  await run.run({ argv: ['ipset', 'restore'], stdin: `create ${name} hash:net skbinfo\nadd ${name} 192.0.2.0/24 skbmark 0x10/0xff0\ndestroy ${name}\n` });
+  await run.run({
+    argv: ['ipset', 'restore'],
+    stdin: `create ${name} hash:net skbinfo\nadd ${name} 192.0.2.0/24 skbmark 0x10/0xff0\ndestroy ${name}\n`,
+  });
 }
 
 async function tryMacvlan(run: CommandRunner): Promise<void> {
   const name = `vgp${process.pid}`;
-  await run.run({ argv: ['ip', '-batch', '-'], stdin: `link add ${name}a type veth peer name ${name}b\nlink add link ${name}a name ${name}m type macvlan mode private\nlink delete ${name}a\n` });
+  await run.run({
+    argv: ['ip', '-batch', '-'],
+    stdin: `link add ${name}a type veth peer name ${name}b\nlink add link ${name}a name ${name}m type macvlan mode private\nlink delete ${name}a\n`,
+  });
 }
 
 /** A switch is fine when it is as it should be, whoever set it, and when it can be set from here. */
@@ -72,7 +129,10 @@ async function probeSysctls(run: CommandRunner): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [key, value] of Object.entries(wanted)) {
     const found = actual.get(key);
-    const right = found === value || (await run.run({ argv: ['sysctl', '-q', '-w', `${key}=${found ?? value}`], okExitCodes: [0, 1, 255] })).code === 0;
+    const right =
+      found === value ||
+      (await run.run({ argv: ['sysctl', '-q', '-w', `${key}=${found ?? value}`], okExitCodes: [0, 1, 255] })).code ===
+        0;
     const critical = /ip_forward|forwarding|rp_filter|arp_ignore|fwmark_reflect/.test(key);
     findings.push({
       check: `sysctl ${key}`,

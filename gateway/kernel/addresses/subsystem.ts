@@ -8,7 +8,12 @@ type Addresses = ReadonlyMap<string, Line>;
 
 interface IpAddr {
   readonly ifname?: string;
-  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number; readonly scope?: string; readonly family?: string }[];
+  readonly addr_info?: readonly {
+    readonly local?: string;
+    readonly prefixlen?: number;
+    readonly scope?: string;
+    readonly family?: string;
+  }[];
 }
 
 export function parseAddresses(text: string): Map<string, Line> {
@@ -26,7 +31,10 @@ export function parseAddresses(text: string): Map<string, Line> {
 
 const lineOf = (verb: 'replace' | 'delete', key: string, line: Line): Line => {
   const [link = '', address = ''] = key.split(' ');
-  return { text: `address ${verb} ${address} dev ${link}${verb === 'replace' ? ' noprefixroute' : ''}`, origin: line.origin };
+  return {
+    text: `address ${verb} ${address} dev ${link}${verb === 'replace' ? ' noprefixroute' : ''}`,
+    origin: line.origin,
+  };
 };
 
 export const addresses: Subsystem<Addresses> = {
@@ -47,7 +55,12 @@ export const addresses: Subsystem<Addresses> = {
     const added = changes.filter((change) => change.action !== 'remove').map((change) => change.key);
     const few = changes.length <= ASK_AT_MOST;
     const questions = few ? added.map(questionOf) : [];
-    const { stdout } = await feed(run, ['ip', '-o', '-batch', '-'], [...changes.flatMap((change) => change.lines), ...questions], 'dash');
+    const { stdout } = await feed(
+      run,
+      ['ip', '-o', '-batch', '-'],
+      [...changes.flatMap((change) => change.lines), ...questions],
+      'dash',
+    );
     if (!few) return addresses.observe(run, desired);
     const result = new Map(observed);
     for (const { key } of changes) result.delete(key);

@@ -17,13 +17,24 @@ export function parseFlow(line: string): Flow | undefined {
     if (key === 'src') current++;
     if (key === 'bytes') bytes += Number(value);
     const tuple = tuples[current];
-    if (key === 'mark' || key === 'use' || key === 'id' && !protocol.startsWith('icmp')) rest[key] = value;
+    if (key === 'mark' || key === 'use' || (key === 'id' && !protocol.startsWith('icmp'))) rest[key] = value;
     else if (tuple) tuple[key] ??= value;
   }
   const [original, reply] = tuples;
   if (!original?.['src'] || !reply?.['src']) return undefined;
-  const icmp = original['type'] === undefined ? undefined : { type: Number(original['type']), code: Number(original['code']), id: Number(original['id']) };
-  return { family, protocol, original: tupleOf(original), reply: tupleOf(reply), icmp, mark: Number(rest['mark'] ?? 0), bytes };
+  const icmp =
+    original['type'] === undefined
+      ? undefined
+      : { type: Number(original['type']), code: Number(original['code']), id: Number(original['id']) };
+  return {
+    family,
+    protocol,
+    original: tupleOf(original),
+    reply: tupleOf(reply),
+    icmp,
+    mark: Number(rest['mark'] ?? 0),
+    bytes,
+  };
 }
 
 const tupleOf = (fields: Record<string, string>): Tuple => ({
@@ -36,7 +47,10 @@ const tupleOf = (fields: Record<string, string>): Tuple => ({
 export async function listFlows(run: CommandRunner): Promise<Flow[]> {
   const flows: Flow[] = [];
   for (const family of ['ipv4', 'ipv6']) {
-    const { stdout } = await run.run({ argv: ['conntrack', '-L', '-f', family, '-o', 'extended'], okExitCodes: [0, 1] });
+    const { stdout } = await run.run({
+      argv: ['conntrack', '-L', '-f', family, '-o', 'extended'],
+      okExitCodes: [0, 1],
+    });
     for (const line of stdout.split('\n')) {
       const flow = parseFlow(line);
       if (flow) flows.push(flow);
@@ -47,12 +61,19 @@ export async function listFlows(run: CommandRunner): Promise<Flow[]> {
 
 export function deletionOf({ family, protocol, original, icmp }: Flow): string {
   const head = `-D -f ipv${family} -p ${protocol} -s ${original.source} -d ${original.destination}`;
-  if (icmp) return `${head} --icmp${family === 6 ? 'v6' : ''}-type ${icmp.type} --icmp${family === 6 ? 'v6' : ''}-code ${icmp.code} --icmp${family === 6 ? 'v6' : ''}-id ${icmp.id}`;
-  return protocol === 'tcp' || protocol === 'udp' ? `${head} --sport ${original.sourcePort} --dport ${original.destinationPort}` : head;
+  if (icmp)
+    return `${head} --icmp${family === 6 ? 'v6' : ''}-type ${icmp.type} --icmp${family === 6 ? 'v6' : ''}-code ${icmp.code} --icmp${family === 6 ? 'v6' : ''}-id ${icmp.id}`;
+  return protocol === 'tcp' || protocol === 'udp'
+    ? `${head} --sport ${original.sourcePort} --dport ${original.destinationPort}`
+    : head;
 }
 
 /** A flow that has ended meanwhile is no failure. */
 export async function endFlows(run: CommandRunner, flows: readonly Flow[]): Promise<void> {
   if (flows.length === 0) return;
-  await run.run({ argv: ['conntrack', '-R', '-'], stdin: `${flows.map(deletionOf).join('\n')}\n`, okExitCodes: [0, 1] });
+  await run.run({
+    argv: ['conntrack', '-R', '-'],
+    stdin: `${flows.map(deletionOf).join('\n')}\n`,
+    okExitCodes: [0, 1],
+  });
 }

@@ -11,11 +11,17 @@ const AFTER_TRANSLATION = 300;
 
 export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[]): string {
   const outside = model.externals.flatMap((external) => [roleLink(external.interface), external.interface]);
-  const vpc = (family: number): string[] => widest(model.internal.prefixes.filter((prefix) => prefix.family === family)).map(nftText);
+  const vpc = (family: number): string[] =>
+    widest(model.internal.prefixes.filter((prefix) => prefix.family === family)).map(nftText);
   return normalise(
     [
       `table inet ${GUARD_TABLE} {`,
-      setText('outside', 'ifname', '', outside.map((name) => `"${name}"`)),
+      setText(
+        'outside',
+        'ifname',
+        '',
+        outside.map((name) => `"${name}"`),
+      ),
       setText('public6', 'ipv6_addr', 'flags interval', widest(publicPrefixes).map(nftText)),
       setText('vpc4', 'ipv4_addr', 'flags interval', vpc(4)),
       setText('vpc6', 'ipv6_addr', 'flags interval', vpc(6)),
@@ -29,7 +35,8 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[])
 }
 
 /** An interval set takes no overlapping elements. */
-const widest = (prefixes: readonly Cidr[]): Cidr[] => prefixes.filter((a) => !prefixes.some((b) => b.length < a.length && containsCidr(b, a)));
+const widest = (prefixes: readonly Cidr[]): Cidr[] =>
+  prefixes.filter((a) => !prefixes.some((b) => b.length < a.length && containsCidr(b, a)));
 
 /** nft prints a host of an interval set without its length. */
 const nftText = (cidr: Cidr): string => cidr.text.replace(cidr.family === 4 ? /\/32$/ : /\/128$/, '');
@@ -41,7 +48,15 @@ function setText(name: string, type: string, flags: string, elements: readonly s
 /** One spelling for what we write and what nft prints: elements sorted, white space and separators folded. */
 export function normalise(text: string): string {
   return text
-    .replace(/elements = \{([^}]*)\}/g, (_, list: string) => `elements = { ${list.split(',').map((e) => e.trim()).sort().join(', ')} }`)
+    .replace(
+      /elements = \{([^}]*)\}/g,
+      (_, list: string) =>
+        `elements = { ${list
+          .split(',')
+          .map((e) => e.trim())
+          .sort()
+          .join(', ')} }`,
+    )
     .replace(/;/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();

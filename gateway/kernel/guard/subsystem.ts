@@ -9,13 +9,23 @@ export const guard: Subsystem<string> = {
   title: 'leak guard',
 
   async observe(run) {
-    const { code, stdout } = await run.run({ argv: ['nft', '-s', 'list', 'table', 'inet', GUARD_TABLE], okExitCodes: [0, 1] });
+    const { code, stdout } = await run.run({
+      argv: ['nft', '-s', 'list', 'table', 'inet', GUARD_TABLE],
+      okExitCodes: [0, 1],
+    });
     return code === 0 ? normalise(stdout) : ABSENT;
   },
 
   diff(observed, desired) {
     if (observed === desired) return [];
-    return [{ phase: 'prepare', action: observed === ABSENT ? 'add' : 'replace', key: GUARD_TABLE, lines: [{ text: desired }] }];
+    return [
+      {
+        phase: 'prepare',
+        action: observed === ABSENT ? 'add' : 'replace',
+        key: GUARD_TABLE,
+        lines: [{ text: desired }],
+      },
+    ];
   },
 
   async apply(run, _changes, _observed, desired) {

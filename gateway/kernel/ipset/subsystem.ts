@@ -15,7 +15,14 @@ export function parseSets(text: string): Map<string, IpSet> {
     const [verb, name = '', ...rest] = line.trim().split(' ');
     if (!name.startsWith(SET_PREFIX)) continue;
     // The kernel chooses the seed, and grows hash and buckets by itself.
-    if (verb === 'create') sets.set(name, { type: rest.join(' ').replace(/hashsize \d+/, 'hashsize 1024').replace(/ (bucketsize \d+|initval \S+)/g, ''), elements: new Map() });
+    if (verb === 'create')
+      sets.set(name, {
+        type: rest
+          .join(' ')
+          .replace(/hashsize \d+/, 'hashsize 1024')
+          .replace(/ (bucketsize \d+|initval \S+)/g, ''),
+        elements: new Map(),
+      });
     else if (verb === 'add') sets.get(name)?.elements.set(rest[0] ?? '', { text: rest.slice(1).join(' ') });
   }
   return sets;
@@ -33,11 +40,18 @@ export const ipsets: Subsystem<Sets> = {
     const changes: Change[] = [];
     for (const [name, set] of desired) {
       const known = observed.get(name);
-      if (!known) changes.push({ phase: 'prepare', action: 'add', key: name, lines: [{ text: `create ${name} ${set.type}` }] });
-      const elements = diffLines(known?.elements ?? new Map<string, Line>(), set.elements, { add: 'prepare', remove: 'prune' });
-      for (const { phase, action, key, lines } of elements) changes.push({ phase, action, key: `${name} ${key}`, lines: [elementLine(action, name, key, lines[0])] });
+      if (!known)
+        changes.push({ phase: 'prepare', action: 'add', key: name, lines: [{ text: `create ${name} ${set.type}` }] });
+      const elements = diffLines(known?.elements ?? new Map<string, Line>(), set.elements, {
+        add: 'prepare',
+        remove: 'prune',
+      });
+      for (const { phase, action, key, lines } of elements)
+        changes.push({ phase, action, key: `${name} ${key}`, lines: [elementLine(action, name, key, lines[0])] });
     }
-    for (const name of observed.keys()) if (!desired.has(name)) changes.push({ phase: 'prune', action: 'remove', key: name, lines: [{ text: `destroy ${name}` }] });
+    for (const name of observed.keys())
+      if (!desired.has(name))
+        changes.push({ phase: 'prune', action: 'remove', key: name, lines: [{ text: `destroy ${name}` }] });
     return changes;
   },
 
@@ -63,11 +77,11 @@ function merge(observed: Sets, changes: readonly Change[], desired: Sets): Sets 
     const [name = '', element = ''] = key.split(' ');
     const set = result.get(name);
     if (!set) continue;
-    const elements = set.elements === observed.get(name)?.elements ? new Map(set.elements) : (set.elements as Map<string, Line>);
+    const elements =
+      set.elements === observed.get(name)?.elements ? new Map(set.elements) : (set.elements as Map<string, Line>);
     if (action === 'remove') elements.delete(element);
     else elements.set(element, desired.get(name)?.elements.get(element) ?? { text: '' });
     result.set(name, { ...set, elements });
   }
   return result;
 }
-

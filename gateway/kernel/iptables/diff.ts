@@ -17,9 +17,12 @@ export function diffIptables(observed: IptablesState, desired: IptablesState): C
   }
   for (const [key, lines] of desired.hooks) {
     const known = observed.hooks.get(key) ?? [];
-    if (!sameLines(known, lines)) changes.push({ phase: 'prepare', action: known.length > 0 ? 'replace' : 'add', key: HOOK + key, lines });
+    if (!sameLines(known, lines))
+      changes.push({ phase: 'prepare', action: known.length > 0 ? 'replace' : 'add', key: HOOK + key, lines });
   }
-  for (const key of observed.chains.keys()) if (!desired.chains.has(key)) changes.push({ phase: 'prepare', action: 'remove', key, lines: [] });
-  for (const key of observed.hooks.keys()) if (!desired.hooks.has(key)) changes.push({ phase: 'prepare', action: 'remove', key: HOOK + key, lines: [] });
+  for (const key of observed.chains.keys())
+    if (!desired.chains.has(key)) changes.push({ phase: 'prepare', action: 'remove', key, lines: [] });
+  for (const key of observed.hooks.keys())
+    if (!desired.hooks.has(key)) changes.push({ phase: 'prepare', action: 'remove', key: HOOK + key, lines: [] });
   return changes;
 }

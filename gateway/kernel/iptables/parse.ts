@@ -30,7 +30,8 @@ export function parseListed(text: string, asked: readonly string[]): Map<string,
       const index = remaining.findIndex((candidate) => candidate.endsWith(` ${chain}`));
       key = remaining.splice(index, 1)[0] ?? '';
       listed.set(key, []);
-    } else if (verb === '-A' && key.endsWith(` ${chain}`)) listed.get(key)?.push({ text: line.slice(chain.length + 4) });
+    } else if (verb === '-A' && key.endsWith(` ${chain}`))
+      listed.get(key)?.push({ text: line.slice(chain.length + 4) });
   }
   return listed;
 }

@@ -19,9 +19,15 @@ export interface TreeEntry {
 }
 
 /** `letter` names the tree: its root chain is `VG-<letter>`. `match` is the option that takes the prefix. */
-export function prefixTree(letter: string, match: '-s' | '-d', entries: readonly TreeEntry[]): Map<string, readonly Line[]> {
+export function prefixTree(
+  letter: string,
+  match: '-s' | '-d',
+  entries: readonly TreeEntry[],
+): Map<string, readonly Line[]> {
   const chains = new Map<string, readonly Line[]>();
-  const sorted = [...entries].sort((a, b) => (a.prefix.base < b.prefix.base ? -1 : a.prefix.base > b.prefix.base ? 1 : a.prefix.length - b.prefix.length));
+  const sorted = [...entries].sort((a, b) =>
+    a.prefix.base < b.prefix.base ? -1 : a.prefix.base > b.prefix.base ? 1 : a.prefix.length - b.prefix.length,
+  );
   const family = sorted[0]?.prefix.family ?? 4;
   const root = networkOf(ipFromValue(family, 0n), 0);
   fillNode(`${CHAIN_PREFIX}${letter}`, root, sorted, { letter, match, chains });
@@ -89,7 +95,10 @@ function commonPrefix(group: readonly TreeEntry[]): Cidr {
 
 function chainName({ letter, chains }: Context, prefix: Cidr): string {
   const nibbles = Math.ceil(prefix.length / 4);
-  const hex = prefix.base.toString(16).padStart(bitsOf(prefix.family) / 4, '0').slice(0, nibbles);
+  const hex = prefix.base
+    .toString(16)
+    .padStart(bitsOf(prefix.family) / 4, '0')
+    .slice(0, nibbles);
   const head = `${CHAIN_PREFIX}${letter}-`;
   const plain = `${head}${hex}-${prefix.length}`;
   if (plain.length <= CHAIN_NAME_MAX) return plain;
@@ -101,6 +110,7 @@ function chainName({ letter, chains }: Context, prefix: Cidr): string {
 
 function fnv1a64(text: string): string {
   let hash = 0xcbf29ce484222325n;
-  for (let i = 0; i < text.length; i++) hash = ((hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n) & 0xffffffffffffffffn;
+  for (let i = 0; i < text.length; i++)
+    hash = ((hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n) & 0xffffffffffffffffn;
   return hash.toString(16).padStart(16, '0');
 }

@@ -11,15 +11,24 @@ export function renderRestore(changes: readonly Change[], observed: IptablesStat
     let part = tables.get(table);
     if (!part) tables.set(table, (part = { declare: [], fill: [], drop: [] }));
     if (isHook) {
-      for (const { text } of observed.hooks.get(`${table} ${chain}`) ?? []) part.fill.unshift({ text: `-D ${chain} ${text}` });
-      change.lines.forEach((line, i) => part.fill.push({ text: `-I ${chain} ${i + 1} ${line.text}`, origin: line.origin }));
+      for (const { text } of observed.hooks.get(`${table} ${chain}`) ?? [])
+        part.fill.unshift({ text: `-D ${chain} ${text}` });
+      change.lines.forEach((line, i) =>
+        part.fill.push({ text: `-I ${chain} ${i + 1} ${line.text}`, origin: line.origin }),
+      );
       continue;
     }
     part.declare.push({ text: `:${chain} - [0:0]` });
     if (change.action === 'remove') part.drop.push({ text: `-X ${chain}` });
     else for (const line of change.lines) part.fill.push({ text: `-A ${chain} ${line.text}`, origin: line.origin });
   }
-  return [...tables].flatMap(([table, part]) => [{ text: `*${table}` }, ...part.declare, ...part.fill, ...part.drop, { text: 'COMMIT' }]);
+  return [...tables].flatMap(([table, part]) => [
+    { text: `*${table}` },
+    ...part.declare,
+    ...part.fill,
+    ...part.drop,
+    { text: 'COMMIT' },
+  ]);
 }
 
 /** Lists chains in the same process that changed them. */

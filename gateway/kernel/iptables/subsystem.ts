@@ -35,7 +35,9 @@ export class Iptables implements Subsystem<IptablesState> {
   async apply(run: CommandRunner, changes: readonly Change[], observed: IptablesState): Promise<IptablesState> {
     const lines = renderRestore(changes, observed);
     const touched = changes.map((change) => (change.key.startsWith(HOOK) ? change.key.slice(HOOK.length) : change.key));
-    const listable = changes.filter((change) => change.action !== 'remove' || change.key.startsWith(HOOK)).map((change) => change.key);
+    const listable = changes
+      .filter((change) => change.action !== 'remove' || change.key.startsWith(HOOK))
+      .map((change) => change.key);
     const readBack = this.variant() === 'nft' && listable.length <= LIST_AT_MOST;
     const keys = readBack ? listable.map((key) => key.replace(HOOK, '')) : [];
     const { stdout } = await feed(run, this.#restore(), [...lines, ...renderList(keys)], 'line');
@@ -53,7 +55,12 @@ export class Iptables implements Subsystem<IptablesState> {
     this.variant() === 'nft' ? [this.#tool('restore'), '--noflush'] : [this.#tool('restore'), '--noflush', '-w', '5'];
 }
 
-function merge(observed: IptablesState, changes: readonly Change[], touched: readonly string[], listed: Map<string, Line[]>): IptablesState {
+function merge(
+  observed: IptablesState,
+  changes: readonly Change[],
+  touched: readonly string[],
+  listed: Map<string, Line[]>,
+): IptablesState {
   const chains = new Map(observed.chains);
   const hooks = new Map(observed.hooks);
   changes.forEach((change, i) => {

@@ -24,8 +24,12 @@ export const links: Subsystem<Links> = {
 
   async observe(run) {
     const { stdout } = await run.run({ argv: ['ip', '-j', '-d', 'link', 'show'] });
-    const own = parseLinks(stdout).filter((link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan');
-    return new Map(own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]));
+    const own = parseLinks(stdout).filter(
+      (link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan',
+    );
+    return new Map(
+      own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]),
+    );
   },
 
   diff(observed, desired) {
@@ -33,19 +37,37 @@ export const links: Subsystem<Links> = {
     for (const [name, link] of desired) {
       const known = observed.get(name);
       const misplaced = known !== undefined && known.parent !== link.parent;
-      if (misplaced) changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
+      if (misplaced)
+        changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
       // Private: a role link and whatever else sits on the parent never talk to each other.
       if (!known || misplaced)
-        changes.push({ phase: 'prepare', action: 'add', key: name, lines: [{ text: `link add link ${link.parent} name ${name} type macvlan mode private` }] });
+        changes.push({
+          phase: 'prepare',
+          action: 'add',
+          key: name,
+          lines: [{ text: `link add link ${link.parent} name ${name} type macvlan mode private` }],
+        });
       if ((known?.up ?? false) !== link.up || misplaced)
-        changes.push({ phase: 'switch', action: known ? 'replace' : 'add', key: `${name} ${link.up ? 'up' : 'down'}`, lines: [{ text: `link set dev ${name} ${link.up ? 'up' : 'down'}` }] });
+        changes.push({
+          phase: 'switch',
+          action: known ? 'replace' : 'add',
+          key: `${name} ${link.up ? 'up' : 'down'}`,
+          lines: [{ text: `link set dev ${name} ${link.up ? 'up' : 'down'}` }],
+        });
     }
-    for (const name of observed.keys()) if (!desired.has(name)) changes.push({ phase: 'prune', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
+    for (const name of observed.keys())
+      if (!desired.has(name))
+        changes.push({ phase: 'prune', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
     return changes;
   },
 
   async apply(run, changes, _observed, desired) {
-    await feed(run, ['ip', '-batch', '-'], changes.flatMap((change) => change.lines), 'dash');
+    await feed(
+      run,
+      ['ip', '-batch', '-'],
+      changes.flatMap((change) => change.lines),
+      'dash',
+    );
     return links.observe(run, desired);
   },
 };

@@ -87,10 +87,15 @@ export const routes: Subsystem<Lines> = {
   },
 
   diff(observed, desired) {
-    const wanted = new Map([...desired].map(([key, line]) => [canonical(key), { text: canonical(key).slice(2), origin: line.origin }]));
+    const wanted = new Map(
+      [...desired].map(([key, line]) => [canonical(key), { text: canonical(key).slice(2), origin: line.origin }]),
+    );
     return diffLines(observed, wanted, { add: 'switch', remove: 'prune' }).map((change) => ({
       ...change,
-      lines: change.lines.map(({ text, origin }) => ({ text: `route ${change.action === 'remove' ? 'delete' : 'append'} ${text}`, origin })),
+      lines: change.lines.map(({ text, origin }) => ({
+        text: `route ${change.action === 'remove' ? 'delete' : 'append'} ${text}`,
+        origin,
+      })),
     }));
   },
 
@@ -120,7 +125,9 @@ export const rules: Subsystem<Lines> = {
   diff: (observed, desired) =>
     diffLines(observed, desired, { add: 'switch', remove: 'prune' }).map((change) => ({
       ...change,
-      lines: change.lines.map(({ text }) => ({ text: `rule ${change.action === 'remove' ? 'delete' : 'add'} ${ruleArguments(text)}` })),
+      lines: change.lines.map(({ text }) => ({
+        text: `rule ${change.action === 'remove' ? 'delete' : 'add'} ${ruleArguments(text)}`,
+      })),
     })),
 
   async apply(run, changes, _observed, desired) {

@@ -21,7 +21,9 @@ export const sysctls: Subsystem<Sysctls> = {
   },
 
   diff: (observed, desired) =>
-    diffLines(asLines(observed), asLines(desired), { add: 'prepare', remove: 'prune' }).filter((change) => change.action !== 'remove'),
+    diffLines(asLines(observed), asLines(desired), { add: 'prepare', remove: 'prune' }).filter(
+      (change) => change.action !== 'remove',
+    ),
 
   async apply(run, changes, _observed, desired) {
     const assignments = changes.map((change) => `${change.key}=${change.lines[0]?.text ?? ''}`);

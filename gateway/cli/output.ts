@@ -32,7 +32,6 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], empt
   return `${bold(line(columns.map((column) => column.title)))}\n${cells.map(line).join('\n')}\n`;
 }
 
- 
 const visible = (text: string): number => text.replace(/\x1b\[\d+m/g, '').length;
 
 let colours = false;

@@ -1,6 +1,13 @@
 /** The scalar types of the document language: text in, parsed value out, with what would be right in every message. */
 import { z } from 'zod';
-import { parseCidr, parseInterfaceAddress, parseIp, suggestCidr, unusableReason } from '../model/ip.js';
+import {
+  type InterfaceAddress,
+  parseCidr,
+  parseInterfaceAddress,
+  parseIp,
+  suggestCidr,
+  unusableReason,
+} from '../model/ip.js';
 import { PARENT_NAME_MAX } from '../model/ownership.js';
 
 /** A string scalar whose `parse` returns the value, or the message that says what would be right. */
@@ -19,8 +26,15 @@ function scalar<T>(name: string, example: string, description: string, parse: (t
     .meta({ description, examples: [example] });
 }
 
-const hintForType = (input: unknown): string =>
-  input === undefined ? '; it is missing' : typeof input === 'string' ? '' : `, as text, not a ${typeof input}`;
+/** Of a value that is not even of the right type. */
+function hintForType(input: unknown, wanted: 'text' | 'number' | 'map' = 'text'): string {
+  if (input === undefined || input === null) return `; it is ${input === null ? 'empty' : 'missing'}`;
+  const type =
+    { string: 'text', object: Array.isArray(input) ? 'list' : 'map' }[typeof input as string] ?? typeof input;
+  if (type === wanted) return '';
+  const how = { text: ', as text', number: ', as a number without quotes', map: '' }[wanted];
+  return `${how}, not ${type === 'text' ? type : `a ${type}`}`;
+}
 
 const quoted = (text: string): string => JSON.stringify(text);
 
@@ -61,14 +75,28 @@ export const cidr = scalar(
   (text) => parseCidr(text) ?? { wrong: explainBadPrefix(text) },
 );
 
+/** The first and the last address of an IPv4 network belong to no host, but for the two of a /31. */
+function reservedIn({ address, network }: InterfaceAddress): string | undefined {
+  const hostBits = 32 - network.length;
+  if (address.family === 6 || hostBits < 2) return undefined;
+  if (address.value === network.base) return `the address of the network ${network.text} itself`;
+  const last = network.base + (1n << BigInt(hostBits)) - 1n;
+  return address.value === last ? `the broadcast address of ${network.text}` : undefined;
+}
+
 export const interfaceAddress = scalar(
   'an address with its prefix length',
   '10.0.0.1/24',
   'An address and the prefix length of the network it sits in.',
   (text) => {
     const parsed = parseInterfaceAddress(text);
-    if (!parsed) return { wrong: explainBadPrefix(text) };
-    const reason = unusableReason(parsed.address);
+    if (!parsed)
+      return {
+        wrong: parseIp(text)
+          ? `${quoted(text)} has no prefix length; write that of its network too, such as ${text}/${text.includes(':') ? 64 : 24}`
+          : explainBadPrefix(text),
+      };
+    const reason = unusableReason(parsed.address) ?? reservedIn(parsed);
     return reason === undefined ? parsed : { wrong: `${text} is ${reason}; a host's own address is wanted` };
   },
 );
@@ -90,7 +118,7 @@ export const duration = scalar(
 
 /** DNS-1123 label: what a Kubernetes object may be called. */
 export const objectName = z
-  .string({ error: 'must be a name such as web-1' })
+  .string({ error: (issue) => `must be a name such as web-1${hintForType(issue.input)}` })
   .max(63, { error: 'is longer than 63 characters' })
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, {
     error: (issue) =>
@@ -99,7 +127,7 @@ export const objectName = z
   .meta({ description: 'A DNS-1123 label.', examples: ['web-1'] });
 
 export const interfaceName = z
-  .string({ error: 'must be the name of a network interface, such as net1' })
+  .string({ error: (issue) => `must be the name of a network interface, such as net1${hintForType(issue.input)}` })
   .max(PARENT_NAME_MAX, {
     error: `is longer than ${PARENT_NAME_MAX} characters, which leaves no room for the gateway's own link above it`,
   })
@@ -109,12 +137,21 @@ export const interfaceName = z
   .meta({ description: 'A network interface that the platform put into the gateway.', examples: ['net1'] });
 
 export const port = z
-  .int({ error: 'must be a port, 1 to 65535' })
+  .int({ error: (issue) => `must be a port, 1 to 65535${hintForType(issue.input, 'number')}` })
   .min(1, { error: 'must be a port, 1 to 65535' })
   .max(65535, { error: 'must be a port, 1 to 65535' })
   .meta({ description: 'A port, 1 to 65535.', examples: [443] });
 
 /** Where inbound traffic ends. `ref` (a VM or Pod by name) is reserved for the Kubernetes operator. */
 export const target = z
-  .strictObject({ address: ipAddress }, { error: 'must be a target such as {address: 10.0.0.5}' })
+  .strictObject(
+    { address: ipAddress },
+    {
+      error: (issue) =>
+        // An unknown field comes this way too, and has words of its own.
+        issue.code === 'unrecognized_keys'
+          ? undefined
+          : `must be a target such as {address: 10.0.0.5}${hintForType(issue.input, 'map')}`,
+    },
+  )
   .meta({ description: 'Where the traffic ends: an address of the VPC.' });

@@ -3,6 +3,8 @@ import type { Kind, Metadata, SpecOf } from '../api/kinds.js';
 import type { Position } from '../model/diagnostic.js';
 
 export interface DocumentOf<K extends Kind> {
+  /** `Kind/name`. */
+  readonly id: string;
   readonly kind: K;
   readonly metadata: Metadata;
   readonly spec: SpecOf<K>;
@@ -25,6 +27,3 @@ export interface SourceFile {
 }
 
 export type Locate = (source: Source, path: readonly PropertyKey[]) => Position;
-
-export const idOf = (document: { kind: string; metadata: { name: string } }): string =>
-  `${document.kind}/${document.metadata.name}`;

@@ -4,6 +4,8 @@ import { z } from 'zod';
 interface Explained {
   readonly path: readonly PropertyKey[];
   readonly message: string;
+  /** The key itself is what is wrong, not its value. */
+  readonly atKey?: boolean;
 }
 
 export function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Explained[] {
@@ -15,10 +17,11 @@ export function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Explai
         return {
           path: [...path, key],
           message: `is not a field here${nearest(key, known)}; the fields are ${known.join(', ')}`,
+          atKey: true,
         };
       });
     case 'invalid_value':
-      return [{ path, message: `must be one of ${issue.values.map(String).join(', ')}` }];
+      return [{ path, message: wrongValue(issue) }];
     case 'invalid_type':
       return [
         {
@@ -48,6 +51,15 @@ export function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Explai
     default:
       return [{ path, message: issue.message }];
   }
+}
+
+/** `issue.message` is one of ours only where a schema has words of its own. */
+function wrongValue({ input, values, message }: z.core.$ZodIssueInvalidValue): string {
+  if (!message.startsWith('Invalid')) return message;
+  const known = values.map(String);
+  if (typeof input === 'string')
+    return `${JSON.stringify(input)} is not one of ${known.join(', ')}${nearest(input, known)}`;
+  return `${input === undefined ? 'is missing; it ' : ''}must be one of ${known.join(', ')}`;
 }
 
 const plain = (message: string, wanted: string): string =>
@@ -88,7 +100,9 @@ export function nearest(text: string, candidates: readonly string[]): string {
     distance: editDistance(text.toLowerCase(), candidate.toLowerCase()),
   }));
   const best = scored.sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= Math.max(2, Math.floor(best.candidate.length / 3))
+  const shorter = Math.min(text.length, best?.candidate.length ?? 0);
+  // Of two short names that have nothing in common none is meant by the other.
+  return best && best.distance < shorter && best.distance <= Math.max(2, Math.floor(best.candidate.length / 3))
     ? `; did you mean ${best.candidate}?`
     : '';
 }

@@ -4,7 +4,7 @@
  * 2. Nothing is expanded before it is bounded: size, number of documents, aliases.
  * 3. A document whose text has not changed is not parsed again (`ParseCache`).
  */
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document as YamlDocument, visit } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, parseDocument, type Document as YamlDocument, visit } from 'yaml';
 import { API_VERSION, documentSchema, isKind, KINDS } from '../api/kinds.js';
 import { type Diagnostic, formatPath, type Position } from '../model/diagnostic.js';
 import type { GatewayDocument, Locate, Source, SourceFile } from './document.js';
@@ -20,15 +20,21 @@ export interface Parsed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** By text; entries that a parse did not meet are dropped at its end. */
+/**
+ * Remembers by text; entries that a parse did not meet are dropped at its end. A document that stands where it stood is
+ * the same object as before, so that whatever was made of it can be kept too.
+ */
 export class ParseCache {
-  #previous = new Map<string, ParsedChunk>();
-  #current = new Map<string, ParsedChunk>();
+  #previous = new Map<string, Remembered>();
+  #current = new Map<string, Remembered>();
 
-  parse(text: string): ParsedChunk {
-    const known = this.#current.get(text) ?? this.#previous.get(text) ?? parseChunk(text);
-    this.#current.set(text, known);
-    return known;
+  parse(source: Source): Remembered {
+    const { text, file, firstLine } = source;
+    const known = this.#current.get(text) ?? this.#previous.get(text);
+    const same = known && known.source.file === file && known.source.firstLine === firstLine;
+    const remembered = same ? known : withSource(known?.chunk ?? parseChunk(text), source);
+    this.#current.set(text, remembered);
+    return remembered;
   }
 
   forgetUnused(): void {
@@ -36,6 +42,18 @@ export class ParseCache {
     this.#current = new Map();
   }
 }
+
+interface Remembered {
+  readonly source: Source;
+  readonly chunk: ParsedChunk;
+  readonly document: GatewayDocument | undefined;
+}
+
+const withSource = (chunk: ParsedChunk, source: Source): Remembered => ({
+  source,
+  chunk,
+  document: chunk.document && ({ ...chunk.document, source } as GatewayDocument),
+});
 
 interface Problem {
   readonly offset: number;
@@ -62,10 +80,10 @@ export function parseSources(sources: readonly Source[], cache = new ParseCache(
   const diagnostics: Diagnostic[] = [];
   for (const source of sources) {
     if (documents.length >= MAX_DOCUMENTS) return { documents, diagnostics: [...diagnostics, tooMany(source)] };
-    const chunk = cache.parse(source.text);
+    const { chunk, document } = cache.parse(source);
     for (const { offset, path, message } of chunk.problems)
       diagnostics.push({ position: positionAt(source, offset), path: formatPath(path), message, severity: 'Error' });
-    if (chunk.document) documents.push({ ...chunk.document, source } as GatewayDocument);
+    if (document) documents.push(document);
   }
   cache.forgetUnused();
   return { documents, diagnostics };
@@ -126,7 +144,6 @@ const parseYaml = (text: string): YamlDocument.Parsed =>
     schema: 'core',
     strict: true,
     uniqueKeys: true,
-    lineCounter: new LineCounter(),
     prettyErrors: false,
   });
 
@@ -164,17 +181,24 @@ function explainYaml(code: string, message: string): string {
 function numberSurprises(yaml: YamlDocument.Parsed): Problem[] {
   const problems: Problem[] = [];
   visit(yaml, {
-    Scalar(_, node) {
+    Scalar(_, node, parents) {
       if (typeof node.value === 'number' && /^[-+]?0\d/.test(node.source ?? ''))
         problems.push({
           offset: node.range?.[0] ?? 0,
-          path: [],
+          path: pathOf([...parents, node]),
           message: `${node.source} has a leading zero; write ${node.value}`,
         });
     },
   });
   return problems;
 }
+
+/** The path of the last of these nodes, each of which holds the next. */
+const pathOf = (nodes: readonly unknown[]): PropertyKey[] =>
+  nodes.flatMap((node, i): PropertyKey[] => {
+    if (isPair(node) && isScalar(node.key)) return [String(node.key.value)];
+    return isSeq(node) ? [node.items.indexOf(nodes[i + 1])] : [];
+  });
 
 function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
   const problem = (path: readonly PropertyKey[], message: string): ParsedChunk => ({
@@ -188,25 +212,30 @@ function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
   if (typeof kind !== 'string' || !isKind(kind))
     return problem(
       ['kind'],
-      `${JSON.stringify(kind) ?? 'nothing'} is not a kind${nearest(String(kind), kinds)}; the kinds are ${kinds.join(', ')}`,
+      `${kind === undefined ? 'is missing' : `${JSON.stringify(kind)} is not a kind${nearest(String(kind), kinds)}`}; the kinds are ${kinds.join(', ')}`,
     );
-  const result = documentSchema(kind).safeParse(value);
+  const result = documentSchema(kind).safeParse(value, { reportInput: true });
   if (result.success) {
     const { metadata, spec } = result.data;
-    return { document: { kind, metadata, spec }, problems: [] };
+    return {
+      document: { id: `${kind}/${metadata.name}`, kind, metadata, spec } as ParsedChunk['document'] & object,
+      problems: [],
+    };
   }
   const problems = result.error.issues.flatMap((issue) => explainIssue(issue, documentSchema(kind)));
-  return { problems: problems.map(({ path, message }) => ({ offset: offsetOf(yaml, path), path, message })) };
+  return {
+    problems: problems.map(({ path, message, atKey }) => ({ offset: offsetOf(yaml, path, atKey), path, message })),
+  };
 }
 
-/** Where the value (for an unknown key: the key) stands; for a missing field, the closest parent that is there. */
-function offsetOf(yaml: YamlDocument.Parsed, path: readonly PropertyKey[]): number {
+/** Where the value (or, if so wished, its key) stands; for a missing field, the closest parent that is there. */
+function offsetOf(yaml: YamlDocument.Parsed, path: readonly PropertyKey[], atKey = false): number {
   for (let length = path.length; length > 0; length--) {
     const parent = length === 1 ? yaml.contents : yaml.getIn(path.slice(0, length - 1), true);
     const last = path[length - 1];
     if (isMap(parent)) {
       const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
-      const node = pair && (isUsable(pair.value) ? pair.value : pair.key);
+      const node = pair && (isUsable(pair.value) && !(atKey && length === path.length) ? pair.value : pair.key);
       if (isUsable(node)) return node.range[0];
       continue;
     }

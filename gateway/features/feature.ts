@@ -67,3 +67,6 @@ export const FAMILIES: readonly Family[] = [4, 6];
 
 export const ofFamily = (addresses: readonly InterfaceAddress[], family: Family): InterfaceAddress | undefined =>
   addresses.find(({ address }) => address.family === family);
+
+/** IPv6 routes have no scope. */
+export const scope = (family: Family, name: 'link' | 'host'): string => (family === 4 ? ` scope ${name}` : '');

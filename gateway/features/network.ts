@@ -14,7 +14,7 @@ import {
   TABLE_VPC,
   tableOfExternal,
 } from '../model/ownership.js';
-import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily } from './feature.js';
+import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
@@ -51,7 +51,7 @@ function vpcRoutes(model: GatewayModel): NonNullable<Contribution['routes']>[num
   const dev = roleLink(model.internal.interface);
   const direct = model.internal.addresses.map(({ address, network }) => ({
     family: address.family,
-    text: `${network.text} dev ${dev} table ${TABLE_VPC} proto ${ROUTE_PROTOCOL} scope link src ${address.text}`,
+    text: `${network.text} dev ${dev} table ${TABLE_VPC} proto ${ROUTE_PROTOCOL}${scope(address.family, 'link')} src ${address.text}`,
   }));
   const routed = model.internal.routed.map(({ cidr, via }) => ({
     family: cidr.family,
@@ -74,7 +74,7 @@ function externalRoutes(
   const tail = `table ${table} proto ${ROUTE_PROTOCOL}`;
   const direct = external.addresses.map(({ address, network }) => ({
     family: address.family,
-    text: `${network.text} dev ${dev} ${tail} scope link src ${address.text}`,
+    text: `${network.text} dev ${dev} ${tail}${scope(address.family, 'link')} src ${address.text}`,
   }));
   const hops = external.gateways.map((hop) => ({
     family: hop.family,

@@ -38,6 +38,7 @@ export function diffLines(
   const changes: Change[] = [];
   for (const [key, line] of desired) {
     const known = observed.get(key);
+    if (known === line) continue;
     if (!known) changes.push({ phase: phases.add, action: 'add', key, lines: [line] });
     else if (known.text !== line.text)
       changes.push({ phase: phases.replace ?? phases.add, action: 'replace', key, lines: [line] });

@@ -31,22 +31,21 @@ export class Metrics {
           this.set(read());
         },
       });
-    const status = () => supervisor.status();
     gauge('vpcgw_ready', '1 when the kernel was verified to hold the latest revision.', () =>
       supervisor.ready ? 1 : 0,
     );
-    gauge('vpcgw_revision', 'The latest accepted revision.', () => status().revision);
-    gauge('vpcgw_paused', '1 when spec.paused is set.', () => (status().paused ? 1 : 0));
+    gauge('vpcgw_revision', 'The latest accepted revision.', () => supervisor.revision);
+    gauge('vpcgw_paused', '1 when spec.paused is set.', () => (supervisor.current?.model.paused ? 1 : 0));
     gauge(
       'vpcgw_drift_repairs_total',
       'How often the kernel was mended after somebody else changed it.',
-      () => status().drift.repairs,
+      () => supervisor.standing.drift.repairs,
     );
     gauge('vpcgw_documents', 'Documents in force.', () => supervisor.current?.documents.length ?? 0);
     gauge(
       'vpcgw_last_change_duration_seconds',
       'Duration of the last change, from accepted to verified.',
-      () => (status().lastChange?.durationMs ?? 0) / 1000,
+      () => (supervisor.standing.lastChange?.durationMs ?? 0) / 1000,
     );
     gauge(
       'vpcgw_convergence_lag_seconds',
@@ -65,7 +64,7 @@ export class Metrics {
       registers: [this.#registry],
     });
     supervisor.listeners.add(({ type }) => {
-      if (type === 'Applied') this.#convergeSeconds.observe((status().lastChange?.durationMs ?? 0) / 1000);
+      if (type === 'Applied') this.#convergeSeconds.observe((supervisor.standing.lastChange?.durationMs ?? 0) / 1000);
     });
   }
 

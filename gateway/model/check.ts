@@ -1,8 +1,9 @@
 /** What must hold between objects, beyond each one's own schema. Every check names both sides and where they stand. */
 import type { DocumentOf } from '../documents/document.js';
 import { clashOf, claimsOf } from './claims.js';
-import type { ElasticIp, ExternalNetwork, GatewayModel } from './gateway-model.js';
+import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
+import { rememberWithin } from './remember.js';
 import type { Complaints } from './resolve.js';
 
 export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
@@ -35,10 +36,11 @@ function checkInternal(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, c
         ['prefixes', i, 'via'],
         `${via.text} is in none of the gateway's own subnets (${list(addresses.map((a) => a.network))})`,
       );
-    const twin = model.internal.prefixes.find(
-      (other) => other !== cidr && overlaps(other, cidr) && (other.length === cidr.length || containsCidr(cidr, other)),
-    );
-    if (twin) at(['prefixes', i, 'cidr'], `${cidr.text} takes in ${twin.text}, which the VPC has already`);
+    const known = [...addresses.map(({ network }) => network), ...routed.slice(0, i).map((prefix) => prefix.cidr)];
+    const twin = known.find((other) => other.text === cidr.text);
+    if (twin) return at(['prefixes', i, 'cidr'], `${cidr.text} is a prefix of the VPC already`);
+    const part = model.internal.prefixes.find((other) => other.length > cidr.length && containsCidr(cidr, other));
+    if (part) at(['prefixes', i, 'cidr'], `${cidr.text} takes in ${part.text}, which the VPC has already`);
   });
 }
 
@@ -102,17 +104,8 @@ function checkElasticIps(model: GatewayModel, complaints: Complaints): void {
         `${eip.address.text} is ${owner.startsWith('Elastic') ? `the address of ${complaints.where(owner)} too` : owner}`,
       );
     else owners.set(eip.address.text, id);
-    const prefix = model.internal.prefixes.find((candidate) => contains(candidate, eip.address));
-    if (prefix) complaints.of(id, ['spec', 'address'], `${eip.address.text} is inside the VPC's own ${prefix.text}`);
-    const external = model.externals.find(({ name }) => name === eip.external);
-    if (external && !external.addresses.some(({ address }) => address.family === eip.address.family))
-      complaints.of(
-        id,
-        ['spec', 'address'],
-        `external network ${eip.external} has no IPv${eip.address.family} address of the gateway, so ${eip.address.text} cannot be reached there`,
-      );
+    for (const { path, message } of ownProblems(eip, model.sides)) complaints.of(id, path, message);
     if (!eip.target) continue;
-    checkTarget(model, eip.target, eip.address, id, complaints);
     const other = targets.get(eip.target.text);
     if (other)
       complaints.of(
@@ -135,19 +128,36 @@ function ownAddresses(model: GatewayModel): Map<string, string> {
   return owners;
 }
 
-function checkTarget(model: GatewayModel, target: IpAddress, eip: IpAddress, id: string, complaints: Complaints): void {
-  const path = ['spec', 'target', 'address'];
-  const { prefixes, addresses } = model.internal;
+interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** What is wrong with an elastic IP by itself; asked again only when it or the gateway's own sides have changed. */
+const ownProblems = rememberWithin((eip: ElasticIp, { internal, externals }: Sides): readonly Problem[] => {
+  const problems: Problem[] = [];
+  const at = (message: string): unknown => problems.push({ path: ['spec', 'address'], message });
+  const prefix = internal.prefixes.find((candidate) => contains(candidate, eip.address));
+  if (prefix) at(`${eip.address.text} is inside the VPC's own ${prefix.text}`);
+  const external = externals.find(({ name }) => name === eip.external);
+  if (external && !external.addresses.some(({ address }) => address.family === eip.address.family))
+    at(
+      `external network ${eip.external} has no IPv${eip.address.family} address of the gateway, so ${eip.address.text} cannot be reached there`,
+    );
+  if (eip.target) problems.push(...targetProblems(internal, eip.target, eip.address));
+  return problems;
+});
+
+function targetProblems({ prefixes, addresses }: InternalSide, target: IpAddress, eip: IpAddress): Problem[] {
+  const at = (message: string): Problem[] => [{ path: ['spec', 'target', 'address'], message }];
   if (target.family !== eip.family)
-    complaints.of(
-      id,
-      path,
+    return at(
       `${target.text} is not of the family of ${eip.text}; an elastic IP and its target are both IPv4 or both IPv6`,
     );
-  else if (!prefixes.some((prefix) => contains(prefix, target)))
-    complaints.of(id, path, `${target.text} is outside the VPC's prefixes (${list(prefixes)})`);
-  else if (addresses.some(({ address }) => address.value === target.value && address.family === target.family))
-    complaints.of(id, path, `${target.text} is the gateway's own address`);
+  if (!prefixes.some((prefix) => contains(prefix, target)))
+    return at(`${target.text} is outside the VPC's prefixes (${list(prefixes)})`);
+  const own = addresses.some(({ address }) => address.text === target.text);
+  return own ? at(`${target.text} is the gateway's own address`) : [];
 }
 
 function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
@@ -183,7 +193,8 @@ function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
 
 function checkDnatRules(model: GatewayModel, complaints: Complaints): void {
   for (const rule of model.dnatRules)
-    checkTarget(model, rule.target, rule.elasticIp.address, rule.origin.id, complaints);
+    for (const { path, message } of targetProblems(model.internal, rule.target, rule.elasticIp.address))
+      complaints.of(rule.origin.id, path, message);
 }
 
 function checkIpv6Prefixes(model: GatewayModel, complaints: Complaints): void {

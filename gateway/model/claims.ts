@@ -19,7 +19,9 @@ const EVERY_PORT: PortRange = { first: 0, last: 65535 };
 
 export function claimsOf(model: GatewayModel): Claim[] {
   const claims: Claim[] = [];
-  for (const { address, target, origin } of model.elasticIps.values())
+  // A 1:1 binding can clash with nothing but another claim of the whole address.
+  const whole = model.dnatRules.filter((rule) => rule.protocol === 'Any').map((rule) => rule.elasticIp);
+  for (const { address, target, origin } of new Set(whole))
     if (target)
       claims.push({
         address: address.text,

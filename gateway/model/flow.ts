@@ -179,26 +179,38 @@ const textOf = (value: bigint): string =>
     .padStart(32, '0')
     .replace(/(.{4})(?!$)/g, '$1:');
 
-/** What translations a model allows, as keys: an edit that takes none away can leave no flow stale. */
-export function translationsOf(model: GatewayModel): Set<string> {
+/** What translations the objects allow, as keys. */
+function translationsOf({ elasticIps, dnatRules, snatRules, ipv6Prefixes }: Translators): Set<string> {
   const keys = new Set<string>();
-  for (const { address, target } of model.elasticIps.values())
-    if (target) keys.add(`eip ${address.text} ${target.text}`);
-  for (const { elasticIp, protocol, ports, target, targetPort } of model.dnatRules)
+  for (const { address, target } of elasticIps) if (target) keys.add(`eip ${address.text} ${target.text}`);
+  for (const { elasticIp, protocol, ports, target, targetPort } of dnatRules)
     keys.add(`dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`);
-  for (const rule of model.snatRules)
+  for (const rule of snatRules)
     for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
-  for (const { prefix, internalPrefix, mode } of model.ipv6Prefixes)
+  for (const { prefix, internalPrefix, mode } of ipv6Prefixes)
     keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
   return keys;
 }
 
-/** A port rule that comes or goes changes where an elastic IP's other connections lead, so both count. */
+type Translators = Pick<GatewayModel, 'dnatRules' | 'snatRules' | 'ipv6Prefixes'> & {
+  readonly elasticIps: readonly ElasticIp[];
+};
+
+/** The part of a model that is not, as the very same objects, in another. */
+const unlike = (model: GatewayModel, other: GatewayModel): Translators => ({
+  ...model,
+  elasticIps: [...model.elasticIps.values()].filter((eip) => other.elasticIps.get(eip.name) !== eip),
+});
+
+/**
+ * Whether an edit can leave a flow stale: it takes a translation away, or adds a port rule, which changes where an
+ * elastic IP's other connections lead.
+ */
 export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolean {
   if (before === after) return false;
-  const was = translationsOf(before);
-  const is = translationsOf(after);
+  const was = translationsOf(unlike(before, after));
+  const is = translationsOf(unlike(after, before));
   for (const key of was) if (!is.has(key)) return true;
   for (const key of is) if (!was.has(key) && key.startsWith('dnat ')) return true;
-  return false;
+  return before.sides !== after.sides;
 }

@@ -11,11 +11,16 @@ export interface Origin {
   readonly line: number;
 }
 
-export interface GatewayModel {
-  readonly name: string;
-  readonly paused: boolean;
+/** The gateway between its networks; the same object for as long as its document is the same. */
+export interface Sides {
   readonly internal: InternalSide;
   readonly externals: readonly ExternalNetwork[];
+}
+
+export interface GatewayModel extends Sides {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly sides: Sides;
   readonly management: string | undefined;
   readonly timeouts: Timeouts;
   readonly conntrackSize: number | undefined;

@@ -1,7 +1,6 @@
 /** Documents → GatewayModel, or every reason why not. */
 import type { Kind } from '../api/kinds.js';
 import type { DocumentOf, GatewayDocument, Locate } from '../documents/document.js';
-import { idOf } from '../documents/document.js';
 import { nearest } from '../documents/explain.js';
 import { checkModel } from './check.js';
 import { byPosition, type Diagnostic, formatPath, type Position } from './diagnostic.js';
@@ -10,22 +9,30 @@ import type {
   ElasticIp,
   ExternalNetwork,
   GatewayModel,
-  InternalSide,
   Ipv6Prefix,
   Origin,
+  Sides,
   SnatRule,
 } from './gateway-model.js';
+import { remember, rememberWithin } from './remember.js';
 
 /** Collects diagnostics at positions of documents. */
 export class Complaints {
   readonly diagnostics: Diagnostic[] = [];
   readonly #locate: Locate;
-  readonly #byId = new Map<string, GatewayDocument>();
+  readonly #documents: readonly GatewayDocument[];
 
-  constructor(documents: readonly GatewayDocument[], locate: Locate) {
+  constructor(
+    documents: readonly GatewayDocument[],
+    locate: Locate,
+    /** False when some documents could not be read: what is only in them would seem to be missing. */
+    readonly complete = true,
+  ) {
+    this.#documents = documents;
     this.#locate = locate;
-    for (const document of documents) this.#byId.set(idOf(document), document);
   }
+
+  #find = (id: string): GatewayDocument | undefined => this.#documents.find((document) => document.id === id);
 
   at(
     document: GatewayDocument,
@@ -37,12 +44,12 @@ export class Complaints {
   }
 
   of(id: string, path: readonly PropertyKey[], message: string, severity: Diagnostic['severity'] = 'Error'): void {
-    const document = this.#byId.get(id);
+    const document = this.#find(id);
     if (document) this.at(document, path, message, severity);
   }
 
   where(id: string): string {
-    const document = this.#byId.get(id);
+    const document = this.#find(id);
     if (!document) return id;
     const { file, line }: Position = this.#locate(document.source, []);
     return `${id} (${file}:${line})`;
@@ -58,25 +65,35 @@ export interface Resolved {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function resolve(documents: readonly GatewayDocument[], locate: Locate): Resolved {
-  const complaints = new Complaints(documents, locate);
+export function resolve(
+  documents: readonly GatewayDocument[],
+  locate: Locate,
+  { complete }: { complete: boolean } = { complete: true },
+): Resolved {
+  const complaints = new Complaints(documents, locate, complete);
   const unique = refuseDuplicates(documents, complaints);
-  const ofKind = <K extends Kind>(kind: K): DocumentOf<K>[] =>
-    unique.filter((d): d is DocumentOf<K> & GatewayDocument => d.kind === kind);
+  const kinds = new Map<Kind, GatewayDocument[]>();
+  for (const document of unique) {
+    const known = kinds.get(document.kind);
+    if (known) known.push(document);
+    else kinds.set(document.kind, [document]);
+  }
+  const ofKind = <K extends Kind>(kind: K): DocumentOf<K>[] => (kinds.get(kind) ?? []) as unknown as DocumentOf<K>[];
   const gateway = theGateway(ofKind('VpcGateway'), unique, complaints);
   if (!gateway) return { model: undefined, diagnostics: complaints.diagnostics };
 
-  const externals = gateway.spec.externals as readonly ExternalNetwork[];
+  const sides = sidesOf(gateway);
+  const { externals } = sides;
   const elasticIps = new Map<string, ElasticIp>();
   for (const document of ofKind('ElasticIP')) {
-    const eip = resolveElasticIp(document, externals, complaints);
-    if (eip) elasticIps.set(eip.name, eip);
+    const external = resolveExternal(document, externals, complaints);
+    if (external) elasticIps.set(document.metadata.name, elasticIpOf(document, external));
   }
   const model: GatewayModel = {
     name: gateway.metadata.name,
     paused: gateway.spec.paused,
-    internal: internalSide(gateway),
-    externals,
+    ...sides,
+    sides,
     management: gateway.spec.management?.interface,
     timeouts: gateway.spec.timeouts,
     conntrackSize: gateway.spec.conntrack?.size,
@@ -94,7 +111,7 @@ export function resolve(documents: readonly GatewayDocument[], locate: Locate): 
 function refuseDuplicates(documents: readonly GatewayDocument[], complaints: Complaints): GatewayDocument[] {
   const first = new Map<string, GatewayDocument>();
   for (const document of documents) {
-    const id = idOf(document);
+    const id = document.id;
     const known = first.get(id);
     if (!known) first.set(id, document);
     else
@@ -106,11 +123,11 @@ function refuseDuplicates(documents: readonly GatewayDocument[], complaints: Com
 const positionOf = (document: GatewayDocument): string => `${document.source.file}:${originOf(document).line}`;
 
 /** The line of the document's first key: cheap, as it must be for thousands. */
-export function originOf(document: GatewayDocument): Origin {
+export const originOf = remember((document: GatewayDocument): Origin => {
   const { source } = document;
   const skipped = /^(\s*(#[^\n]*)?\n)*/.exec(source.text)?.[0] ?? '';
-  return { id: idOf(document), file: source.file, line: source.firstLine + skipped.split('\n').length - 1 };
-}
+  return { id: document.id, file: source.file, line: source.firstLine + skipped.split('\n').length - 1 };
+});
 
 function theGateway(
   gateways: readonly DocumentOf<'VpcGateway'>[],
@@ -125,7 +142,7 @@ function theGateway(
       `a second VpcGateway; this gateway is ${gateway?.metadata.name}, and a supervisor runs one`,
     );
   const [some] = all;
-  if (!gateway && some)
+  if (!gateway && some && complaints.complete)
     complaints.at(
       some,
       ['kind'],
@@ -134,15 +151,11 @@ function theGateway(
   return gateway;
 }
 
-function internalSide({ spec }: DocumentOf<'VpcGateway'>): InternalSide {
-  const { addresses, prefixes } = spec.internal;
-  return {
-    interface: spec.internal.interface,
-    addresses,
-    routed: prefixes,
-    prefixes: [...addresses.map((address) => address.network), ...prefixes.map((prefix) => prefix.cidr)],
-  };
-}
+const sidesOf = remember(({ spec }: DocumentOf<'VpcGateway'>): Sides => {
+  const { addresses, prefixes, interface: name } = spec.internal;
+  const all = [...addresses.map((address) => address.network), ...prefixes.map((prefix) => prefix.cidr)];
+  return { internal: { interface: name, addresses, routed: prefixes, prefixes: all }, externals: spec.externals };
+});
 
 function resolveExternal(
   document: DocumentOf<'ElasticIP'> | DocumentOf<'Ipv6Prefix'>,
@@ -166,24 +179,16 @@ function resolveExternal(
   return found;
 }
 
-function resolveElasticIp(
-  document: DocumentOf<'ElasticIP'>,
-  externals: readonly ExternalNetwork[],
-  complaints: Complaints,
-): ElasticIp | undefined {
-  const external = resolveExternal(document, externals, complaints);
-  if (!external) return undefined;
-  const { spec, metadata } = document;
-  return {
-    name: metadata.name,
-    address: spec.address,
-    external: external.name,
-    announced: spec.announcement === 'Neighbor',
-    target: spec.target?.address,
-    drainTimeoutMs: spec.drainTimeout,
-    origin: originOf(document),
-  };
-}
+/** The same object for an unchanged document, so that what was compiled of it can be used again. */
+const elasticIpOf = rememberWithin((document: DocumentOf<'ElasticIP'>, external: ExternalNetwork): ElasticIp => ({
+  name: document.metadata.name,
+  address: document.spec.address,
+  external: external.name,
+  announced: document.spec.announcement === 'Neighbor',
+  target: document.spec.target?.address,
+  drainTimeoutMs: document.spec.drainTimeout,
+  origin: originOf(document),
+}));
 
 function named(
   name: string,
@@ -193,7 +198,7 @@ function named(
   complaints: Complaints,
 ) {
   const found = elasticIps.get(name);
-  if (!found)
+  if (!found && complaints.complete)
     complaints.at(
       document,
       path,

@@ -1,5 +1,5 @@
 /** Sources → a set of documents that may be programmed, or every reason why not. Pure. */
-import { type GatewayDocument, idOf, type Source } from '../documents/document.js';
+import { type GatewayDocument, type Source } from '../documents/document.js';
 import { locate, type ParseCache, parseSources } from '../documents/parse.js';
 import { VpcgwError } from '../errors.js';
 import { byPosition, type Diagnostic } from '../model/diagnostic.js';
@@ -16,11 +16,8 @@ export interface Candidate {
 /** Throws `ConfigInvalid` with all diagnostics. No document at all is an error too: an empty folder is a mistake. */
 export function candidateOf(sources: readonly Source[], cache: ParseCache): Candidate {
   const parsed = parseSources(sources, cache);
-  const resolved = resolve(parsed.documents, locate);
-  // A document that could not be read makes names dangle that are only in it: those would be noise.
-  const diagnostics = [...parsed.diagnostics, ...(parsed.diagnostics.length > 0 ? [] : resolved.diagnostics)].sort(
-    byPosition,
-  );
+  const resolved = resolve(parsed.documents, locate, { complete: parsed.diagnostics.length === 0 });
+  const diagnostics = [...parsed.diagnostics, ...resolved.diagnostics].sort(byPosition);
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'Error');
   if (errors.length > 0)
     throw new VpcgwError(
@@ -28,10 +25,10 @@ export function candidateOf(sources: readonly Source[], cache: ParseCache): Cand
       `${errors.length} problem${errors.length === 1 ? '' : 's'} in the documents`,
       { diagnostics },
     );
-  if (!resolved.model) throw new VpcgwError('ConfigInvalid', 'there are no documents');
+  if (!resolved.model) throw new VpcgwError('ConfigInvalid', 'there are no documents; write a VpcGateway at least');
   return {
     documents: parsed.documents,
-    sources: new Map(parsed.documents.map((document) => [idOf(document), document.source])),
+    sources: new Map(parsed.documents.map((document) => [document.id, document.source])),
     model: resolved.model,
     warnings: diagnostics,
   };

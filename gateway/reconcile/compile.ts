@@ -4,11 +4,12 @@ import type { CompileContext, Contribution, NatEntry } from '../features/feature
 import { FAMILIES } from '../features/feature.js';
 import { FEATURES } from '../features/index.js';
 import { guardTable } from '../kernel/guard/render.js';
-import { prefixTree, type TreeEntry } from '../kernel/iptables/prefix-tree.js';
+import { prefixTree } from '../kernel/iptables/prefix-tree.js';
 import type { Allocations, Facts, IpSet, IptablesState, KernelState, Line, Link } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { Cidr, Family } from '../model/ip.js';
 import { MARK, roleLink, SET_PREFIX } from '../model/ownership.js';
+import { remember, rememberWithin } from '../model/remember.js';
 
 export interface CompileInput {
   readonly model: GatewayModel;
@@ -47,9 +48,7 @@ export function compile({ model, facts, allocations, exhausted }: CompileInput):
     links: new Map(
       links.map(({ parent }): [string, Link] => [roleLink(parent), { name: roleLink(parent), parent, up: true }]),
     ),
-    addresses: new Map(
-      addresses.map(({ parent, text, origin }): [string, Line] => [`${roleLink(parent)} ${text}`, { text, origin }]),
-    ),
+    addresses: new Map(addresses.map(addressEntry)),
     routes: new Map(routes.map(({ family, text, origin }): [string, Line] => [`${family} ${text}`, { text, origin }])),
     rules: new Map(rules.map(({ family, text }): [string, Line] => [`${family} ${text}`, { text }])),
   };
@@ -79,20 +78,32 @@ function sets(
       elements: new Map(vpc.map((prefix) => [elementOf(prefix), { text: '' }])),
     });
     const elements = new Map<string, Line>();
-    for (const { prefix, external, origin } of sources) {
-      if (prefix.family !== family) continue;
-      const key = elementOf(prefix);
+    for (const source of sources) {
+      if (source.prefix.family !== family) continue;
+      const { key, line } = sourceElement(source, context.externalIndex(source.external));
       // Of a 1:1 binding and a SNAT rule of one host, the binding stands first and wins.
-      if (!elements.has(key))
-        elements.set(key, {
-          text: `skbmark 0x${(context.externalIndex(external) << MARK.externalShift).toString(16)}/0x${MARK.externalMask.toString(16)}`,
-          origin,
-        });
+      if (!elements.has(key)) elements.set(key, line);
     }
     result.set(`${SET_PREFIX}src${family}`, { type: `${type} skbinfo`, elements });
   }
   return result;
 }
+
+type Source = NonNullable<Contribution['sources']>[number];
+type Address = NonNullable<Contribution['addresses']>[number];
+
+const sourceElement = rememberWithin((source: Source, index: number) => ({
+  key: elementOf(source.prefix),
+  line: {
+    text: `skbmark 0x${(index << MARK.externalShift).toString(16)}/0x${MARK.externalMask.toString(16)}`,
+    origin: source.origin,
+  },
+}));
+
+const addressEntry = remember(({ parent, text, origin }: Address): [string, Line] => [
+  `${roleLink(parent)} ${text}`,
+  { text, origin },
+]);
 
 /** As ipset prints it: a host without its length. */
 const elementOf = (prefix: Cidr): string => prefix.text.replace(prefix.family === 4 ? /\/32$/ : /\/128$/, '');
@@ -107,7 +118,11 @@ function iptables(family: Family, parts: readonly Contribution[], model: Gateway
       if (f === family) hooks.set(`${table} ${chain}`, [...(hooks.get(`${table} ${chain}`) ?? []), line]);
   }
   const addTree = (letter: string, match: '-s' | '-d', entries: readonly NatEntry[]): void => {
-    for (const [chain, lines] of prefixTree(letter, match, mergeByPrefix(family, entries)))
+    for (const [chain, lines] of prefixTree(
+      letter,
+      match,
+      entries.filter((entry) => entry.prefix.family === family),
+    ))
       chains.set(`nat ${chain}`, lines);
   };
   addTree(
@@ -122,24 +137,6 @@ function iptables(family: Family, parts: readonly Contribution[], model: Gateway
   );
   chains.set('filter VG-FWD-EXT', fromOutside(family, parts, model));
   return { chains, hooks };
-}
-
-/** One entry for each prefix, its rules in the order of rank. */
-function mergeByPrefix(family: Family, entries: readonly NatEntry[]): TreeEntry[] {
-  const merged = new Map<string, NatEntry[]>();
-  for (const entry of entries) {
-    if (entry.prefix.family !== family) continue;
-    const known = merged.get(entry.prefix.text);
-    if (known) known.push(entry);
-    else merged.set(entry.prefix.text, [entry]);
-  }
-  return [...merged.values()].map((group) => ({
-    prefix: (group[0] as NatEntry).prefix,
-    rules:
-      group.length === 1
-        ? (group[0] as NatEntry).rules
-        : [...group].sort((a, b) => a.rank - b.rank).flatMap((entry) => entry.rules),
-  }));
 }
 
 /** What outside may open: only what a translation led inside, and public prefixes that are open. */

@@ -47,6 +47,7 @@ export function drainsAfter(
   const running = drains.filter((drain) => drain.untilMs > nowMs && !isBound(after, drain));
   const started = [...(before?.elasticIps.values() ?? [])].flatMap((eip): Drain[] => {
     const next = after.elasticIps.get(eip.name);
+    if (next === eip) return [];
     const timeout = next?.drainTimeoutMs ?? eip.drainTimeoutMs;
     if (
       !eip.target ||

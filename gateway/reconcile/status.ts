@@ -1,7 +1,8 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
-import { type GatewayDocument, idOf } from '../documents/document.js';
+import { type GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import type { Candidate } from './candidate.js';
 
 export interface Condition {
   readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready';
@@ -51,7 +52,97 @@ export interface GatewayStatus {
   readonly objects: readonly ObjectStatus[];
 }
 
-export interface ObjectInput {
+/** How a gateway stands, as its supervisor goes along. */
+export interface Standing {
+  ready: boolean;
+  /** Why the latest documents are not in the kernel. */
+  trouble: { readonly reason: string; readonly message: string };
+  /** Of the folder that was refused last. */
+  refused: readonly Diagnostic[];
+  refusal: string | undefined;
+  folder: GatewayStatus['folder'];
+  lastChange: GatewayStatus['lastChange'];
+  drift: DriftReport;
+  persistTrouble: string | undefined;
+}
+
+export const newStanding = (): Standing => ({
+  ready: false,
+  trouble: { reason: 'Pending', message: 'not programmed yet' },
+  refused: [],
+  refusal: undefined,
+  folder: undefined,
+  lastChange: undefined,
+  drift: { repairs: 0, last: undefined },
+  persistTrouble: undefined,
+});
+
+export interface StatusInput {
+  readonly standing: Standing;
+  readonly candidate: Candidate | undefined;
+  readonly generations: ReadonlyMap<string, number>;
+  readonly source: 'Folder' | 'Api';
+  readonly version: string;
+  readonly revision: number;
+  readonly pending: { readonly revision: number; readonly confirmByMs?: number } | undefined;
+  readonly journalDamage: string | undefined;
+  readonly unsettable: readonly string[];
+  readonly exhausted: ReadonlySet<string>;
+  /** The model that the kernel holds. */
+  readonly inForce: GatewayModel | undefined;
+}
+
+export function gatewayStatus(input: StatusInput): GatewayStatus {
+  const { standing, candidate, pending, revision, source, version } = input;
+  const { ready, lastChange, drift, folder, refused } = standing;
+  const objects = candidate
+    ? objectStatuses({
+        ...input,
+        documents: candidate.documents,
+        model: candidate.model,
+        programmed: input.inForce === candidate.model,
+        whyNot: standing.trouble,
+      })
+    : [];
+  return {
+    name: candidate?.model.name,
+    version,
+    source,
+    revision,
+    ready,
+    paused: candidate?.model.paused ?? false,
+    pendingConfirm: pending && {
+      revision: pending.revision,
+      deadline: new Date(pending.confirmByMs ?? 0).toISOString(),
+    },
+    lastChange,
+    drift,
+    conditions: conditionsOf(input),
+    diagnostics: refused,
+    folder,
+    objects,
+  };
+}
+
+function conditionsOf({ standing, candidate, journalDamage, unsettable, exhausted }: StatusInput): GatewayCondition[] {
+  const condition = (type: string, trouble: string | undefined): GatewayCondition => ({
+    type,
+    status: trouble === undefined ? 'True' : 'False',
+    message: trouble ?? '',
+  });
+  const damage = journalDamage === undefined ? undefined : `journal ${journalDamage}`;
+  const switches = unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ');
+  return [
+    condition('DocumentsAccepted', standing.refusal),
+    condition('Programmed', standing.ready ? undefined : standing.trouble.message),
+    condition('Unpaused', candidate?.model.paused ? 'spec.paused is set: nothing is written to the kernel' : undefined),
+    condition('StatePersisted', standing.persistTrouble ?? damage),
+    condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
+    condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
+  ];
+}
+
+interface ObjectInput {
   readonly documents: readonly GatewayDocument[];
   readonly model: GatewayModel;
   readonly generations: ReadonlyMap<string, number>;
@@ -60,9 +151,9 @@ export interface ObjectInput {
   readonly exhausted: ReadonlySet<string>;
 }
 
-export function objectStatuses(input: ObjectInput): ObjectStatus[] {
+function objectStatuses(input: ObjectInput): ObjectStatus[] {
   return input.documents.map((document) => {
-    const id = idOf(document);
+    const id = document.id;
     const generation = input.generations.get(id) ?? 1;
     const condition = (type: Condition['type'], ok: boolean, reason: string, message = ''): Condition => ({
       type,

@@ -8,20 +8,21 @@
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { idOf, type Source, type SourceFile } from '../documents/document.js';
+import { type Source, type SourceFile } from '../documents/document.js';
 import { ParseCache, splitDocuments } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import { NO_ALLOCATIONS } from '../kernel/state.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
+import { Timers } from '../system/timers.js';
 import { allocateAll } from './allocate.js';
 import { type Candidate, candidateOf } from './candidate.js';
 import type { Suspicion } from './drift-watch.js';
 import { type CutFlow, drainsAfter } from './flow-keeper.js';
 import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
-import { type DriftReport, type GatewayCondition, type GatewayStatus, objectStatuses } from './status.js';
+import { type GatewayStatus, gatewayStatus, newStanding, type Standing } from './status.js';
 
 export interface Submission {
   readonly files: readonly SourceFile[];
@@ -68,19 +69,16 @@ export class Supervisor {
   /** The documents of the last revision on disk, until some are in force: a restart is no edit. */
   #kept: ReadonlyMap<string, Source> = new Map();
   #generations = new Map<string, number>();
-  #ready = false;
-  #trouble: { reason: string; message: string } = { reason: 'Pending', message: 'not programmed yet' };
-  #refused: readonly Diagnostic[] = [];
-  #refusal: string | undefined;
-  #folder: GatewayStatus['folder'];
-  #lastChange: GatewayStatus['lastChange'];
-  #drift: DriftReport = { repairs: 0, last: undefined };
-  #persistTrouble: string | undefined;
+  readonly #standing: Standing = newStanding();
   #retryMs = RETRY_MIN_MS;
-  readonly #timers = new Map<string, { cancel(): void }>();
+  readonly #timers: Timers;
   readonly listeners = new Set<(event: { type: string; message: string }) => void>();
 
-  constructor(private readonly options: SupervisorOptions) {}
+  constructor(private readonly options: SupervisorOptions) {
+    this.#timers = new Timers(options.clock, (name, error) =>
+      options.log.error({ error: messageOf(error) }, `${name} failed`),
+    );
+  }
 
   // ---- life -------------------------------------------------------------------------------------------------------
 
@@ -127,8 +125,7 @@ export class Supervisor {
   }
 
   stop(): void {
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
   }
 
   /** Until everything that was begun has ended. */
@@ -140,17 +137,6 @@ export class Supervisor {
     const result = this.#queue.then(work);
     this.#queue = result.catch(() => undefined);
     return result;
-  }
-
-  #schedule(name: string, ms: number, work: () => Promise<unknown>): void {
-    this.#timers.get(name)?.cancel();
-    this.#timers.set(
-      name,
-      this.options.clock.later(ms, () => {
-        this.#timers.delete(name);
-        work().catch((error: unknown) => this.options.log.error({ error: messageOf(error) }, `${name} failed`));
-      }),
-    );
   }
 
   #tell(type: string, message: string): void {
@@ -168,15 +154,15 @@ export class Supervisor {
         const files = read();
         digest = digestOf(files);
         await this.#accept({ sources: files.flatMap(splitDocuments), by: 'folder' });
-        this.#refused = [];
-        this.#refusal = undefined;
-        this.#folder = { digest, taken: true };
+        this.#standing.refused = [];
+        this.#standing.refusal = undefined;
+        this.#standing.folder = { digest, taken: true };
       } catch (error) {
-        this.#folder = { digest, taken: false };
-        this.#refused = error instanceof VpcgwError ? error.diagnostics : [];
-        this.#refusal = messageOf(error);
+        this.#standing.folder = { digest, taken: false };
+        this.#standing.refused = error instanceof VpcgwError ? error.diagnostics : [];
+        this.#standing.refusal = messageOf(error);
         this.options.log.error(
-          { error: messageOf(error), diagnostics: this.#refused },
+          { error: messageOf(error), diagnostics: this.#standing.refused },
           'the folder was refused; the former documents stay in force',
         );
         const permanent = error instanceof VpcgwError && error.code === 'ConfigInvalid';
@@ -211,8 +197,8 @@ export class Supervisor {
 
   #idsOf(sources: readonly Source[]): string[] {
     return sources.flatMap((source) => {
-      const document = this.#cache.parse(source.text).document;
-      return document ? [idOf(document)] : [];
+      const { document } = this.#cache.parse(source);
+      return document ? [document.id] : [];
     });
   }
 
@@ -230,7 +216,7 @@ export class Supervisor {
     const candidate = candidateOf(submission.sources, this.#cache);
     const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
     const changed = [...Object.keys(put), ...remove];
-    if (changed.length === 0 && this.#ready)
+    if (changed.length === 0 && this.#standing.ready)
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
     const before = this.options.programmer.inForce;
     const nowMs = clock.nowMs();
@@ -269,9 +255,9 @@ export class Supervisor {
   #remember(revision: Revision): void {
     try {
       this.options.journal.append(revision);
-      this.#persistTrouble = undefined;
+      this.#standing.persistTrouble = undefined;
     } catch (error) {
-      this.#persistTrouble = messageOf(error);
+      this.#standing.persistTrouble = messageOf(error);
       if (this.options.source === 'Api') throw error;
       this.options.log.error({ error: messageOf(error) }, 'the revision could not be kept on disk');
     }
@@ -285,14 +271,14 @@ export class Supervisor {
     const allocations =
       revision?.allocations ?? allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model);
     if (candidate.model.paused) {
-      this.#trouble = { reason: 'Paused', message: 'spec.paused is set: nothing is written to the kernel' };
-      this.#ready = programmer.inForce !== undefined;
+      this.#standing.trouble = { reason: 'Paused', message: 'spec.paused is set: nothing is written to the kernel' };
+      this.#standing.ready = programmer.inForce !== undefined;
       return { steps: [], cut: [] };
     }
     const began = clock.nowMs();
     try {
       const done = await programmer.program(candidate.model, allocations, revision?.drains ?? journal.drains);
-      this.#lastChange = {
+      this.#standing.lastChange = {
         time: new Date(began).toISOString(),
         durationMs: clock.nowMs() - began,
         cutFlows: done.cut.length,
@@ -306,22 +292,27 @@ export class Supervisor {
   }
 
   #succeeded(): void {
-    this.#ready = true;
+    this.#standing.ready = true;
     this.#retryMs = RETRY_MIN_MS;
-    this.#timers.get('retry')?.cancel();
+    this.#timers.cancel('retry');
   }
 
   #failed(error: unknown): void {
-    this.#trouble = { reason: error instanceof VpcgwError ? error.code : 'Invariant', message: messageOf(error) };
+    this.#standing.trouble = {
+      reason: error instanceof VpcgwError ? error.code : 'Invariant',
+      message: messageOf(error),
+    };
     if (this.options.programmer.inForce) return;
-    this.#ready = false;
+    this.#standing.ready = false;
     this.#retry(() =>
-      this.#enqueue(async () => void (this.#current && !this.#ready && (await this.#putIntoForce(this.#current)))),
+      this.#enqueue(
+        async () => void (this.#current && !this.#standing.ready && (await this.#putIntoForce(this.#current))),
+      ),
     );
   }
 
   #retry(work: () => Promise<unknown>): void {
-    this.#schedule('retry', this.#retryMs, work);
+    this.#timers.set('retry', this.#retryMs, work);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
   }
 
@@ -333,7 +324,7 @@ export class Supervisor {
   // ---- confirm and go back ----------------------------------------------------------------------------------------
 
   #armConfirm(revision: Revision, ms: number): void {
-    this.#schedule('confirm', ms, () =>
+    this.#timers.set('confirm', ms, () =>
       this.#enqueue(async () => {
         if (this.options.journal.pending?.revision !== revision.revision) return;
         this.#tell('RolledBack', `revision ${revision.revision} was not confirmed in time`);
@@ -347,7 +338,7 @@ export class Supervisor {
       const { pending } = this.options.journal;
       if (!pending) throw new VpcgwError('NothingToConfirm', 'no change waits for a confirmation');
       this.options.journal.confirm(pending.revision);
-      this.#timers.get('confirm')?.cancel();
+      this.#timers.cancel('confirm');
       this.#tell('Confirmed', `revision ${pending.revision} is confirmed`);
       return Promise.resolve(pending.revision);
     });
@@ -373,7 +364,7 @@ export class Supervisor {
   #armDrains(): void {
     const next = Math.min(...this.options.journal.drains.map((drain) => drain.untilMs));
     if (Number.isFinite(next))
-      this.#schedule('drain', Math.max(0, next - this.options.clock.nowMs()), () =>
+      this.#timers.set('drain', Math.max(0, next - this.options.clock.nowMs()), () =>
         this.#enqueue(() => this.#endDrains()),
       );
   }
@@ -401,15 +392,15 @@ export class Supervisor {
         );
         log.warn({ what }, paused ? 'the kernel differs; paused, so it is left' : 'the kernel differs; it is mended');
         if (!paused) await programmer.mend();
-        this.#drift = {
-          repairs: this.#drift.repairs + (paused ? 0 : 1),
+        this.#standing.drift = {
+          repairs: this.#standing.drift.repairs + (paused ? 0 : 1),
           last: { time: new Date(clock.nowMs()).toISOString(), what, repaired: !paused },
         };
         if (!paused) this.#tell('DriftRepaired', what.slice(0, 3).join('; '));
       } else if (!paused && suspicion !== 'all' && suspicion.subsystems.has('links')) await programmer.mend();
     }).catch((error: unknown) => {
       this.options.log.error({ error: messageOf(error) }, 'looking after the kernel failed');
-      this.#schedule('inspect', RETRY_MIN_MS, () => this.inspect('all'));
+      this.#timers.set('inspect', RETRY_MIN_MS, () => this.inspect('all'));
     });
   }
 
@@ -454,7 +445,7 @@ export class Supervisor {
   }
 
   get ready(): boolean {
-    return this.#ready;
+    return this.#standing.ready;
   }
 
   history(): { revision: number; time: string; by: string; put: string[]; remove: readonly string[]; state: string }[] {
@@ -471,64 +462,30 @@ export class Supervisor {
     }));
   }
 
-  status(): GatewayStatus {
-    const { journal, source, version, programmer } = this.options;
-    const model = this.#current?.model;
-    const paused = model?.paused ?? false;
-    const { pending } = journal;
-    return {
-      name: model?.name,
-      version,
-      source,
-      revision: journal.latest?.revision ?? 0,
-      ready: this.#ready,
-      paused,
-      pendingConfirm: pending
-        ? { revision: pending.revision, deadline: new Date(pending.confirmByMs ?? 0).toISOString() }
-        : undefined,
-      lastChange: this.#lastChange,
-      drift: this.#drift,
-      conditions: this.#conditions(paused),
-      diagnostics: this.#refused,
-      folder: this.#folder,
-      objects:
-        model && this.#current
-          ? objectStatuses({
-              documents: this.#current.documents,
-              model,
-              generations: this.#generations,
-              programmed: programmer.inForce?.model === model,
-              whyNot: this.#trouble,
-              exhausted: programmer.exhausted,
-            })
-          : [],
-    };
+  /** For figures that are asked for often; `status` tells of every document. */
+  get standing(): Readonly<Standing> {
+    return this.#standing;
   }
 
-  #conditions(paused: boolean): GatewayCondition[] {
-    const { programmer, journal } = this.options;
-    const condition = (type: string, ok: boolean, message: string): GatewayCondition => ({
-      type,
-      status: ok ? 'True' : 'False',
-      message: ok ? '' : message,
+  get revision(): number {
+    return this.options.journal.latest?.revision ?? 0;
+  }
+
+  status(): GatewayStatus {
+    const { journal, source, version, programmer } = this.options;
+    return gatewayStatus({
+      standing: this.#standing,
+      candidate: this.#current,
+      generations: this.#generations,
+      source,
+      version,
+      revision: this.revision,
+      pending: journal.pending,
+      journalDamage: journal.damage,
+      unsettable: programmer.unsettable,
+      exhausted: programmer.exhausted,
+      inForce: programmer.inForce?.model,
     });
-    const damage = journal.damage === undefined ? undefined : `journal ${journal.damage}`;
-    return [
-      condition('DocumentsAccepted', this.#refusal === undefined, this.#refusal ?? ''),
-      condition('Programmed', this.#ready, this.#trouble.message),
-      condition('Unpaused', !paused, 'spec.paused is set: nothing is written to the kernel'),
-      condition('StatePersisted', (this.#persistTrouble ?? damage) === undefined, this.#persistTrouble ?? damage ?? ''),
-      condition(
-        'SysctlsSet',
-        programmer.unsettable.length === 0,
-        `cannot be set from here: ${programmer.unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ')}; see vpcgw preflight`,
-      ),
-      condition(
-        'PortsAvailable',
-        programmer.exhausted.size === 0,
-        `nearly used up: ${[...programmer.exhausted].join(', ')}`,
-      ),
-    ];
   }
 }
 
@@ -546,7 +503,7 @@ function difference(
   const put: Record<string, Source> = {};
   for (const [id, source] of after.sources) {
     const known = before.get(id);
-    if (!known || known.text.trim() !== source.text.trim()) put[id] = source;
+    if (known !== source && known?.text.trim() !== source.text.trim()) put[id] = source;
   }
   return { put, remove: [...before.keys()].filter((id) => !after.sources.has(id)) };
 }

@@ -14,6 +14,8 @@ const CHAIN_NAME_MAX = 28;
 
 export interface TreeEntry {
   readonly prefix: Cidr;
+  /** Of the entries of one prefix, the lower rank stands first. */
+  readonly rank: number;
   /** In order; each is what follows the address match, such as `-j ACCEPT`. */
   readonly rules: readonly Line[];
 }
@@ -25,13 +27,16 @@ export function prefixTree(
   entries: readonly TreeEntry[],
 ): Map<string, readonly Line[]> {
   const chains = new Map<string, readonly Line[]>();
-  const sorted = [...entries].sort((a, b) =>
-    a.prefix.base < b.prefix.base ? -1 : a.prefix.base > b.prefix.base ? 1 : a.prefix.length - b.prefix.length,
-  );
+  const sorted = [...entries].sort(byPrefix);
   const family = sorted[0]?.prefix.family ?? 4;
   const root = networkOf(ipFromValue(family, 0n), 0);
   fillNode(`${CHAIN_PREFIX}${letter}`, root, sorted, { letter, match, chains });
   return chains;
+}
+
+function byPrefix(a: TreeEntry, b: TreeEntry): number {
+  if (a.prefix.base !== b.prefix.base) return a.prefix.base < b.prefix.base ? -1 : 1;
+  return a.prefix.length - b.prefix.length || a.rank - b.rank;
 }
 
 interface Context {
@@ -40,15 +45,33 @@ interface Context {
   readonly chains: Map<string, readonly Line[]>;
 }
 
+/** What a node was made of and what came of it, by its first entry: an unchanged part of the tree is used again. */
+interface Grown {
+  readonly chain: string;
+  readonly entries: readonly TreeEntry[];
+  readonly chains: ReadonlyMap<string, readonly Line[]>;
+}
+const grown = new WeakMap<TreeEntry, Grown>();
+
+const sameEntries = (a: readonly TreeEntry[], b: readonly TreeEntry[]): boolean =>
+  a.length === b.length && a.every((entry, i) => entry === b[i]);
+
 function fillNode(chain: string, prefix: Cidr, entries: readonly TreeEntry[], context: Context): void {
-  const own = entries.filter((entry) => entry.prefix.length === prefix.length).flatMap((entry) => entry.rules);
+  const [first] = entries;
+  const known = first && grown.get(first);
+  if (known?.chain === chain && sameEntries(known.entries, entries)) {
+    for (const [name, lines] of known.chains) context.chains.set(name, lines);
+    return;
+  }
+  const chains = new Map<string, readonly Line[]>();
   const below = entries.filter((entry) => entry.prefix.length > prefix.length);
-  const lines: Line[] = [];
+  const own = entries.filter((entry) => entry.prefix.length === prefix.length).flatMap((entry) => entry.rules);
   // A goto does not come back to this chain, so it is only for a chain with nothing to come back to.
   const verb = own.length > 0 ? '-j' : '-g';
-  for (const group of groupsOf(prefix, below)) lines.push(...edge(group, verb, context));
-  lines.push(...own);
-  context.chains.set(chain, lines);
+  const edges = groupsOf(prefix, below).flatMap((group) => edge(group, verb, { ...context, chains }));
+  chains.set(chain, [...edges, ...own]);
+  if (first && prefix.length > 0) grown.set(first, { chain, entries, chains });
+  for (const [name, lines] of chains) context.chains.set(name, lines);
 }
 
 function edge(group: readonly TreeEntry[], verb: '-j' | '-g', context: Context): Line[] {

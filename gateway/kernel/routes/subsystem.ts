@@ -49,9 +49,6 @@ export function formatRoute(family: string, route: IpRoute): string {
   ].join('');
 }
 
-/** IPv6 has no scope of routes; the desired text, which is alike for both, is brought to the same form. */
-const canonical = (key: string): string => (key.startsWith('6 ') ? key.replace(/ scope (link|host)/, '') : key);
-
 export function formatRule(rule: IpRule): string {
   const from = rule.src === undefined || rule.src === 'all' ? 'all' : rule.src;
   return [
@@ -86,18 +83,16 @@ export const routes: Subsystem<Lines> = {
     );
   },
 
-  diff(observed, desired) {
-    const wanted = new Map(
-      [...desired].map(([key, line]) => [canonical(key), { text: canonical(key).slice(2), origin: line.origin }]),
-    );
-    return diffLines(observed, wanted, { add: 'switch', remove: 'prune' }).map((change) => ({
+  diff: (observed, desired) =>
+    diffLines(observed, desired, { add: 'switch', remove: 'prune' }).map((change) => ({
       ...change,
-      lines: change.lines.map(({ text, origin }) => ({
-        text: `route ${change.action === 'remove' ? 'delete' : 'append'} ${text}`,
-        origin,
-      })),
-    }));
-  },
+      lines: [
+        {
+          text: `route ${change.action === 'remove' ? 'delete' : 'append'} ${change.key.slice(2)}`,
+          origin: change.lines[0]?.origin,
+        },
+      ],
+    })),
 
   async apply(run, changes, _observed, desired) {
     for (const family of FAMILIES) await feedFamily(run, family, changes);

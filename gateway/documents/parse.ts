@@ -109,15 +109,16 @@ export function splitDocuments({ file, text }: SourceFile): Source[] {
   let line = 1;
   let begin = { offset: 0, line: 1 };
   const take = (end: number): void => {
-    const chunk = text.slice(begin.offset, end);
-    if (/^[ \t]*[^\s#]/m.test(chunk)) sources.push({ file, firstLine: begin.line, text: chunk });
+    // In place of a marker its width, so that columns stay as they are.
+    const chunk = (begin.offset > 0 ? '   ' : '') + text.slice(begin.offset, end);
+    if (/^[ \t]*[^\s#%]/m.test(chunk)) sources.push({ file, firstLine: begin.line, text: chunk });
   };
   for (let offset = 0; offset < text.length;) {
     const newline = text.indexOf('\n', offset);
     const next = newline < 0 ? text.length : newline + 1;
     if (/^(---|\.\.\.)(\s|$)/.test(text.slice(offset, offset + 4))) {
       take(offset);
-      // What follows `--- ` on its line belongs to the document; columns stay as they are.
+      // What follows `--- ` on its line belongs to the document.
       begin = { offset: offset + 3, line };
     }
     line++;
@@ -134,7 +135,7 @@ function positionAt(source: Source, offset: number): Position {
   return {
     file: source.file,
     line: source.firstLine + lines,
-    column: offset - lineStart + 1 + (lines === 0 && source.firstLine > 1 ? 3 : 0),
+    column: offset - lineStart + 1,
   };
 }
 
@@ -153,23 +154,33 @@ function parseChunk(text: string): ParsedChunk {
       problems: [{ offset: 0, path: [], message: `the document is larger than ${MAX_DOCUMENT_CHARACTERS / 1024} KiB` }],
     };
   const yaml = parseYaml(text);
-  if (yaml.errors.length > 0)
-    return {
-      problems: yaml.errors.map((error) => ({
-        offset: error.pos[0],
-        path: [],
-        message: explainYaml(error.code, error.message),
-      })),
-    };
-  const surprises = numberSurprises(yaml);
-  if (surprises.length > 0) return { problems: surprises };
+  if (yaml.errors.length > 0) return { problems: yamlProblems(text, yaml.errors) };
   let value: unknown;
   try {
+    const surprises = surprisesIn(yaml);
+    if (surprises.length > 0) return { problems: surprises };
     value = yaml.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
-    return { problems: [{ offset: 0, path: [], message: `aliases cannot be resolved: ${(error as Error).message}` }] };
+    const { message } = error as Error;
+    const what = OUT_OF_STACK.test(message) ? TOO_DEEP : `aliases cannot be resolved: ${message}`;
+    return { problems: [{ offset: 0, path: [], message: what }] };
   }
   return checkSchema(yaml, value);
+}
+
+const OUT_OF_STACK = /call stack/;
+const TOO_DEEP = 'nested too deeply; no field of the language is more than five levels down';
+
+/** One for each line, since one mistake makes several errors there; none after the stack has ended. */
+function yamlProblems(text: string, errors: YamlDocument.Parsed['errors']): Problem[] {
+  const deep = errors.find(({ message }) => OUT_OF_STACK.test(message));
+  if (deep) return [{ offset: deep.pos[0], path: [], message: TOO_DEEP }];
+  const lines = new Map<number, Problem>();
+  for (const { pos, code, message } of errors) {
+    const lineStart = text.lastIndexOf('\n', pos[0] - 1);
+    if (!lines.has(lineStart)) lines.set(lineStart, { offset: pos[0], path: [], message: explainYaml(code, message) });
+  }
+  return [...lines.values()];
 }
 
 function explainYaml(code: string, message: string): string {
@@ -177,11 +188,24 @@ function explainYaml(code: string, message: string): string {
   return `not YAML: ${message}`;
 }
 
-/** `010` is ten to YAML 1.2, eight to YAML 1.1 and C, and a typing error to its author. */
-function numberSurprises(yaml: YamlDocument.Parsed): Problem[] {
+/** `010` is ten to YAML 1.2, eight to YAML 1.1 and C, and a typing error to its author; an alias may lead nowhere. */
+function surprisesIn(yaml: YamlDocument.Parsed): Problem[] {
   const problems: Problem[] = [];
+  const anchors = new Set<string>();
   visit(yaml, {
+    Value(_, { anchor }) {
+      if (anchor !== undefined) anchors.add(anchor);
+    },
+    Alias(_, node, parents) {
+      if (!anchors.has(node.source))
+        problems.push({
+          offset: node.range?.[0] ?? 0,
+          path: pathOf([...parents, node]),
+          message: `*${node.source} has no anchor &${node.source} before it`,
+        });
+    },
     Scalar(_, node, parents) {
+      if (node.anchor !== undefined) anchors.add(node.anchor);
       if (typeof node.value === 'number' && /^[-+]?0\d/.test(node.source ?? ''))
         problems.push({
           offset: node.range?.[0] ?? 0,
@@ -218,7 +242,7 @@ function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
   if (result.success) {
     const { metadata, spec } = result.data;
     return {
-      document: { id: `${kind}/${metadata.name}`, kind, metadata, spec } as ParsedChunk['document'] & object,
+      document: { id: `${kind}/${metadata.name}`, kind, metadata, spec },
       problems: [],
     };
   }

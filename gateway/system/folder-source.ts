@@ -20,24 +20,24 @@ export function readFolder(directory: string): SourceFile[] {
     throw new VpcgwError('ConfigInvalid', `the folder ${directory} cannot be read: ${messageOf(error)}`);
   }
   if (names.length > MAX_FILES) throw new VpcgwError('ConfigInvalid', `${directory} has more than ${MAX_FILES} files`);
-  return readFiles(names.map((name) => join(directory, name)));
+  return readFiles(
+    names.map((name) => join(directory, name)),
+    { onlyRegular: true },
+  );
 }
 
-/** Sizes are looked at before anything is read. */
-export function readFiles(paths: readonly string[]): SourceFile[] {
+/** Sizes are looked at before anything is read. A pipe may be named on the command line; in a folder it is a trap. */
+export function readFiles(paths: readonly string[], { onlyRegular } = { onlyRegular: false }): SourceFile[] {
   const problems: Diagnostic[] = [];
   const files: SourceFile[] = [];
   for (const file of paths) {
     try {
-      if (statSync(file).size > MAX_FILE_BYTES) problems.push(tooLarge(file));
+      const stat = statSync(file);
+      if (stat.size > MAX_FILE_BYTES) problems.push(tooLarge(file));
+      else if (onlyRegular && !stat.isFile()) problems.push(atBegin(file, 'is not a regular file'));
       else files.push({ file, text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)) });
     } catch (error) {
-      problems.push({
-        position: { file, line: 1, column: 1 },
-        path: '',
-        message: error instanceof TypeError ? 'is not UTF-8 text' : messageOf(error),
-        severity: 'Error',
-      });
+      problems.push(atBegin(file, error instanceof TypeError ? 'is not UTF-8 text' : messageOf(error)));
     }
   }
   if (problems.length > 0)
@@ -46,6 +46,13 @@ export function readFiles(paths: readonly string[]): SourceFile[] {
     });
   return files;
 }
+
+const atBegin = (file: string, message: string): Diagnostic => ({
+  position: { file, line: 1, column: 1 },
+  path: '',
+  message,
+  severity: 'Error',
+});
 
 export class FolderWatch {
   #watcher: FSWatcher | undefined;

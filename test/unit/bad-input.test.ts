@@ -1,0 +1,666 @@
+import { describe, expect, it } from 'vitest';
+import { complaintsAbout, spec } from '../support/complaints.js';
+
+// Every bad document: where it stands, what is wrong, what would be right. The expected text is what a user reads.
+
+const GATEWAY = `apiVersion: vpcgw.io/v1alpha1
+kind: VpcGateway
+metadata: {name: blue}
+spec:
+  internal:
+    interface: vpc0
+    addresses: [10.0.0.1/24, "fd00:a::1/64"]
+    prefixes: [{cidr: 10.0.1.0/24, via: 10.0.0.254}]
+  externals:
+    - name: internet
+      interface: ext0
+      addresses: [100.64.0.11/24, "2001:db8:ffff::11/64"]
+      gateways: [100.64.0.1, "2001:db8:ffff::1"]
+`;
+const eip = (name: string, address: string, more = ''): string =>
+  spec('ElasticIP', name, `  address: ${address}\n${more}`);
+const target = (address: string): string => `  target: {address: ${address}}\n`;
+const snat = (name: string, source: string, ...pool: string[]): string =>
+  spec('SnatRule', name, `  sources: [{cidr: ${source}}]\n  elasticIPs: [${pool.join(', ')}]\n`);
+const dnat = (name: string, eip: string, protocol: string, rest: string): string =>
+  spec('DnatRule', name, `  elasticIP: ${eip}\n  protocol: ${protocol}\n${rest}`);
+
+/** What is said about one bad document beside a good gateway. */
+const bad = (text: string): string => complaintsAbout({ 'gateway.yaml': GATEWAY, 'bad.yaml': text });
+/** What is said about a gateway with one line of it exchanged. */
+const badGateway = (line: string | RegExp, by: string): string => {
+  const text = GATEWAY.replace(line, by);
+  if (text === GATEWAY) throw new Error('nothing exchanged: the test tests nothing');
+  return complaintsAbout({ 'bad.yaml': text });
+};
+
+describe('fields', () => {
+  it('unknown', () => {
+    expect(bad(eip('web', '203.0.113.10', '  targt: {address: 10.0.0.5}\n  colour: red\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:6:3: spec.targt: is not a field here; did you mean target?; the fields are address, external, announcement, target, drainTimeout
+      bad.yaml:7:3: spec.colour: is not a field here; the fields are address, external, announcement, target, drainTimeout"
+    `);
+    expect(bad(eip('web', '203.0.113.10', '  target: {adress: 10.0.0.5}\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:6:11: spec.target.address: must be an address such as 10.0.0.5; it is missing
+      bad.yaml:6:12: spec.target.adress: is not a field here; did you mean address?; the fields are address"
+    `);
+    expect(badGateway('gateways:', 'gateway:')).toMatchInlineSnapshot(`
+      "bad.yaml:10:7: spec.externals[0].gateways: is missing; a list is wanted
+      bad.yaml:13:7: spec.externals[0].gateway: is not a field here; did you mean gateways?; the fields are name, interface, addresses, gateways"
+    `);
+    expect(badGateway('{cidr: 10.0.1.0/24, via', '{cidr: 10.0.1.0/24, vai')).toMatchInlineSnapshot(`
+      "bad.yaml:8:16: spec.internal.prefixes[0].via: must be an address such as 10.0.0.5; it is missing
+      bad.yaml:8:36: spec.internal.prefixes[0].vai: is not a field here; did you mean via?; the fields are cidr, via"
+    `);
+    expect(
+      bad(
+        'apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIP\nmetadata: {name: a, lables: {a: b}}\nspec: {address: 203.0.113.1}\nspecs: {}\n',
+      ),
+    ).toMatchInlineSnapshot(`
+      "bad.yaml:3:21: metadata.lables: is not a field here; did you mean labels?; the fields are name, namespace, labels, annotations, generation
+      bad.yaml:5:1: specs: is not a field here; did you mean spec?; the fields are apiVersion, kind, metadata, spec, status"
+    `);
+  });
+
+  it('missing', () => {
+    expect(bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIP\nmetadata: {name: web}\n')).toMatchInlineSnapshot(
+      `"bad.yaml:1:1: spec: is missing; a map is wanted"`,
+    );
+    expect(
+      bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIP\nspec: {address: 203.0.113.10}\n'),
+    ).toMatchInlineSnapshot(`"bad.yaml:1:1: metadata: is missing; a map is wanted"`);
+    expect(bad(spec('ElasticIP', 'web', '  drainTimeout: 5s\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:3: spec.address: must be an address such as 10.0.0.5; it is missing"`,
+    );
+    expect(bad(spec('DnatRule', 'web', '  elasticIP: web\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:3: spec.protocol: is missing; it must be one of TCP, UDP, ICMP, Any
+      bad.yaml:5:3: spec.target: must be a target such as {address: 10.0.0.5}; it is missing"
+    `);
+    expect(bad(spec('SnatRule', 'all', '  sources: []\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:3: spec.elasticIPs: is missing; a list is wanted
+      bad.yaml:5:12: spec.sources: must not be empty"
+    `);
+    expect(badGateway(/  externals:[^]*/, '')).toMatchInlineSnapshot(
+      `"bad.yaml:5:3: spec.externals: is missing; a list is wanted"`,
+    );
+    expect(badGateway('[10.0.0.1/24, "fd00:a::1/64"]', '')).toMatchInlineSnapshot(
+      `"bad.yaml:7:16: spec.internal.addresses: must be a list"`,
+    );
+  });
+
+  it('of the wrong type', () => {
+    expect(bad(spec('ElasticIP', 'web', '  address: [203.0.113.10]\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: must be an address such as 10.0.0.5, as text, not a list"`,
+    );
+    expect(bad(spec('ElasticIP', 'web', '  address: 2030113\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: must be an address such as 10.0.0.5, as text, not a number"`,
+    );
+    expect(bad(eip('web', '203.0.113.10', '  target: 10.0.0.5\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:11: spec.target: must be a target such as {address: 10.0.0.5}, not text"`,
+    );
+    expect(bad(spec('SnatRule', 'all', '  sources: 10.0.0.0/24\n  elasticIPs: nat\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:12: spec.sources: must be a list
+      bad.yaml:6:15: spec.elasticIPs: must be a list"
+    `);
+    expect(bad(spec('SnatRule', 'all', '  sources: [10.0.0.0/24]\n  elasticIPs: [7, null]\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:13: spec.sources[0]: must be a map
+      bad.yaml:6:16: spec.elasticIPs[0]: must be a name such as web-1, as text, not a number
+      bad.yaml:6:19: spec.elasticIPs[1]: must be a name such as web-1; it is empty"
+    `);
+    expect(badGateway('  externals:', '  paused: "yes"\n  externals:')).toMatchInlineSnapshot(
+      `"bad.yaml:9:11: spec.paused: must be true or false"`,
+    );
+    expect(bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIP\nmetadata: web\nspec: []\n')).toMatchInlineSnapshot(`
+      "bad.yaml:3:11: metadata: must be a map
+      bad.yaml:4:7: spec: must be a map"
+    `);
+  });
+
+  it('with a value that is none of the list', () => {
+    expect(bad(eip('web', '203.0.113.10', '  announcement: Neighbour\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.announcement: "Neighbour" is not one of Neighbor, Routed; did you mean Neighbor?"`,
+    );
+    expect(bad(dnat('ssh', 'nat', 'tcp', '  port: 22\n  target: {address: 10.0.0.6}\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:13: spec.protocol: "tcp" is not one of TCP, UDP, ICMP, Any; did you mean TCP?"`,
+    );
+    expect(bad(spec('Ipv6Prefix', 'v6', '  prefix: "2001:db8:a::/64"\n  mode: full\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:9: spec.mode: "full" is not one of Full, EgressOnly; did you mean Full?"`,
+    );
+  });
+
+  it('that JavaScript knows, but the language does not', () => {
+    expect(
+      bad(spec('ElasticIP', 'web', '  address: 203.0.113.10\n  __proto__: {target: {address: 10.0.0.5}}\n')),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:6:3: spec.__proto__: is not a field here; the fields are address, external, announcement, target, drainTimeout"`,
+    );
+    expect(bad(spec('ElasticIP', 'web', '  address: 203.0.113.10\n  constructor: {}\n  toString: 5\n')))
+      .toMatchInlineSnapshot(`
+      "bad.yaml:6:3: spec.constructor: is not a field here; the fields are address, external, announcement, target, drainTimeout
+      bad.yaml:7:3: spec.toString: is not a field here; the fields are address, external, announcement, target, drainTimeout"
+    `);
+    expect(bad(spec('ElasticIP', '__proto__', '  address: 203.0.113.10\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:3:18: metadata.name: "__proto__" is not a name: small letters, digits and -, first and last a letter or digit"`,
+    );
+    expect(
+      bad('apiVersion: vpcgw.io/v1alpha1\nkind: constructor\nmetadata: {name: a}\nspec: {}\n'),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix"`,
+    );
+    expect(
+      bad('apiVersion: vpcgw.io/v1alpha1\nkind: __proto__\nmetadata: {name: a}\nspec: {}\n'),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix"`,
+    );
+    expect(bad(snat('all', '10.0.0.0/24', 'constructor'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:16: spec.elasticIPs[0]: there is no ElasticIP constructor"`,
+    );
+  });
+});
+
+describe('documents', () => {
+  it('of an unknown kind, version or shape', () => {
+    expect(
+      bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIp\nmetadata: {name: a}\nspec: {}\n'),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix"`,
+    );
+    expect(bad('apiVersion: vpcgw.io/v1\nkind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
+      `"bad.yaml:1:13: apiVersion: must be vpcgw.io/v1alpha1"`,
+    );
+    expect(bad('kind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
+      `"bad.yaml:1:1: apiVersion: must be vpcgw.io/v1alpha1"`,
+    );
+    expect(bad('apiVersion: vpcgw.io/v1alpha1\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
+      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix"`,
+    );
+    expect(bad('- a\n- b\n')).toMatchInlineSnapshot(
+      `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,
+    );
+    expect(bad('just text\n')).toMatchInlineSnapshot(
+      `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,
+    );
+  });
+
+  it('with bad names', () => {
+    expect(bad(spec('ElasticIP', 'Web_1', '  address: 203.0.113.10\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:3:18: metadata.name: "Web_1" is not a name: small letters, digits and -, first and last a letter or digit"`,
+    );
+    expect(bad(spec('ElasticIP', 'x'.repeat(64), '  address: 203.0.113.10\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:3:18: metadata.name: is longer than 63 characters"`,
+    );
+    expect(bad(spec('ElasticIP', '12', '  address: 203.0.113.10\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:3:18: metadata.name: must be a name such as web-1, as text, not a number"`,
+    );
+    expect(badGateway('interface: ext0', 'interface: "ext 0"')).toMatchInlineSnapshot(
+      `"bad.yaml:11:18: spec.externals[0].interface: "ext 0" is not the name of a network interface"`,
+    );
+    expect(badGateway('interface: ext0', 'interface: external-network-0')).toMatchInlineSnapshot(
+      `"bad.yaml:11:18: spec.externals[0].interface: is longer than 12 characters, which leaves no room for the gateway's own link above it"`,
+    );
+  });
+
+  it('that stand twice', () => {
+    expect(bad(`${eip('web', '203.0.113.10')}---\n${eip('web', '203.0.113.11')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:9:18: metadata.name: ElasticIP/web is defined twice; the other stands at bad.yaml:1"`,
+    );
+    expect(bad(GATEWAY.replace('name: blue', 'name: green'))).toMatchInlineSnapshot(
+      `"bad.yaml:2:7: kind: a second VpcGateway; this gateway is blue, and a supervisor runs one"`,
+    );
+    expect(complaintsAbout({ 'bad.yaml': eip('web', '203.0.113.10') })).toMatchInlineSnapshot(
+      `"bad.yaml:2:7: kind: no document is of kind VpcGateway; one is needed, with the internal side and the external networks"`,
+    );
+    expect(complaintsAbout({})).toMatchInlineSnapshot(`"there are no documents; write a VpcGateway at least"`);
+    expect(complaintsAbout({ 'a.yaml': '# nothing yet\n' })).toMatchInlineSnapshot(
+      `"there are no documents; write a VpcGateway at least"`,
+    );
+  });
+});
+
+describe('scalars', () => {
+  const address = (text: string): string => bad(spec('ElasticIP', 'web', `  address: ${text}\n`));
+
+  it('addresses', () => {
+    expect(address('010.0.0.1')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "010.0.0.1" has a leading zero: some programs read that as octal; write it without"`,
+    );
+    expect(address('"::ffff:203.0.113.10"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "::ffff:203.0.113.10" is an IPv4-mapped IPv6 address; write the IPv4 address itself"`,
+    );
+    expect(address('"::ffff:cb00:710a"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: ::ffff:cb00:710a is an IPv4-mapped IPv6 address; a host's own address is wanted"`,
+    );
+    expect(address('203.0.113.10/32')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "203.0.113.10/32" has a prefix length; an address alone is wanted"`,
+    );
+    expect(address('203.0.113.256')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "203.0.113.256" is not an IPv4 or IPv6 address"`,
+    );
+    expect(address('"fe80::1%eth0"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "fe80::1%eth0" has a zone; write the address alone"`,
+    );
+    expect(address('example.org')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "example.org" is not an IPv4 or IPv6 address"`,
+    );
+    expect(address('"2001:db8::10::1"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "2001:db8::10::1" is not an IPv4 or IPv6 address"`,
+    );
+    expect(address('224.0.0.1')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 224.0.0.1 is a multicast address; a host's own address is wanted"`,
+    );
+    expect(address('255.255.255.255')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 255.255.255.255 is a reserved address; a host's own address is wanted"`,
+    );
+    expect(address('127.0.0.1')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 127.0.0.1 is a loopback address; a host's own address is wanted"`,
+    );
+    expect(address('0.0.0.0')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 0.0.0.0 is the unspecified address; a host's own address is wanted"`,
+    );
+    expect(address('"::1"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: ::1 is the loopback address; a host's own address is wanted"`,
+    );
+    expect(address('"ff02::1"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: ff02::1 is a multicast address; a host's own address is wanted"`,
+    );
+    expect(address('"203.0.113.10 "')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: "203.0.113.10 " is not an IPv4 or IPv6 address"`,
+    );
+    expect(address('""')).toMatchInlineSnapshot(`"bad.yaml:5:12: spec.address: "" is not an IPv4 or IPv6 address"`);
+    expect(address(`"${'1'.repeat(100)}"`)).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: must be an address such as 10.0.0.5"`,
+    );
+  });
+
+  it('prefixes', () => {
+    const source = (text: string): string => bad(snat('all', text, 'nat'));
+    expect(source('10.0.0.0/33')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.0/33": the prefix length is 0 to 32, without leading zeros"`,
+    );
+    expect(source('10.0.0.0/024')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.0/024": the prefix length is 0 to 32, without leading zeros"`,
+    );
+    expect(source('10.0.0.7/24')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.7/24" has host bits set; the network is 10.0.0.0/24"`,
+    );
+    expect(source('10.0.0.7')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.7" has no prefix length; one host is 10.0.0.7/32"`,
+    );
+    expect(source('"2001:db8::/129"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "2001:db8::/129": the prefix length is 0 to 128, without leading zeros"`,
+    );
+    expect(source('"fd00:a::5"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "fd00:a::5" has no prefix length; one host is fd00:a::5/128"`,
+    );
+    expect(source('010.0.0.0/24')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "010.0.0.0" has a leading zero: some programs read that as octal; write it without"`,
+    );
+    expect(source('256.1.1.1/8')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "256.1.1.1" is not an IPv4 or IPv6 address"`,
+    );
+    expect(source('"::ffff:10.0.0.0/120"')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "::ffff:10.0.0.0" is an IPv4-mapped IPv6 address; write the IPv4 address itself"`,
+    );
+    expect(source('10.0.0.0/-1')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.0/-1": the prefix length is 0 to 32, without leading zeros"`,
+    );
+    expect(source('10.0.0.0/24/24')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.0/24/24": the prefix length is 0 to 32, without leading zeros"`,
+    );
+    expect(source('10.0.0.0/')).toMatchInlineSnapshot(
+      `"bad.yaml:5:20: spec.sources[0].cidr: "10.0.0.0/": the prefix length is 0 to 32, without leading zeros"`,
+    );
+  });
+
+  it('interface addresses', () => {
+    expect(badGateway('10.0.0.1/24', '10.0.0.1')).toMatchInlineSnapshot(
+      `"bad.yaml:7:17: spec.internal.addresses[0]: "10.0.0.1" has no prefix length; write that of its network too, such as 10.0.0.1/24"`,
+    );
+    expect(badGateway('10.0.0.1/24', '10.0.0.1/33')).toMatchInlineSnapshot(
+      `"bad.yaml:7:17: spec.internal.addresses[0]: "10.0.0.1/33": the prefix length is 0 to 32, without leading zeros"`,
+    );
+    expect(badGateway('10.0.0.1/24', '010.0.0.1/24')).toMatchInlineSnapshot(
+      `"bad.yaml:7:17: spec.internal.addresses[0]: "010.0.0.1" has a leading zero: some programs read that as octal; write it without"`,
+    );
+    expect(badGateway('10.0.0.1/24', '10.0.0.0/24')).toMatchInlineSnapshot(
+      `"bad.yaml:7:17: spec.internal.addresses[0]: 10.0.0.0/24 is the address of the network 10.0.0.0/24 itself; a host's own address is wanted"`,
+    );
+  });
+
+  it('durations', () => {
+    const drain = (text: string): string => bad(eip('web', '203.0.113.10', `  drainTimeout: ${text}\n`));
+    expect(drain('30')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: must be a duration such as 30s, as text, not a number"`,
+    );
+    expect(drain('"30"')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "30" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(drain('30sec')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "30sec" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(drain('1.5h')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "1.5h" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(drain('-5s')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "-5s" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(drain('5 s')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "5 s" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(drain('1m30s')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "1m30s" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(drain('30S')).toMatchInlineSnapshot(
+      `"bad.yaml:6:17: spec.drainTimeout: "30S" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s"`,
+    );
+    expect(
+      badGateway('  externals:', '  timeouts: {tcpEstablished: 900, udp: 30 seconds, tcpEstablishd: 5m}\n  externals:'),
+    ).toMatchInlineSnapshot(`
+      "bad.yaml:9:30: spec.timeouts.tcpEstablished: must be a duration such as 30s, as text, not a number
+      bad.yaml:9:40: spec.timeouts.udp: "30 seconds" is not a duration: a whole number and one of ms, s, m, h, d, such as 30s
+      bad.yaml:9:52: spec.timeouts.tcpEstablishd: is not a field here; did you mean tcpEstablished?; the fields are tcpEstablished, tcpSynSent, tcpFinWait, tcpTimeWait, tcpClose, udp, udpStream, icmp, generic"
+    `);
+  });
+
+  it('ports and other numbers', () => {
+    const port = (rest: string): string => bad(dnat('ssh', 'nat', 'TCP', `${rest}  target: {address: 10.0.0.6}\n`));
+    expect(port('  port: "80"\n')).toMatchInlineSnapshot(
+      `"bad.yaml:7:9: spec.port: must be a port, 1 to 65535, as a number without quotes, not text"`,
+    );
+    expect(port('  port: 0\n')).toMatchInlineSnapshot(`"bad.yaml:7:9: spec.port: must be a port, 1 to 65535"`);
+    expect(port('  port: 65536\n')).toMatchInlineSnapshot(`"bad.yaml:7:9: spec.port: must be a port, 1 to 65535"`);
+    expect(port('  port: 080\n')).toMatchInlineSnapshot(`"bad.yaml:7:9: spec.port: 080 has a leading zero; write 80"`);
+    expect(port('  port: 8.5\n')).toMatchInlineSnapshot(`"bad.yaml:7:9: spec.port: must be a port, 1 to 65535"`);
+    expect(port('  port: 0x50\n')).toMatchInlineSnapshot(`"bad.yaml:5:14: spec.elasticIP: there is no ElasticIP nat"`);
+    expect(port('  port: 90\n  endPort: 80\n')).toMatchInlineSnapshot(
+      `"bad.yaml:8:12: spec.endPort: is 80, below port 90"`,
+    );
+    expect(port('  endPort: 80\n')).toMatchInlineSnapshot(
+      `"bad.yaml:5:3: spec.port: is missing: a TCP rule needs a port"`,
+    );
+    expect(port('  port: 60000\n  endPort: 60100\n  targetPort: 65500\n')).toMatchInlineSnapshot(
+      `"bad.yaml:9:15: spec.targetPort: the range of 101 ports ends above 65535"`,
+    );
+    expect(bad(dnat('ping', 'nat', 'ICMP', '  port: 80\n  target: {address: 10.0.0.6}\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:7:9: spec.port: has no meaning for protocol ICMP; leave it out"`,
+    );
+    expect(bad(dnat('all', 'nat', 'Any', '  port: 80\n  targetPort: 80\n  target: {address: 10.0.0.6}\n')))
+      .toMatchInlineSnapshot(`
+      "bad.yaml:7:9: spec.port: has no meaning for protocol Any; leave it out
+      bad.yaml:8:15: spec.targetPort: has no meaning for protocol Any; leave it out"
+    `);
+    expect(badGateway('  externals:', '  conntrack: {size: 10}\n  limits: {connectionsPerSource: 0}\n  externals:'))
+      .toMatchInlineSnapshot(`
+      "bad.yaml:9:21: spec.conntrack.size: must be 1024 or more
+      bad.yaml:10:34: spec.limits.connectionsPerSource: must be 1 or more"
+    `);
+    expect(badGateway('  externals:', '  conntrack: {size: 1M}\n  externals:')).toMatchInlineSnapshot(
+      `"bad.yaml:9:21: spec.conntrack.size: must be a number"`,
+    );
+    expect(
+      bad(spec('SnatRule', 'all', '  sources: [{cidr: 10.0.0.0/24}]\n  elasticIPs: [nat]\n  portsPerSource: 8\n')),
+    ).toMatchInlineSnapshot(`"bad.yaml:7:19: spec.portsPerSource: must be 64 or more"`);
+  });
+});
+
+describe('the gateway', () => {
+  it('whose addresses do not fit together', () => {
+    expect(badGateway('[10.0.0.1/24, "fd00:a::1/64"]', '[10.0.0.1/24, 10.0.9.1/24]')).toMatchInlineSnapshot(
+      `"bad.yaml:7:30: spec.internal.addresses[1]: a second IPv4 address; the next hop is one per family"`,
+    );
+    expect(badGateway('via: 10.0.0.254', 'via: 10.9.0.254')).toMatchInlineSnapshot(
+      `"bad.yaml:8:41: spec.internal.prefixes[0].via: 10.9.0.254 is in none of the gateway's own subnets (10.0.0.0/24, fd00:a::/64)"`,
+    );
+    expect(badGateway('via: 10.0.0.254', 'via: "fd00:a::fe"')).toMatchInlineSnapshot(
+      `"bad.yaml:8:41: spec.internal.prefixes[0].via: fd00:a::fe is not of the family of 10.0.1.0/24"`,
+    );
+    expect(badGateway('{cidr: 10.0.1.0/24', '{cidr: 10.0.0.0/16')).toMatchInlineSnapshot(
+      `"bad.yaml:8:23: spec.internal.prefixes[0].cidr: 10.0.0.0/16 takes in 10.0.0.0/24, which the VPC has already"`,
+    );
+    expect(
+      badGateway('{cidr: 10.0.1.0/24', '{cidr: 10.0.1.0/24, via: 10.0.0.253}, {cidr: 10.0.1.0/24'),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:8:61: spec.internal.prefixes[1].cidr: 10.0.1.0/24 is a prefix of the VPC already"`,
+    );
+    expect(badGateway('100.64.0.11/24,', '10.0.1.11/24,')).toMatchInlineSnapshot(`
+      "bad.yaml:12:19: spec.externals[0].addresses[0]: 10.0.1.0/24 overlaps the VPC's 10.0.1.0/24; the two sides must differ
+      bad.yaml:13:18: spec.externals[0].gateways[0]: 100.64.0.1 is not in 10.0.1.0/24"
+    `);
+    expect(badGateway('[100.64.0.1,', '[100.65.0.1,')).toMatchInlineSnapshot(
+      `"bad.yaml:13:18: spec.externals[0].gateways[0]: 100.65.0.1 is not in 100.64.0.0/24"`,
+    );
+    expect(badGateway('[100.64.0.1,', '[100.64.0.11,')).toMatchInlineSnapshot(
+      `"bad.yaml:13:18: spec.externals[0].gateways[0]: 100.64.0.11 is the gateway's own address"`,
+    );
+    expect(badGateway('[100.64.0.1, "2001:db8:ffff::1"]', '[100.64.0.1, 100.64.0.2]')).toMatchInlineSnapshot(
+      `"bad.yaml:13:30: spec.externals[0].gateways[1]: a second IPv4 next hop; one per family"`,
+    );
+    expect(badGateway('[100.64.0.11/24, "2001:db8:ffff::11/64"]', '[100.64.0.11/24]')).toMatchInlineSnapshot(
+      `"bad.yaml:13:30: spec.externals[0].gateways[1]: 2001:db8:ffff::1 needs an address of the gateway of the same family in addresses"`,
+    );
+    expect(badGateway('interface: ext0', 'interface: vpc0')).toMatchInlineSnapshot(
+      `"bad.yaml:11:18: spec.externals[0].interface: vpc0 is in use by spec.internal already"`,
+    );
+    expect(badGateway('  externals:', '  management: {interface: ext0}\n  externals:')).toMatchInlineSnapshot(
+      `"bad.yaml:12:18: spec.externals[0].interface: ext0 is in use by spec.management already"`,
+    );
+    expect(badGateway(/(    - name: internet[^]*)/, '$1$1')).toMatchInlineSnapshot(`
+      "bad.yaml:14:13: spec.externals[1].name: a second external network internet
+      bad.yaml:15:18: spec.externals[1].interface: ext0 is in use by spec.externals[0] already"
+    `);
+  });
+});
+
+describe('objects', () => {
+  it('dangling names', () => {
+    const natted = eip('nat-main', '203.0.113.20');
+    expect(bad(`${natted}---\n${snat('all', '10.0.0.0/24', 'nat-mian')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:12:16: spec.elasticIPs[0]: there is no ElasticIP nat-mian; did you mean nat-main?"`,
+    );
+    expect(bad(`${natted}---\n${snat('all', '10.0.0.0/24', 'nat-main', 'something')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:12:26: spec.elasticIPs[1]: there is no ElasticIP something"`,
+    );
+    expect(
+      bad(`${natted}---\n${dnat('ssh', 'nat-maim', 'TCP', '  port: 22\n  target: {address: 10.0.0.6}\n')}`),
+    ).toMatchInlineSnapshot(`"bad.yaml:11:14: spec.elasticIP: there is no ElasticIP nat-maim; did you mean nat-main?"`);
+    expect(bad(eip('web', '203.0.113.10', '  external: internt\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:13: spec.external: the gateway has no external network internt; did you mean internet?; it has internet"`,
+    );
+    expect(bad(spec('Ipv6Prefix', 'v6', '  prefix: "fd00:a::/64"\n  external: dark\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:13: spec.external: the gateway has no external network dark; it has internet"`,
+    );
+  });
+
+  it('one address in two objects', () => {
+    expect(bad(`${eip('a', '203.0.113.10')}---\n${eip('b', '203.0.113.10')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:11:12: spec.address: 203.0.113.10 is the address of ElasticIP/a (bad.yaml:1) too"`,
+    );
+    expect(bad(`${eip('a', '"2001:db8:e::10"')}---\n${eip('b', '"2001:0db8:000e:0:0::10"')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:11:12: spec.address: 2001:db8:e::10 is the address of ElasticIP/a (bad.yaml:1) too"`,
+    );
+    expect(bad(eip('a', '100.64.0.11'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 100.64.0.11 is the gateway's own address on internet"`,
+    );
+    expect(bad(eip('a', '100.64.0.1'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 100.64.0.1 is the next hop of internet"`,
+    );
+    expect(bad(eip('a', '10.0.0.1'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:12: spec.address: 10.0.0.1 is the VPC's next hop
+      bad.yaml:5:12: spec.address: 10.0.0.1 is inside the VPC's own 10.0.0.0/24"
+    `);
+    expect(bad(eip('a', '10.0.0.77'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 10.0.0.77 is inside the VPC's own 10.0.0.0/24"`,
+    );
+    expect(
+      bad(`${eip('a', '203.0.113.10', target('10.0.0.5'))}---\n${eip('b', '203.0.113.11', target('10.0.0.5'))}`),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:13:21: spec.target.address: 10.0.0.5 is the 1:1 target of ElasticIP/a (bad.yaml:1) already; it could leave by one of them only"`,
+    );
+  });
+
+  it('targets', () => {
+    expect(bad(eip('a', '203.0.113.10', target('10.9.0.5')))).toMatchInlineSnapshot(
+      `"bad.yaml:6:21: spec.target.address: 10.9.0.5 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,
+    );
+    expect(bad(eip('a', '203.0.113.10', target('10.0.0.1')))).toMatchInlineSnapshot(
+      `"bad.yaml:6:21: spec.target.address: 10.0.0.1 is the gateway's own address"`,
+    );
+    expect(bad(eip('a', '203.0.113.10', target('"fd00:a::5"')))).toMatchInlineSnapshot(
+      `"bad.yaml:6:21: spec.target.address: fd00:a::5 is not of the family of 203.0.113.10; an elastic IP and its target are both IPv4 or both IPv6"`,
+    );
+    expect(bad(eip('a', '"2001:db8:e::10"', target('10.0.0.5')))).toMatchInlineSnapshot(
+      `"bad.yaml:6:21: spec.target.address: 10.0.0.5 is not of the family of 2001:db8:e::10; an elastic IP and its target are both IPv4 or both IPv6"`,
+    );
+    expect(bad(eip('a', '203.0.113.10', target('8.8.8.8')))).toMatchInlineSnapshot(
+      `"bad.yaml:6:21: spec.target.address: 8.8.8.8 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,
+    );
+    expect(
+      bad(
+        `${eip('nat', '203.0.113.20')}---\n${dnat('ssh', 'nat', 'TCP', '  port: 22\n  target: {address: 192.168.0.6}\n')}`,
+      ),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:14:21: spec.target.address: 192.168.0.6 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,
+    );
+    expect(bad(eip('a', '203.0.113.10', '  target: {address: 10.0.0.5, ref: vm-5}\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:6:31: spec.target.ref: is not a field here; the fields are address"`,
+    );
+  });
+
+  it('overlapping ports', () => {
+    const rule = (name: string, protocol: string, rest: string): string =>
+      dnat(name, 'nat', protocol, `${rest}  target: {address: 10.0.0.6}\n`);
+    const both = (...rules: string[]): string => bad([eip('nat', '203.0.113.20'), ...rules].join('---\n'));
+    expect(both(rule('a', 'TCP', '  port: 80\n'), rule('b', 'TCP', '  port: 80\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:22:9: spec.port: TCP 203.0.113.20 port 80 overlaps TCP 203.0.113.20 port 80 of DnatRule/a (bad.yaml:7)"`,
+    );
+    expect(
+      both(rule('a', 'TCP', '  port: 8000\n  endPort: 8100\n'), rule('b', 'TCP', '  port: 8100\n  endPort: 8200\n')),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:23:9: spec.port: TCP 203.0.113.20 port 8100-8200 overlaps TCP 203.0.113.20 port 8000-8100 of DnatRule/a (bad.yaml:7)"`,
+    );
+    expect(
+      both(
+        rule('z', 'TCP', '  port: 1\n  endPort: 65535\n'),
+        rule('b', 'TCP', '  port: 80\n'),
+        rule('c', 'TCP', '  port: 443\n'),
+      ),
+    ).toMatchInlineSnapshot(`
+      "bad.yaml:23:9: spec.port: TCP 203.0.113.20 port 80 overlaps TCP 203.0.113.20 port 1-65535 of DnatRule/z (bad.yaml:7)
+      bad.yaml:32:9: spec.port: TCP 203.0.113.20 port 443 overlaps TCP 203.0.113.20 port 1-65535 of DnatRule/z (bad.yaml:7)"
+    `);
+    expect(both(rule('a', 'ICMP', ''), rule('b', 'ICMP', ''))).toMatchInlineSnapshot(
+      `"bad.yaml:20:13: spec.protocol: ICMP 203.0.113.20 overlaps ICMP 203.0.113.20 of DnatRule/a (bad.yaml:7)"`,
+    );
+    expect(both(rule('a', 'Any', ''), rule('b', 'Any', ''))).toMatchInlineSnapshot(
+      `"bad.yaml:20:13: spec.protocol: all of 203.0.113.20 overlaps all of 203.0.113.20 of DnatRule/a (bad.yaml:7)"`,
+    );
+    expect(
+      both(rule('a', 'TCP', '  port: 80\n'), rule('b', 'UDP', '  port: 80\n'), rule('c', 'TCP', '  port: 81\n')),
+    ).toBe('accepted');
+  });
+
+  it('a whole address beside others', () => {
+    expect(
+      bad(`${eip('a', '203.0.113.10', target('10.0.0.5'))}---\n${snat('all', '10.0.0.0/24', 'a')}`),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:13:16: spec.elasticIPs[0]: ElasticIP/a (bad.yaml:1) is bound 1:1 to 10.0.0.5; others cannot leave by it"`,
+    );
+    expect(
+      bad(
+        `${eip('a', '203.0.113.10')}---\n${dnat('d', 'a', 'Any', target('10.0.0.5'))}---\n${snat('all', '10.0.0.0/24', 'a')}`,
+      ),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:20:16: spec.elasticIPs[0]: DnatRule/d (bad.yaml:7) takes all of 203.0.113.10; others cannot leave by it"`,
+    );
+    expect(
+      bad(`${eip('a', '203.0.113.10', target('10.0.0.5'))}---\n${dnat('d', 'a', 'Any', target('10.0.0.6'))}`),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:13:13: spec.protocol: all of 203.0.113.10 overlaps the 1:1 binding of 203.0.113.10 of ElasticIP/a (bad.yaml:1)"`,
+    );
+    expect(
+      bad(
+        `${eip('a', '203.0.113.10', target('10.0.0.5'))}---\n${dnat('d', 'a', 'TCP', `  port: 80\n${target('10.0.0.6')}`)}`,
+      ),
+    ).toBe('accepted');
+  });
+
+  it('SNAT that cannot be', () => {
+    const pool = `${eip('a', '203.0.113.10')}---\n${eip('b', '203.0.113.11')}---\n${eip('six', '"2001:db8:e::10"')}`;
+    const withPool = (...rules: string[]): string => bad([pool, ...rules].join('---\n'));
+    expect(withPool(snat('all', '10.9.0.0/24', 'a'))).toMatchInlineSnapshot(
+      `"bad.yaml:23:20: spec.sources[0].cidr: 10.9.0.0/24 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,
+    );
+    expect(withPool(snat('all', '"fd00:a::/64"', 'a'))).toMatchInlineSnapshot(
+      `"bad.yaml:23:20: spec.sources[0].cidr: fd00:a::/64 is IPv6, and no elastic IP of the pool is"`,
+    );
+    expect(withPool(snat('all', '10.0.0.0/24', 'six'))).toMatchInlineSnapshot(
+      `"bad.yaml:23:20: spec.sources[0].cidr: 10.0.0.0/24 is IPv4, and no elastic IP of the pool is"`,
+    );
+    expect(withPool(snat('all', '10.0.0.0/24', 'a', 'b', 'a'))).toMatchInlineSnapshot(
+      `"bad.yaml:24:22: spec.elasticIPs[2]: a stands twice in the pool"`,
+    );
+    expect(withPool(snat('one', '10.0.0.0/24', 'a'), snat('two', '10.0.0.0/24', 'b'))).toMatchInlineSnapshot(
+      `"bad.yaml:30:20: spec.sources[0].cidr: 10.0.0.0/24 is a source of SnatRule/one (bad.yaml:19) already"`,
+    );
+    expect(withPool(snat('one', '10.0.0.0/24', 'a'), snat('two', '10.0.0.0/25', 'b'))).toBe('accepted');
+  });
+
+  it('IPv6 prefixes', () => {
+    expect(bad(spec('Ipv6Prefix', 'v6', '  prefix: 10.0.0.0/24\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:11: spec.prefix: must be an IPv6 prefix"`,
+    );
+    expect(bad(spec('Ipv6Prefix', 'v6', '  prefix: "2001:db8:a::/64"\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:11: spec.prefix: 2001:db8:a::/64 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,
+    );
+    expect(
+      bad(spec('Ipv6Prefix', 'v6', '  prefix: "2001:db8:a::/64"\n  translate: {internal: "fd00:a::/72"}\n')),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:6:25: spec.translate.internal: fd00:a::/72 must be an IPv6 prefix of length 64, like 2001:db8:a::/64"`,
+    );
+    expect(
+      bad(spec('Ipv6Prefix', 'v6', '  prefix: "2001:db8:a::/64"\n  translate: {internal: 10.0.0.0/24}\n')),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:6:25: spec.translate.internal: 10.0.0.0/24 must be an IPv6 prefix of length 64, like 2001:db8:a::/64"`,
+    );
+    expect(
+      bad(
+        `${spec('Ipv6Prefix', 'b', '  prefix: "fd00:a::/64"\n')}---\n${spec('Ipv6Prefix', 'a', '  prefix: "fd00:a::/72"\n')}`,
+      ),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:5:11: spec.prefix: fd00:a::/64 overlaps fd00:a::/72 of Ipv6Prefix/a (bad.yaml:7)"`,
+    );
+  });
+});
+
+describe('all at once', () => {
+  it('names every problem of every file', () => {
+    expect(
+      complaintsAbout({
+        'gateway.yaml': GATEWAY.replace('10.0.0.1/24', '10.0.0.1/33').replace('interface: ext0', 'interfce: ext0'),
+        'a.yaml': `${eip('web', '010.0.0.1', '  drainTimeout: 5\n')}---\n${eip('web', '203.0.113.400')}`,
+        'b.yaml': dnat('ssh', 'nat', 'TPC', '  port: "22"\n'),
+        'c.yaml': 'a: [1\n',
+      }),
+    ).toMatchInlineSnapshot(`
+      "a.yaml:5:12: spec.address: "010.0.0.1" has a leading zero: some programs read that as octal; write it without
+      a.yaml:6:17: spec.drainTimeout: must be a duration such as 30s, as text, not a number
+      a.yaml:12:12: spec.address: "203.0.113.400" is not an IPv4 or IPv6 address
+      b.yaml:5:3: spec.target: must be a target such as {address: 10.0.0.5}; it is missing
+      b.yaml:6:13: spec.protocol: "TPC" is not one of TCP, UDP, ICMP, Any; did you mean TCP?
+      b.yaml:7:9: spec.port: must be a port, 1 to 65535, as a number without quotes, not text
+      c.yaml:2:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]
+      gateway.yaml:7:17: spec.internal.addresses[0]: "10.0.0.1/33": the prefix length is 0 to 32, without leading zeros
+      gateway.yaml:10:7: spec.externals[0].interface: must be the name of a network interface, such as net1; it is missing
+      gateway.yaml:11:7: spec.externals[0].interfce: is not a field here; did you mean interface?; the fields are name, interface, addresses, gateways"
+    `);
+    expect(
+      bad(
+        `${eip('a', '203.0.113.10', target('10.9.0.5'))}---\n${eip('b', '203.0.113.10')}---\n${snat('s', '10.0.0.0/24', 'c')}`,
+      ),
+    ).toMatchInlineSnapshot(`
+      "bad.yaml:6:21: spec.target.address: 10.9.0.5 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)
+      bad.yaml:12:12: spec.address: 203.0.113.10 is the address of ElasticIP/a (bad.yaml:1) too
+      bad.yaml:19:16: spec.elasticIPs[0]: there is no ElasticIP c"
+    `);
+  });
+});

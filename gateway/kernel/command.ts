@@ -4,6 +4,8 @@ import { VpcgwError } from '../errors.js';
 export interface Command {
   readonly argv: readonly [string, ...string[]];
   readonly stdin?: string;
+  /** For a program that opens /dev/stdin by name, which it cannot while that is a socket, as Node's pipes are. */
+  readonly opensStdin?: boolean;
   /** Exit codes that are no failure; 0 when absent. */
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;

@@ -1,5 +1,7 @@
 /** Runs programs. Bounded in time and output; the environment is fixed, so that every tool speaks the same language. */
 import { spawn } from 'node:child_process';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { VpcgwError } from '../errors.js';
 import { type Command, CommandError, type CommandResult, type CommandRunner } from '../kernel/command.js';
 
@@ -20,15 +22,16 @@ export class SystemRunner implements CommandRunner {
   run(command: Command): Promise<CommandResult> {
     this.count++;
     const [program, ...args] = [...this.prefix, ...command.argv] as [string, ...string[]];
-    return new Promise((resolve, reject) => {
+    const file = command.opensStdin ? anonymousFile(command.stdin ?? '', this.count) : undefined;
+    return new Promise<CommandResult>((resolve, reject) => {
       const child = spawn(program, args, {
         env: ENVIRONMENT,
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: [file ?? 'pipe', 'pipe', 'pipe'],
         timeout: command.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         killSignal: 'SIGKILL',
       });
-      const stdout = collect(child.stdout, () => child.kill('SIGKILL'));
-      const stderr = collect(child.stderr, () => child.kill('SIGKILL'));
+      const stdout = collect(child.stdout as Readable, () => child.kill('SIGKILL'));
+      const stderr = collect(child.stderr as Readable, () => child.kill('SIGKILL'));
       child.on('error', (error: NodeJS.ErrnoException) =>
         reject(
           error.code === 'ENOENT'
@@ -46,10 +49,19 @@ export class SystemRunner implements CommandRunner {
         else reject(new CommandError(command, result));
       });
       // A program that ends before it has read everything closes the pipe; its exit code tells more than EPIPE.
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(command.stdin ?? '');
-    });
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.end(command.stdin ?? '');
+    }).finally(() => file === undefined || closeSync(file));
   }
+}
+
+/** In memory, and gone with its last reader. Written by position, so that the reader begins at its beginning. */
+function anonymousFile(text: string, number: number): number {
+  const path = `/dev/shm/vpcgw-${process.pid}-${number}`;
+  const file = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  writeSync(file, text, 0);
+  return file;
 }
 
 function collect(stream: NodeJS.ReadableStream, overflow: () => void): () => string {

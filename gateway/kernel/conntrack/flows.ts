@@ -74,6 +74,7 @@ export async function endFlows(run: CommandRunner, flows: readonly Flow[]): Prom
   await run.run({
     argv: ['conntrack', '-R', '-'],
     stdin: `${flows.map(deletionOf).join('\n')}\n`,
+    opensStdin: true,
     okExitCodes: [0, 1],
   });
 }

@@ -1,0 +1,92 @@
+import { internet, secondInternet, vpc, withoutPrefix } from './addresses.js';
+import type { Tenant } from './topology.js';
+
+// The documents of the standard picture, as objects that `Supervisor` writes as YAML.
+
+export type Document = Readonly<Record<string, unknown>>;
+
+export interface GatewayOptions {
+  /** Of the next hop, with prefix lengths. */
+  internalAddresses?: readonly string[];
+  /** What stands behind the VPC router. */
+  prefixes?: readonly { cidr: string; via: string }[];
+  /** With the external network `second`, on ext1. */
+  secondExternal?: boolean;
+  /** Further fields of the spec. */
+  spec?: Readonly<Record<string, unknown>>;
+}
+
+export function gateway(tenant: Tenant, options: GatewayOptions = {}): Document {
+  const { internalAddresses = ['10.0.0.1/24', 'fd00:a::1/64'], prefixes = [], spec = {} } = options;
+  const externals = [
+    { name: 'internet', interface: 'ext0', addresses: tenant.externalAddresses, gateways: internet.gateways },
+    { name: 'second', interface: 'ext1', addresses: tenant.secondExternalAddresses, gateways: secondInternet.gateways },
+  ].slice(0, options.secondExternal ? 2 : 1);
+  return document('VpcGateway', tenant.name, {
+    internal: { interface: 'vpc0', addresses: internalAddresses, prefixes },
+    externals,
+    ...spec,
+  });
+}
+
+/** The prefixes behind the VM `router` of a tenant that has one. */
+export const prefixesBehindRouter = vpc.behind.prefixes.map((cidr, family) => ({
+  cidr,
+  via: withoutPrefix(vpc.routerAddresses[family] ?? ''),
+}));
+
+interface ElasticIpOptions {
+  target?: string;
+  external?: string;
+  announcement?: 'Neighbor' | 'Routed';
+  drainTimeout?: string;
+}
+
+export function elasticIp(name: string, address: string, { target, ...more }: ElasticIpOptions = {}): Document {
+  return document('ElasticIP', name, {
+    address,
+    ...(target === undefined ? {} : { target: { address: target } }),
+    ...more,
+  });
+}
+
+export function snatRule(
+  name: string,
+  sources: readonly string[],
+  elasticIPs: readonly string[],
+  more: { portsPerSource?: number } = {},
+): Document {
+  return document('SnatRule', name, { sources: sources.map((cidr) => ({ cidr })), elasticIPs, ...more });
+}
+
+interface DnatOptions {
+  elasticIP: string;
+  protocol: 'TCP' | 'UDP' | 'ICMP' | 'Any';
+  port?: number;
+  endPort?: number;
+  target: string;
+  targetPort?: number;
+}
+
+export function dnatRule(name: string, { target, ...spec }: DnatOptions): Document {
+  return document('DnatRule', name, { ...spec, target: { address: target } });
+}
+
+interface PrefixOptions {
+  mode?: 'Full' | 'EgressOnly';
+  external?: string;
+  /** The prefix in the VPC that this one is translated to. */
+  internal?: string;
+}
+
+export function ipv6Prefix(name: string, prefix: string, { internal, ...more }: PrefixOptions = {}): Document {
+  return document('Ipv6Prefix', name, {
+    prefix,
+    ...(internal === undefined ? {} : { translate: { internal } }),
+    ...more,
+  });
+}
+
+function document(kind: string, name: string, spec: Document): Document {
+  return { apiVersion: 'vpcgw.io/v1alpha1', kind, metadata: { name }, spec };
+}

@@ -236,7 +236,7 @@ function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
   if (typeof kind !== 'string' || !isKind(kind))
     return problem(
       ['kind'],
-      `${kind === undefined ? 'is missing' : `${JSON.stringify(kind)} is not a kind${nearest(String(kind), kinds)}`}; the kinds are ${kinds.join(', ')}`,
+      `${kind === undefined ? 'is missing' : `${JSON.stringify(kind)} is not a kind${typeof kind === 'string' ? nearest(kind, kinds) : ''}`}; the kinds are ${kinds.join(', ')}`,
     );
   const result = documentSchema(kind).safeParse(value, { reportInput: true });
   if (result.success) {

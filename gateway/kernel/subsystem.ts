@@ -36,13 +36,16 @@ export function diffLines(
   phases: { add: Phase; replace?: Phase; remove: Phase },
 ): Change[] {
   const changes: Change[] = [];
+  let matched = 0;
   for (const [key, line] of desired) {
     const known = observed.get(key);
+    if (known) matched++;
     if (known === line) continue;
     if (!known) changes.push({ phase: phases.add, action: 'add', key, lines: [line] });
     else if (known.text !== line.text)
       changes.push({ phase: phases.replace ?? phases.add, action: 'replace', key, lines: [line] });
   }
+  if (matched === observed.size) return changes;
   for (const [key, line] of observed)
     if (!desired.has(key)) changes.push({ phase: phases.remove, action: 'remove', key, lines: [line] });
   return changes;

@@ -137,7 +137,9 @@ export function contains(cidr: Cidr, address: IpAddress): boolean {
 }
 
 export function containsCidr(outer: Cidr, inner: Cidr): boolean {
-  return outer.length <= inner.length && contains(outer, ipFromValue(inner.family, inner.base));
+  if (outer.family !== inner.family || outer.length > inner.length) return false;
+  const hostBits = BigInt(bitsOf(outer.family) - outer.length);
+  return inner.base >> hostBits === outer.base >> hostBits;
 }
 
 export const overlaps = (a: Cidr, b: Cidr): boolean => containsCidr(a, b) || containsCidr(b, a);

@@ -162,21 +162,19 @@ function resolveExternal(
   externals: readonly ExternalNetwork[],
   complaints: Complaints,
 ): ExternalNetwork | undefined {
-  const names = externals.map((external) => external.name);
   const wanted = document.spec.external;
-  if (wanted === undefined) {
-    if (externals.length === 1) return externals[0];
+  const found = wanted === undefined ? externals[0] : externals.find((external) => external.name === wanted);
+  if (found && (wanted !== undefined || externals.length === 1)) return found;
+  const names = externals.map((external) => external.name);
+  if (wanted === undefined)
     complaints.at(document, ['spec'], `external is missing: the gateway has several (${names.join(', ')})`);
-    return undefined;
-  }
-  const found = externals.find((external) => external.name === wanted);
-  if (!found)
+  else
     complaints.at(
       document,
       ['spec', 'external'],
       `the gateway has no external network ${wanted}${nearest(wanted, names)}; it has ${names.join(', ')}`,
     );
-  return found;
+  return undefined;
 }
 
 /** The same object for an unchanged document, so that what was compiled of it can be used again. */

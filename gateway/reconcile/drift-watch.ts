@@ -13,6 +13,8 @@ import { Doorbell } from '../system/doorbell.js';
 export interface Suspicion {
   readonly subsystems: ReadonlySet<SubsystemName>;
   readonly chains: ReadonlySet<string>;
+  /** Addresses that came or went, by key, and whether each is there now; most are our own doing. */
+  readonly addresses: ReadonlyMap<string, boolean>;
 }
 
 const DEBOUNCE_MS = 250;
@@ -23,6 +25,7 @@ const SWEEP_MS = 60_000;
 export class DriftWatch {
   #subsystems = new Set<SubsystemName>();
   #chains = new Set<string>();
+  #addresses = new Map<string, boolean>();
   #debounce: NodeJS.Timeout | undefined;
   #timers: NodeJS.Timeout[] = [];
   readonly #doorbells: Doorbell[];
@@ -63,9 +66,10 @@ export class DriftWatch {
   #ring(): void {
     this.#debounce ??= setTimeout(() => {
       this.#debounce = undefined;
-      const suspicion = { subsystems: this.#subsystems, chains: this.#chains };
+      const suspicion = { subsystems: this.#subsystems, chains: this.#chains, addresses: this.#addresses };
       this.#subsystems = new Set();
       this.#chains = new Set();
+      this.#addresses = new Map();
       this.onSuspicion(suspicion);
     }, DEBOUNCE_MS);
   }
@@ -75,8 +79,8 @@ export class DriftWatch {
     const address = /\d+: (\S+)\s+inet6? (\S+) /.exec(line);
     if (address) {
       if (!address[1]?.startsWith(LINK_PREFIX)) return;
-      const known = this.believed()?.addresses.has(`${address[1]} ${address[2]}`) ?? false;
-      if (known === gone) this.#suspect('addresses');
+      this.#addresses.set(`${address[1]} ${address[2]}`, !gone);
+      this.#ring();
     } else if (line.includes(`proto ${ROUTE_PROTOCOL}`))
       this.#suspect(/^(Deleted )?\d+:/.test(line) ? 'rules' : 'routes');
     else if (/^(Deleted )?\d+: \S+:? /.test(line) && line.includes('link/')) this.#suspect('links');

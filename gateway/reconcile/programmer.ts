@@ -106,8 +106,10 @@ export class Programmer {
     return this.view.plan(desired);
   }
 
-  async #look({ subsystems, chains }: Suspicion, desired: KernelState): Promise<void> {
+  async #look({ subsystems, chains, addresses }: Suspicion, desired: KernelState): Promise<void> {
     const whole = new Set<SubsystemName>(subsystems);
+    const believed = this.view.believed?.addresses;
+    if ([...addresses].some(([key, there]) => believed?.has(key) !== there)) whole.add('addresses');
     for (const family of [4, 6] as const) {
       const name = `iptables${family}` as const;
       const keys = [...chains].filter((chain) => chain.startsWith(`${family} `)).map((chain) => chain.slice(2));

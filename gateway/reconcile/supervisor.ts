@@ -56,11 +56,14 @@ export interface SupervisorOptions {
   readonly programmer: Programmer;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly afterLargeChange: () => void;
   readonly log: Logger;
 }
 
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
+/** Documents. */
+const LARGE_CHANGE = 100;
 
 export class Supervisor {
   readonly #cache = new ParseCache();
@@ -238,6 +241,7 @@ export class Supervisor {
       this.#countGenerations(revision);
       if (submission.confirmWithinMs !== undefined) this.#armConfirm(revision, submission.confirmWithinMs);
       this.#armDrains();
+      if (changed.length > LARGE_CHANGE) setImmediate(this.options.afterLargeChange);
       if (changed.length > 0)
         this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
       return { revision: revision.revision, changed, steps, cut, warnings: candidate.warnings };

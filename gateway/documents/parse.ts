@@ -85,7 +85,6 @@ export function parseSources(sources: readonly Source[], cache = new ParseCache(
       diagnostics.push({ position: positionAt(source, offset), path: formatPath(path), message, severity: 'Error' });
     if (document) documents.push(document);
   }
-  cache.forgetUnused();
   return { documents, diagnostics };
 }
 

@@ -2,19 +2,20 @@
  * The supervisor's memory: every accepted revision, one checksummed line each, appended and synced before it is
  * acknowledged. Guarantees:
  * 1. After a kill at any instruction the file yields exactly the revisions that were acknowledged, perhaps one more.
- * 2. A torn or corrupt tail is cut, named, and what stands before it is used.
+ * 2. A torn or corrupt tail is cut, named, and what stands before it is used; the damaged file is kept beside it.
  * 3. The file is bounded: the oldest revisions are folded into one.
  */
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  copyFileSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -43,6 +44,7 @@ type Entry =
   | { readonly type: 'withdrawn'; readonly revision: number }
   | { readonly type: 'drains'; readonly drains: readonly Drain[] };
 
+const NEWLINE = 10;
 const KEEP_REVISIONS = 200;
 const COMPACT_BYTES = 8 * 1024 * 1024;
 
@@ -50,6 +52,9 @@ export class Journal {
   readonly #path: string;
   readonly #directory: string;
   #entries: Entry[] = [];
+  /** How much of the file is whole lines; what stands after is no part of it. */
+  #goodBytes = 0;
+  #compactedBytes = 0;
   /** What was found wrong at the last load, for status. */
   damage: string | undefined;
 
@@ -59,34 +64,30 @@ export class Journal {
   }
 
   load(): void {
-    let text: string;
+    let bytes: Buffer;
     try {
-      text = readFileSync(this.#path, 'utf8');
+      bytes = readFileSync(this.#path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.damage = `cannot be read: ${messageOf(error)}`;
       return;
     }
-    let good = 0;
-    for (const line of text.split('\n')) {
-      if (line === '') continue;
-      const entry = decode(line);
-      if (!entry) {
-        this.damage = `cut at byte ${good}: the line there is torn or corrupt`;
-        this.#cut(good);
-        break;
-      }
+    while (this.#goodBytes < bytes.length) {
+      const end = bytes.indexOf(NEWLINE, this.#goodBytes);
+      // A line without its end was never acknowledged, even where only that is missing.
+      const entry = end < 0 ? undefined : decode(bytes.toString('utf8', this.#goodBytes, end));
+      if (!entry) return this.#cut();
       this.#entries.push(entry);
-      good += Buffer.byteLength(line) + 1;
+      this.#goodBytes = end + 1;
     }
   }
 
-  #cut(length: number): void {
+  #cut(): void {
+    this.damage = `cut at byte ${this.#goodBytes}: the line there is torn or corrupt`;
     try {
-      const fd = openSync(this.#path, 'r+');
-      ftruncateSync(fd, length);
-      closeSync(fd);
+      copyFileSync(this.#path, `${this.#path}.damaged`);
+      truncateSync(this.#path, this.#goodBytes);
     } catch {
-      // A read-only disk: the damage is reported already, and the next append says why it fails.
+      // A read-only or full disk: the damage is reported already, and every append cuts before it writes.
     }
   }
 
@@ -130,7 +131,9 @@ export class Journal {
 
   append(revision: Revision): void {
     this.#write({ type: 'revision', revision });
-    if (this.revisions.length > KEEP_REVISIONS * 2 || fileSize(this.#path) > COMPACT_BYTES) this.#compact();
+    // In proportion to what cannot be folded away, so that a rewrite stays rare.
+    if (this.revisions.length > KEEP_REVISIONS * 2 || this.#goodBytes > COMPACT_BYTES + 2 * this.#compactedBytes)
+      this.#compact();
   }
 
   confirm(revision: number): void {
@@ -159,14 +162,15 @@ export class Journal {
   #write(entry: Entry): void {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      const before = fileSize(this.#path);
       const fd = openSync(this.#path, 'a', 0o600);
       try {
-        writeAll(fd, `${encode(entry)}\n`);
-        fsyncSync(fd);
-      } catch (error) {
         // Half a line would hide what is appended after it.
-        ftruncateSync(fd, before);
+        ftruncateSync(fd, this.#goodBytes);
+        const written = writeAll(fd, `${encode(entry)}\n`);
+        fsyncSync(fd);
+        this.#goodBytes += written;
+      } catch (error) {
+        ftruncateSync(fd, this.#goodBytes);
         throw error;
       } finally {
         closeSync(fd);
@@ -179,37 +183,51 @@ export class Journal {
 
   /** Folds all but the newest revisions into one, in a new file that takes the old one's place. */
   #compact(): void {
-    const { revisions } = this;
-    const base = revisions.at(-KEEP_REVISIONS) ?? revisions[0];
+    const base = oldestToKeep(this.revisions);
     if (!base) return;
     const folded: Entry = {
       type: 'revision',
       revision: { ...base, put: Object.fromEntries(this.documentsAt(base.revision) ?? []), remove: [] },
     };
-    const later = this.#entries.filter((entry) =>
-      entry.type === 'revision' ? entry.revision.revision > base.revision : true,
-    );
+    const later = this.#entries.filter((entry, i) => {
+      if (entry.type === 'drains') return i === this.#entries.length - 1;
+      if (entry.type === 'revision') return entry.revision.revision > base.revision;
+      return entry.revision >= base.revision;
+    });
     const entries = [folded, ...later];
+    const text = entries.map((entry) => `${encode(entry)}\n`).join('');
     const temporary = `${this.#path}.new`;
     try {
-      writeFileSync(temporary, entries.map((entry) => `${encode(entry)}\n`).join(''), { mode: 0o600, flush: true });
+      writeFileSync(temporary, text, { mode: 0o600, flush: true });
       renameSync(temporary, this.#path);
+      this.#entries = entries;
+      this.#goodBytes = this.#compactedBytes = Buffer.byteLength(text);
       const fd = openSync(this.#directory, 'r');
       fsyncSync(fd);
       closeSync(fd);
-      this.#entries = entries;
     } catch {
       // The longer file stays; the next append tries again.
     }
   }
 }
 
-function writeAll(fd: number, text: string): void {
-  const buffer = Buffer.from(text);
-  for (let offset = 0; offset < buffer.length;) offset += writeSync(fd, buffer, offset);
+/** The newest that fit into half the space, at most so many, and always two: there must be one to go back to. */
+function oldestToKeep(revisions: readonly Revision[]): Revision | undefined {
+  let bytes = 0;
+  const kept = revisions.slice(-KEEP_REVISIONS).reverse();
+  const tooFar = kept.findIndex((revision, i) => {
+    bytes += JSON.stringify(revision).length;
+    return i >= 2 && bytes > COMPACT_BYTES / 2;
+  });
+  return kept[tooFar < 0 ? kept.length - 1 : tooFar - 1];
 }
 
-const fileSize = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+function writeAll(fd: number, text: string): number {
+  const buffer = Buffer.from(text);
+  for (let offset = 0; offset < buffer.length;) offset += writeSync(fd, buffer, offset);
+  return buffer.length;
+}
+
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 function encode(entry: Entry): string {

@@ -1,45 +1,42 @@
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
-import type { Namespace } from '../support/namespace.js';
+import { elasticIp, gatewayPlan } from './documents.js';
+import { startGateway } from './gateway.js';
+import { iperfServer, throughput as measure } from './iperf.js';
+import { buildNetwork, plainAddress, plainRange } from './network.js';
+import { type Bench, compared, say } from './row.js';
+import { median } from './statistics.js';
 
-export interface ThroughputOptions {
-  to: string;
-  port?: number;
-  from?: string;
-  seconds?: number;
-  /** Connections at the same time. */
-  streams?: number;
-  /** From the server to the client. */
-  reverse?: boolean;
-}
+// One established TCP connection through a gateway with 5,000 elastic IPs, and through a router that only tracks
+// connections, in turn: medians of what arrived.
 
-const defaultPort = 5201;
+const plan = gatewayPlan('gateway', 1, 5_000);
+const router = { label: 'plain', number: 2, destination: plainRange(2) };
 
-/** What arrived at the receiver of a TCP stream, in bits a second. Needs `iperfServer` at the other end. */
-export async function throughput(client: Namespace, options: ThroughputOptions): Promise<number> {
-  const { to, port = defaultPort, from, seconds = 1, streams = 1, reverse = false } = options;
-  const argv = ['iperf3', '--json', '--client', to, '--port', String(port), '--time', String(seconds)];
-  argv.push('--parallel', String(streams), ...(from === undefined ? [] : ['--bind', from]));
-  if (reverse) argv.push('--reverse');
-  const { stdout } = await client.exec(argv, { okExitCodes: [0, 1], timeoutMs: (seconds + 20) * 1000 });
-  const report = JSON.parse(stdout) as { error?: string; end?: { sum_received?: { bits_per_second: number } } };
-  if (report.error !== undefined) throw new Error(`iperf3 to ${to}: ${report.error}`);
-  const bitsPerSecond = report.end?.sum_received?.bits_per_second;
-  if (bitsPerSecond === undefined) throw new Error(`iperf3 to ${to} reports no sum`);
-  return bitsPerSecond;
-}
-
-/** Serves one client after the other, until the returned function is called or the namespace goes. */
-export async function iperfServer(server: Namespace, port = defaultPort): Promise<() => void> {
-  const argv = ['iperf3', '--server', '--forceflush', '--port', String(port)];
-  const child = server.spawn(argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout as Readable });
-  const listening = new Promise<void>((resolve, reject) => {
-    lines.on('line', (line) => {
-      if (line.startsWith('Server listening')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`iperf3 server ended: ${code}`)));
-  });
-  await listening;
-  return () => void child.kill();
-}
+export const throughput: Bench = {
+  rows: ['throughput'],
+  async run({ short }) {
+    const network = await buildNetwork([plan], [router]);
+    try {
+      say(`throughput: ${plan.elasticIps} elastic IPs`);
+      await startGateway(network.namespace('gateway'), plan);
+      const tracking = ['*filter', '-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT', 'COMMIT\n'];
+      await network.namespace('plain').exec(['iptables-restore'], { stdin: tracking.join('\n') });
+      await iperfServer(network.server);
+      const rounds = short ? 2 : 11;
+      const nat: number[] = [];
+      const plain: number[] = [];
+      const paths = [
+        { to: elasticIp(plan, 2_500), results: nat },
+        { to: plainAddress(router.number, 1), results: plain },
+      ];
+      for (let round = 0; round < rounds; round++) {
+        say(`throughput: ${round + 1} of ${rounds}`);
+        // Now the one first, now the other: what the machine does in between meets both.
+        for (const { to, results } of round % 2 === 0 ? paths : [...paths].reverse())
+          results.push((await measure(network.client, { to, seconds: 1 })) / 1e6);
+      }
+      return [compared('throughput', median(nat), 'Mbit/s', median(plain))];
+    } finally {
+      network.destroy();
+    }
+  },
+};

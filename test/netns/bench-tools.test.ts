@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acceptConnections, connectTimes } from '../bench/connect-latency.js';
-import { iperfServer, throughput } from '../bench/throughput.js';
+import { iperfServer, throughput } from '../bench/iperf.js';
 import { Namespace } from '../support/namespace.js';
 
 // What the benches measure with, on the shortest path there is: does a known difference show?

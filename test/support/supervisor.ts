@@ -38,6 +38,8 @@ export interface SupervisorOptions {
   /** Further arguments of `vpcgw run`. */
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Put before the command: what it is to run in or under. */
+  wrapper?: readonly string[];
   /** Another build, for upgrades. */
   program?: string;
 }
@@ -180,10 +182,10 @@ export class Supervisor {
   }
 
   private run(): void {
-    const { source = 'folder', args = [], env = {}, program = builtProgram } = this.options;
+    const { source = 'folder', args = [], env = {}, wrapper = [], program = builtProgram } = this.options;
     if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
     const folder = source === 'folder' ? ['--config', this.configDirectory] : [];
-    const argv = [process.execPath, program, 'run', '--source', source, ...folder];
+    const argv = [...wrapper, process.execPath, program, 'run', '--source', source, ...folder];
     argv.push('--state', this.stateDirectory, '--socket', this.socketPath, ...args);
     // Into a file: a supervisor whose reader has died must not block on its log.
     const log = openSync(this.logFile, 'a');

@@ -1,0 +1,37 @@
+import type { Row } from './row.js';
+
+// What each figure has to reach.
+
+interface Bar {
+  readonly of: 'value' | 'ratio';
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+const bars: Readonly<Record<string, Bar>> = {
+  'apply-one': { of: 'value', atMost: 40 },
+  'apply-one-p99': { of: 'value', atMost: 120 },
+  'apply-one-processes': { of: 'value', atMost: 6 },
+  resync: { of: 'value', atMost: 1_000 },
+  'connection-setup': { of: 'ratio', atMost: 1.5 },
+  'connection-setup-spread': { of: 'ratio', atMost: 1.2 },
+  'connection-setup-growth': { of: 'ratio', atMost: 1.1 },
+  throughput: { of: 'ratio', atLeast: 0.95 },
+  'startup-cpu': { of: 'value', atMost: 350 },
+  'startup-rss': { of: 'value', atMost: 72 },
+  'startup-rss-5000': { of: 'value', atMost: 120 },
+};
+
+export interface Verdict {
+  readonly passed: boolean;
+  readonly bar: string;
+}
+
+export function judge(row: Row): Verdict | undefined {
+  const bar = bars[row.name];
+  if (!bar) return undefined;
+  const { of, atMost = Infinity, atLeast = -Infinity } = bar;
+  const figure = row[of];
+  const text = bar.atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
+  return { passed: figure !== null && figure <= atMost && figure >= atLeast, bar: `${of} ${text}` };
+}

@@ -1,0 +1,15 @@
+import { applyOne } from './apply-one.js';
+import { connectionSetup } from './connection-setup.js';
+import { resync } from './resync.js';
+import type { Bench } from './row.js';
+import { startup } from './startup.js';
+import { throughput } from './throughput.js';
+
+/** One line for each; `npm run -s bench -- NAME` takes the name here, or that of one of its rows. */
+export const benches: Readonly<Record<string, Bench>> = {
+  'apply-one': applyOne,
+  resync,
+  'connection-setup': connectionSetup,
+  throughput,
+  startup,
+};

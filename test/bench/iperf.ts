@@ -1,0 +1,45 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { Namespace } from '../support/namespace.js';
+
+export interface ThroughputOptions {
+  to: string;
+  port?: number;
+  from?: string;
+  seconds?: number;
+  /** Connections at the same time. */
+  streams?: number;
+  /** From the server to the client. */
+  reverse?: boolean;
+}
+
+const defaultPort = 5201;
+
+/** What arrived at the receiver of a TCP stream, in bits a second. Needs `iperfServer` at the other end. */
+export async function throughput(client: Namespace, options: ThroughputOptions): Promise<number> {
+  const { to, port = defaultPort, from, seconds = 1, streams = 1, reverse = false } = options;
+  const argv = ['iperf3', '--json', '--client', to, '--port', String(port), '--time', String(seconds)];
+  argv.push('--parallel', String(streams), ...(from === undefined ? [] : ['--bind', from]));
+  if (reverse) argv.push('--reverse');
+  const { stdout } = await client.exec(argv, { okExitCodes: [0, 1], timeoutMs: (seconds + 20) * 1000 });
+  const report = JSON.parse(stdout) as { error?: string; end?: { sum_received?: { bits_per_second: number } } };
+  if (report.error !== undefined) throw new Error(`iperf3 to ${to}: ${report.error}`);
+  const bitsPerSecond = report.end?.sum_received?.bits_per_second;
+  if (bitsPerSecond === undefined) throw new Error(`iperf3 to ${to} reports no sum`);
+  return bitsPerSecond;
+}
+
+/** Serves one client after the other, until the returned function is called or the namespace goes. */
+export async function iperfServer(server: Namespace, port = defaultPort): Promise<() => void> {
+  const argv = ['iperf3', '--server', '--forceflush', '--port', String(port)];
+  const child = server.spawn(argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout as Readable });
+  const listening = new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (line.startsWith('Server listening')) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`iperf3 server ended: ${code}`)));
+  });
+  await listening;
+  return () => void child.kill();
+}

@@ -27,9 +27,7 @@ const revision = (number: number, put: Record<string, string> = {}, more: Partia
   revision: number,
   time: new Date(number * 1000).toISOString(),
   by: 'test',
-  put: Object.fromEntries(
-    Object.entries(put).map(([id, text]) => [id, { file: 'a.yaml', firstLine: number, text }]),
-  ),
+  put: Object.fromEntries(Object.entries(put).map(([id, text]) => [id, { file: 'a.yaml', firstLine: number, text }])),
   remove: [],
   allocations: { externals: { internet: 1 }, snatRules: {} },
   drains: [],

@@ -15,7 +15,7 @@ import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
-import { keepSmall, releaseMemory } from '../system/memory.js';
+import { Memory } from '../system/memory.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './program.js';
 
@@ -25,7 +25,7 @@ export async function run(flags: RunFlags): Promise<void> {
       'BadRequest',
       '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api',
     );
-  keepSmall();
+  const memory = new Memory();
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
   const programmer = new Programmer(
@@ -40,7 +40,7 @@ export async function run(flags: RunFlags): Promise<void> {
     programmer,
     journal: new Journal(flags.state),
     clock: systemClock,
-    afterLargeChange: releaseMemory,
+    afterChange: () => memory.settle(),
     log,
   });
   const model = () => supervisor.current?.model;

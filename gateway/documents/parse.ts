@@ -37,6 +37,10 @@ export class ParseCache {
     return remembered;
   }
 
+  get size(): number {
+    return this.#current.size;
+  }
+
   forgetUnused(): void {
     this.#previous = this.#current;
     this.#current = new Map();

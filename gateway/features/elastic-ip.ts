@@ -1,40 +1,46 @@
 /** Elastic IPs: the address on its external network and, where it is bound, 1:1 translation both ways. */
 import type { ElasticIp } from '../model/gateway-model.js';
-import { type Cidr, hostCidr } from '../model/ip.js';
+import { hostCidr, type IpAddress } from '../model/ip.js';
 import { ROUTE_PROTOCOL } from '../model/ownership.js';
-import { remember, rememberWithin } from '../model/remember.js';
+import { rememberWithin } from '../model/remember.js';
 import { type Contribution, type Feature, INBOUND_RANK, type NatEntry, OUTBOUND_RANK, scope } from './feature.js';
 
-interface OneToOne {
-  readonly inbound: NatEntry;
-  readonly outbound: NatEntry;
-  readonly source: { readonly prefix: Cidr; readonly external: string; readonly origin: ElasticIp['origin'] };
+/** What one elastic IP asks of the kernel: independent of all others, so that an edit of one is compiled alone. */
+export interface ElasticIpPart {
+  readonly address?: NonNullable<Contribution['addresses']>[number];
+  readonly route?: NonNullable<Contribution['routes']>[number];
+  readonly inbound?: NatEntry;
+  readonly outbound?: NatEntry;
+  readonly source?: NonNullable<Contribution['sources']>[number];
 }
+
+export const compileElasticIp = rememberWithin((eip: ElasticIp, parent: string): ElasticIpPart => {
+  const way = eip.announced ? { address: announcedAddress(eip, parent) } : { route: routedAddress(eip) };
+  return eip.target ? { ...way, ...oneToOne(eip, eip.target) } : way;
+});
 
 export const elasticIp: Feature = {
   name: 'elastic-ip',
   compile(model, context) {
-    const eips = [...model.elasticIps.values()];
-    const bound = eips.flatMap((eip) => (eip.target ? [oneToOne(eip)] : []));
+    const parts = [...model.elasticIps.values()].map((eip) =>
+      compileElasticIp(eip, context.external(eip.external).interface),
+    );
+    const all = <K extends keyof ElasticIpPart>(key: K) => parts.flatMap((part) => part[key] ?? []);
     return {
-      addresses: eips
-        .filter((eip) => eip.announced)
-        .map((eip) => announcedAddress(eip, context.external(eip.external).interface)),
-      routes: eips.filter((eip) => !eip.announced).map(routedAddress),
-      inbound: bound.map((entry) => entry.inbound),
-      outbound: bound.map((entry) => entry.outbound),
-      sources: bound.map((entry) => entry.source),
+      addresses: all('address'),
+      routes: all('route'),
+      inbound: all('inbound'),
+      outbound: all('outbound'),
+      sources: all('source'),
     };
   },
 };
 
-const announcedAddress = rememberWithin(
-  (eip: ElasticIp, parent: string): NonNullable<Contribution['addresses']>[number] => ({
-    parent,
-    text: hostCidr(eip.address).text,
-    origin: eip.origin,
-  }),
-);
+const announcedAddress = (eip: ElasticIp, parent: string): NonNullable<Contribution['addresses']>[number] => ({
+  parent,
+  text: hostCidr(eip.address).text,
+  origin: eip.origin,
+});
 
 /** Local without standing on a link, so that no ARP or neighbour discovery answers for it. */
 function routedAddress({ address, origin }: ElasticIp): NonNullable<Contribution['routes']>[number] {
@@ -45,7 +51,7 @@ function routedAddress({ address, origin }: ElasticIp): NonNullable<Contribution
   };
 }
 
-const oneToOne = remember(({ address, target = address, external, origin }: ElasticIp): OneToOne => ({
+const oneToOne = ({ address, external, origin }: ElasticIp, target: IpAddress) => ({
   inbound: {
     prefix: hostCidr(address),
     rank: INBOUND_RANK.wholeAddress,
@@ -57,4 +63,4 @@ const oneToOne = remember(({ address, target = address, external, origin }: Elas
     rules: [{ text: `-j SNAT --to-source ${address.text}`, origin }],
   },
   source: { prefix: hostCidr(target), external, origin },
-}));
+});

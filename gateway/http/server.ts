@@ -80,7 +80,7 @@ function health(app: FastifyInstance, { supervisor, metrics }: HttpParts): void 
 function documents(app: FastifyInstance, { supervisor, show }: HttpParts): void {
   app.get('/v1/status', () => supervisor.status());
   app.get('/v1/history', () => supervisor.history());
-  app.get('/v1/documents', () => [...(supervisor.current?.sources.values() ?? [])]);
+  app.get('/v1/documents', () => supervisor.sources());
   app.post<{ Body: DocumentsBody }>('/v1/plan', { schema: { body: documentsBody } }, ({ body }) =>
     supervisor.plan({ files: body.files, prune: body.prune ?? false }),
   );

@@ -41,7 +41,7 @@ export class Metrics {
       'How often the kernel was mended after somebody else changed it.',
       () => supervisor.standing.drift.repairs,
     );
-    gauge('vpcgw_documents', 'Documents in force.', () => supervisor.current?.documents.length ?? 0);
+    gauge('vpcgw_documents', 'Documents in force.', () => supervisor.current?.documents.size ?? 0);
     gauge(
       'vpcgw_last_change_duration_seconds',
       'Duration of the last change, from accepted to verified.',

@@ -3,13 +3,12 @@ import type { DocumentOf } from '../documents/document.js';
 import { clashOf, claimsOf } from './claims.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
-import { rememberWithin } from './remember.js';
+import { remember, rememberWithin } from './remember.js';
 import type { Complaints } from './resolve.js';
 
 export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
   checkInternal(model, gateway, complaints);
   checkExternals(model, gateway, complaints);
-  checkElasticIps(model, complaints);
   checkSnatRules(model, complaints);
   checkDnatRules(model, complaints);
   checkIpv6Prefixes(model, complaints);
@@ -91,42 +90,43 @@ function checkExternalAddresses(
   });
 }
 
-function checkElasticIps(model: GatewayModel, complaints: Complaints): void {
-  const owners = ownAddresses(model);
-  const targets = new Map<string, ElasticIp>();
-  for (const eip of model.elasticIps.values()) {
-    const { id } = eip.origin;
-    const owner = owners.get(eip.address.text);
-    if (owner !== undefined)
-      complaints.of(
-        id,
-        ['spec', 'address'],
-        `${eip.address.text} is ${owner.startsWith('Elastic') ? `the address of ${complaints.where(owner)} too` : owner}`,
-      );
-    else owners.set(eip.address.text, id);
-    for (const { path, message } of ownProblems(eip, model.sides)) complaints.of(id, path, message);
-    if (!eip.target) continue;
-    const other = targets.get(eip.target.text);
-    if (other)
-      complaints.of(
-        id,
-        ['spec', 'target', 'address'],
-        `${eip.target.text} is the 1:1 target of ${complaints.where(other.origin.id)} already; it could leave by one of them only`,
-      );
-    else targets.set(eip.target.text, eip);
-  }
+/** Checks an elastic IP against all that were added before, and adds it. */
+export function addElasticIp(
+  eip: ElasticIp,
+  byAddress: Map<string, ElasticIp>,
+  byTarget: Map<string, ElasticIp>,
+  sides: Sides,
+  complaints: Complaints,
+): void {
+  const { id } = eip.origin;
+  const at = (path: readonly string[], message: string): void => complaints.of(id, ['spec', ...path], message);
+  const twin = byAddress.get(eip.address.text);
+  const owner = twin
+    ? `the address of ${complaints.where(twin.origin.id)} too`
+    : ownAddresses(sides).get(eip.address.text);
+  if (owner !== undefined) at(['address'], `${eip.address.text} is ${owner}`);
+  else byAddress.set(eip.address.text, eip);
+  for (const { path, message } of ownProblems(eip, sides)) complaints.of(id, path, message);
+  if (!eip.target) return;
+  const other = byTarget.get(eip.target.text);
+  if (!other) byTarget.set(eip.target.text, eip);
+  else
+    at(
+      ['target', 'address'],
+      `${eip.target.text} is the 1:1 target of ${complaints.where(other.origin.id)} already; it could leave by one of them only`,
+    );
 }
 
-function ownAddresses(model: GatewayModel): Map<string, string> {
+const ownAddresses = remember(({ internal, externals }: Sides): ReadonlyMap<string, string> => {
   const owners = new Map<string, string>();
-  for (const { address } of model.internal.addresses) owners.set(address.text, "the VPC's next hop");
-  for (const external of model.externals) {
+  for (const { address } of internal.addresses) owners.set(address.text, "the VPC's next hop");
+  for (const external of externals) {
     for (const { address } of external.addresses)
       owners.set(address.text, `the gateway's own address on ${external.name}`);
     for (const hop of external.gateways) owners.set(hop.text, `the next hop of ${external.name}`);
   }
   return owners;
-}
+});
 
 interface Problem {
   readonly path: readonly PropertyKey[];

@@ -1,6 +1,7 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
 import type { ElasticIp, GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
+import { rememberWithin } from './remember.js';
 
 export interface Tuple {
   readonly source: string;
@@ -38,8 +39,6 @@ const stale = (reason: string): Verdict => ({ stale: true, reason });
 
 /** Answers for many flows of one model; look-ups are by hash. */
 export class FlowJudge {
-  readonly #byAddress: Map<string, ElasticIp>;
-  readonly #byTarget: Map<string, ElasticIp>;
   readonly #dnat: Map<string, GatewayModel['dnatRules'][number][]>;
   readonly #draining: Set<string>;
   readonly #own: Set<string>;
@@ -48,9 +47,6 @@ export class FlowJudge {
     private readonly model: GatewayModel,
     drains: readonly Drain[] = [],
   ) {
-    const eips = [...model.elasticIps.values()];
-    this.#byAddress = new Map(eips.map((eip) => [eip.address.text, eip]));
-    this.#byTarget = new Map(eips.flatMap((eip) => (eip.target ? [[eip.target.text, eip] as const] : [])));
     this.#dnat = new Map();
     for (const rule of model.dnatRules) {
       const key = rule.elasticIp.address.text;
@@ -67,7 +63,7 @@ export class FlowJudge {
   judge(flow: Flow): Verdict {
     const { original, reply } = flow;
     const fromVpc = this.#inVpc(original.source);
-    if (!fromVpc && !this.#inVpc(reply.source) && !this.#byAddress.has(original.destination)) return KEEP;
+    if (!fromVpc && !this.#inVpc(reply.source) && !this.model.byAddress.has(original.destination)) return KEEP;
     const destination = this.#judgeDestination(flow);
     if (destination.stale || !fromVpc) return destination;
     return this.#judgeSource(original.source, reply.destination, reply.source);
@@ -105,7 +101,7 @@ export class FlowJudge {
         rule.ports && rule.targetPort !== undefined ? rule.targetPort + port - rule.ports.first : undefined;
       return { address: rule.target.text, port: shifted };
     }
-    const whole = rules.find((rule) => rule.protocol === 'Any')?.target ?? this.#byAddress.get(address)?.target;
+    const whole = rules.find((rule) => rule.protocol === 'Any')?.target ?? this.model.byAddress.get(address)?.target;
     if (whole) return { address: whole.text, port: undefined };
     return this.#prefixTarget(address);
   }
@@ -128,7 +124,8 @@ export class FlowJudge {
       return stale(`${source} left without translation`);
     }
     if (this.#own.has(seenAs) && this.#inVpc(destination)) return KEEP;
-    if (this.#byTarget.get(source)?.address.text === seenAs || this.#draining.has(`${seenAs} ${source}`)) return KEEP;
+    if (this.model.byTarget.get(source)?.address.text === seenAs || this.#draining.has(`${seenAs} ${source}`))
+      return KEEP;
     const address = parseIp(source);
     if (address && this.#mayLeaveBy(address, seenAs)) return KEEP;
     return stale(`${source} may no longer leave by ${seenAs}`);
@@ -196,10 +193,21 @@ type Translators = Pick<GatewayModel, 'dnatRules' | 'snatRules' | 'ipv6Prefixes'
   readonly elasticIps: readonly ElasticIp[];
 };
 
-/** The part of a model that is not, as the very same objects, in another. */
-const unlike = (model: GatewayModel, other: GatewayModel): Translators => ({
-  ...model,
-  elasticIps: [...model.elasticIps.values()].filter((eip) => other.elasticIps.get(eip.name) !== eip),
+const NO_RULES = { dnatRules: [], snatRules: [], ipv6Prefixes: [] } as const;
+
+/** The elastic IPs that an edit takes and gives; an unchanged one is the very same object in both models. */
+export const exchanged = rememberWithin((after: GatewayModel, before: GatewayModel) => {
+  const come: ElasticIp[] = [];
+  const gone: ElasticIp[] = [];
+  let same = 0;
+  for (const [name, eip] of after.elasticIps) {
+    const known = before.elasticIps.get(name);
+    if (known === eip) same++;
+    else come.push(eip);
+  }
+  if (same < before.elasticIps.size)
+    for (const [name, eip] of before.elasticIps) if (after.elasticIps.get(name) !== eip) gone.push(eip);
+  return { come, gone };
 });
 
 /**
@@ -208,8 +216,10 @@ const unlike = (model: GatewayModel, other: GatewayModel): Translators => ({
  */
 export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolean {
   if (before === after) return false;
-  const was = translationsOf(unlike(before, after));
-  const is = translationsOf(unlike(after, before));
+  const same = before.frame === after.frame;
+  const { gone, come } = exchanged(after, before);
+  const was = translationsOf({ ...(same ? NO_RULES : before), elasticIps: gone });
+  const is = translationsOf({ ...(same ? NO_RULES : after), elasticIps: come });
   for (const key of was) if (!is.has(key)) return true;
   for (const key of is) if (!was.has(key) && key.startsWith('dnat ')) return true;
   return before.sides !== after.sides;

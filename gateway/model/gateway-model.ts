@@ -17,7 +17,8 @@ export interface Sides {
   readonly externals: readonly ExternalNetwork[];
 }
 
-export interface GatewayModel extends Sides {
+/** All of the model but its elastic IPs; the same object for as long as none of it has changed. */
+export interface Frame extends Sides {
   readonly name: string;
   readonly paused: boolean;
   readonly sides: Sides;
@@ -25,10 +26,21 @@ export interface GatewayModel extends Sides {
   readonly timeouts: Timeouts;
   readonly conntrackSize: number | undefined;
   readonly connectionsPerSource: number | undefined;
-  readonly elasticIps: ReadonlyMap<string, ElasticIp>;
   readonly snatRules: readonly SnatRule[];
   readonly dnatRules: readonly DnatRule[];
   readonly ipv6Prefixes: readonly Ipv6Prefix[];
+}
+
+export interface ElasticIps {
+  /** By name. */
+  readonly elasticIps: ReadonlyMap<string, ElasticIp>;
+  readonly byAddress: ReadonlyMap<string, ElasticIp>;
+  /** Those that are bound 1:1, by the address they lead to. */
+  readonly byTarget: ReadonlyMap<string, ElasticIp>;
+}
+
+export interface GatewayModel extends Frame, ElasticIps {
+  readonly frame: Frame;
 }
 
 export interface InternalSide {

@@ -2,12 +2,14 @@
 import type { Kind } from '../api/kinds.js';
 import type { DocumentOf, GatewayDocument, Locate } from '../documents/document.js';
 import { nearest } from '../documents/explain.js';
-import { checkModel } from './check.js';
+import { addElasticIp, checkModel } from './check.js';
 import { byPosition, type Diagnostic, formatPath, type Position } from './diagnostic.js';
 import type {
   DnatRule,
   ElasticIp,
+  ElasticIps,
   ExternalNetwork,
+  Frame,
   GatewayModel,
   Ipv6Prefix,
   Origin,
@@ -20,10 +22,10 @@ import { remember, rememberWithin } from './remember.js';
 export class Complaints {
   readonly diagnostics: Diagnostic[] = [];
   readonly #locate: Locate;
-  readonly #documents: readonly GatewayDocument[];
+  readonly #documents: () => readonly GatewayDocument[];
 
   constructor(
-    documents: readonly GatewayDocument[],
+    documents: () => readonly GatewayDocument[],
     locate: Locate,
     /** False when some documents could not be read: what is only in them would seem to be missing. */
     readonly complete = true,
@@ -32,7 +34,7 @@ export class Complaints {
     this.#locate = locate;
   }
 
-  #find = (id: string): GatewayDocument | undefined => this.#documents.find((document) => document.id === id);
+  #find = (id: string): GatewayDocument | undefined => this.#documents().find((document) => document.id === id);
 
   at(
     document: GatewayDocument,
@@ -70,7 +72,7 @@ export function resolve(
   locate: Locate,
   { complete }: { complete: boolean } = { complete: true },
 ): Resolved {
-  const complaints = new Complaints(documents, locate, complete);
+  const complaints = new Complaints(() => documents, locate, complete);
   const unique = refuseDuplicates(documents, complaints);
   const kinds = new Map<Kind, GatewayDocument[]>();
   for (const document of unique) {
@@ -78,18 +80,15 @@ export function resolve(
     if (known) known.push(document);
     else kinds.set(document.kind, [document]);
   }
-  const ofKind = <K extends Kind>(kind: K): DocumentOf<K>[] => (kinds.get(kind) ?? []) as unknown as DocumentOf<K>[];
+  const ofKind = <K extends Kind>(kind: K) => (kinds.get(kind) ?? []) as unknown as (DocumentOf<K> & GatewayDocument)[];
   const gateway = theGateway(ofKind('VpcGateway'), unique, complaints);
   if (!gateway) return { model: undefined, diagnostics: complaints.diagnostics };
 
   const sides = sidesOf(gateway);
   const { externals } = sides;
-  const elasticIps = new Map<string, ElasticIp>();
-  for (const document of ofKind('ElasticIP')) {
-    const external = resolveExternal(document, externals, complaints);
-    if (external) elasticIps.set(document.metadata.name, elasticIpOf(document, external));
-  }
-  const model: GatewayModel = {
+  const eips = ofKind('ElasticIP').flatMap((document) => resolveElasticIp(document, externals, complaints) ?? []);
+  const elasticIps = new Map(eips.map((eip) => [eip.name, eip]));
+  const frame: Frame = {
     name: gateway.metadata.name,
     paused: gateway.spec.paused,
     ...sides,
@@ -98,14 +97,74 @@ export function resolve(
     timeouts: gateway.spec.timeouts,
     conntrackSize: gateway.spec.conntrack?.size,
     connectionsPerSource: gateway.spec.limits.connectionsPerSource,
-    elasticIps,
     snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
   };
+  const model: GatewayModel = { ...frame, frame, ...indexed(elasticIps, complaints, eips, sides) };
   checkModel(model, gateway, complaints);
   const diagnostics = complaints.diagnostics.sort(byPosition);
   return { model: complaints.failed ? undefined : model, diagnostics };
+}
+
+/** Elastic IPs by address and target; two of one are named. */
+function indexed(
+  elasticIps: ReadonlyMap<string, ElasticIp>,
+  complaints: Complaints,
+  eips: readonly ElasticIp[],
+  sides: Sides,
+): ElasticIps {
+  const byAddress = new Map<string, ElasticIp>();
+  const byTarget = new Map<string, ElasticIp>();
+  for (const eip of eips) addElasticIp(eip, byAddress, byTarget, sides, complaints);
+  return { elasticIps, byAddress, byTarget };
+}
+
+/**
+ * The model after an edit of elastic IPs that no rule names: what is far the most frequent edit costs no look at
+ * thousands of others. `undefined` when the edit is of another sort, and `resolve` has to look at everything.
+ */
+export function resolveEdit(
+  before: GatewayModel,
+  taken: readonly GatewayDocument[],
+  given: readonly GatewayDocument[],
+  all: Iterable<GatewayDocument>,
+  locate: Locate,
+): Resolved | undefined {
+  const named = new Set(
+    [...before.snatRules.flatMap((rule) => rule.pool), ...before.dnatRules.map((rule) => rule.elasticIp)].map(
+      (eip) => eip.name,
+    ),
+  );
+  if (![...taken, ...given].every((document) => document.kind === 'ElasticIP' && !named.has(document.metadata.name)))
+    return undefined;
+  const complaints = new Complaints(() => [...all], locate);
+  const elasticIps = new Map(before.elasticIps);
+  const byAddress = new Map(before.byAddress);
+  const byTarget = new Map(before.byTarget);
+  for (const { metadata } of taken) {
+    const eip = before.elasticIps.get(metadata.name);
+    elasticIps.delete(metadata.name);
+    if (eip) byAddress.delete(eip.address.text);
+    if (eip?.target) byTarget.delete(eip.target.text);
+  }
+  for (const document of given) {
+    const eip = resolveElasticIp(document as DocumentOf<'ElasticIP'> & GatewayDocument, before.externals, complaints);
+    if (!eip) continue;
+    elasticIps.set(eip.name, eip);
+    addElasticIp(eip, byAddress, byTarget, before.sides, complaints);
+  }
+  const model = { ...before, elasticIps, byAddress, byTarget };
+  return { model: complaints.failed ? undefined : model, diagnostics: complaints.diagnostics.sort(byPosition) };
+}
+
+function resolveElasticIp(
+  document: DocumentOf<'ElasticIP'> & GatewayDocument,
+  externals: readonly ExternalNetwork[],
+  complaints: Complaints,
+): ElasticIp | undefined {
+  const external = resolveExternal(document, externals, complaints);
+  return external && elasticIpOf(document, external);
 }
 
 function refuseDuplicates(documents: readonly GatewayDocument[], complaints: Complaints): GatewayDocument[] {

@@ -28,17 +28,24 @@ export function allocate(
   return result;
 }
 
+/** The very same object when no name came or went. */
 export function allocateAll(known: Allocations, model: GatewayModel): Allocations {
-  return {
-    externals: allocate(
-      known.externals,
-      model.externals.map((external) => external.name),
-      MAX_EXTERNALS,
-    ),
-    snatRules: allocate(
-      known.snatRules,
-      model.snatRules.map((rule) => rule.name),
-      0xffff,
-    ),
-  };
+  const externals = allocate(
+    known.externals,
+    model.externals.map((external) => external.name),
+    MAX_EXTERNALS,
+  );
+  const snatRules = allocate(
+    known.snatRules,
+    model.snatRules.map((rule) => rule.name),
+    0xffff,
+  );
+  return sameNumbers(externals, known.externals) && sameNumbers(snatRules, known.snatRules)
+    ? known
+    : { externals, snatRules };
 }
+
+type Numbers = Readonly<Record<string, number>>;
+
+const sameNumbers = (a: Numbers, b: Numbers): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, number]) => b[name] === number);

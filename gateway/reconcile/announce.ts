@@ -32,7 +32,8 @@ export function announce(
         before?.addresses.get(key) === undefined &&
         !rising.has(key.split(' ')[0] ?? ''),
     );
-  void announceAll(run, log, joined);
+  // Starting a program holds the event loop: the answer goes out first.
+  setImmediate(() => void announceAll(run, log, joined));
 }
 
 async function announceAll(run: CommandRunner, log: Logger, keys: readonly string[]): Promise<void> {

@@ -4,11 +4,11 @@ import { locate, type ParseCache, parseSources } from '../documents/parse.js';
 import { VpcgwError } from '../errors.js';
 import { byPosition, type Diagnostic } from '../model/diagnostic.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import { resolve } from '../model/resolve.js';
+import { resolve, resolveEdit } from '../model/resolve.js';
 
 export interface Candidate {
-  readonly documents: readonly GatewayDocument[];
-  readonly sources: ReadonlyMap<string, Source>;
+  /** By id, `Kind/name`. */
+  readonly documents: ReadonlyMap<string, GatewayDocument>;
   readonly model: GatewayModel;
   readonly warnings: readonly Diagnostic[];
 }
@@ -17,19 +17,37 @@ export interface Candidate {
 export function candidateOf(sources: readonly Source[], cache: ParseCache): Candidate {
   const parsed = parseSources(sources, cache);
   const resolved = resolve(parsed.documents, locate, { complete: parsed.diagnostics.length === 0 });
-  const diagnostics = [...parsed.diagnostics, ...resolved.diagnostics].sort(byPosition);
-  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'Error');
-  if (errors.length > 0)
-    throw new VpcgwError(
-      'ConfigInvalid',
-      `${errors.length} problem${errors.length === 1 ? '' : 's'} in the documents`,
-      { diagnostics },
-    );
-  if (!resolved.model) throw new VpcgwError('ConfigInvalid', 'there are no documents; write a VpcGateway at least');
-  return {
-    documents: parsed.documents,
-    sources: new Map(parsed.documents.map((document) => [document.id, document.source])),
-    model: resolved.model,
-    warnings: diagnostics,
-  };
+  const documents = new Map(parsed.documents.map((document) => [document.id, document]));
+  return accepted(documents, resolved.model, [...parsed.diagnostics, ...resolved.diagnostics]);
+}
+
+/** Some documents put over those of another candidate; the same result as all of them taken together. */
+export function candidateAfter(before: Candidate, sources: readonly Source[], cache: ParseCache): Candidate {
+  const given = parseSources(sources, cache);
+  const documents = new Map(before.documents);
+  for (const document of given.documents) documents.set(document.id, document);
+  const changed = given.documents.filter((document) => before.documents.get(document.id) !== document);
+  const taken = changed.flatMap((document) => before.documents.get(document.id) ?? []);
+  const once = new Set(given.documents.map((document) => document.id)).size === given.documents.length;
+  const edit = once ? resolveEdit(before.model, taken, changed, documents.values(), locate) : undefined;
+  if (edit) return accepted(documents, edit.model, [...given.diagnostics, ...edit.diagnostics]);
+  const ids = new Set(given.documents.map((document) => document.id));
+  const kept = [...before.documents.values()].filter((document) => !ids.has(document.id));
+  const whole = resolve([...kept, ...given.documents], locate, { complete: given.diagnostics.length === 0 });
+  return accepted(documents, whole.model, [...given.diagnostics, ...whole.diagnostics]);
+}
+
+function accepted(
+  documents: Candidate['documents'],
+  model: GatewayModel | undefined,
+  found: readonly Diagnostic[],
+): Candidate {
+  const diagnostics = [...found].sort(byPosition);
+  const { length } = diagnostics.filter((diagnostic) => diagnostic.severity === 'Error');
+  if (length > 0)
+    throw new VpcgwError('ConfigInvalid', `${length} problem${length === 1 ? '' : 's'} in the documents`, {
+      diagnostics,
+    });
+  if (!model) throw new VpcgwError('ConfigInvalid', 'there are no documents; write a VpcGateway at least');
+  return { documents, model, warnings: diagnostics };
 }

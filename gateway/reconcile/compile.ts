@@ -18,21 +18,44 @@ export interface CompileInput {
   readonly exhausted: ReadonlySet<string>;
 }
 
-export function compile({ model, facts, allocations, exhausted }: CompileInput): KernelState {
-  const context: CompileContext = {
+/** The desired kernel, and what it was put together from, so that an edit can be put in its place. */
+export interface Compiled {
+  readonly input: CompileInput;
+  readonly state: KernelState;
+  readonly trees: Readonly<Record<Family, NatTrees>>;
+  /** Sources that others than elastic IPs contributed, as set elements. */
+  readonly sharedSources: ReadonlySet<string>;
+}
+
+/** Entries of the translation by destination and by source. */
+export interface NatTrees {
+  readonly inbound: readonly NatEntry[];
+  readonly outbound: readonly NatEntry[];
+  /** The chains of both, by the key of the state. */
+  readonly chains: ReadonlyMap<string, readonly Line[]>;
+}
+
+export function contextOf({ model, facts, allocations, exhausted }: CompileInput): CompileContext {
+  return {
     facts,
     exhausted,
     externalIndex: (name) => numberOf(allocations.externals, name),
     snatIndex: (name) => numberOf(allocations.snatRules, name),
     external: (name) => model.externals.find((external) => external.name === name) ?? missing(name),
   };
+}
+
+export function compile(input: CompileInput): Compiled {
+  const { model } = input;
+  const context = contextOf(input);
   const parts = FEATURES.map((feature) => feature.compile(model, context));
   const addresses = parts.flatMap((part) => part.addresses ?? []);
   const routes = parts.flatMap((part) => part.routes ?? []);
   const rules = parts.flatMap((part) => part.rules ?? []);
   const links = parts.flatMap((part) => part.links ?? []);
   const publicPrefixes = parts.flatMap((part) => part.publicPrefixes ?? []);
-  return {
+  const trees = { 4: treesOf(4, parts), 6: treesOf(6, parts) };
+  const state: KernelState = {
     guard: guardTable(
       model,
       publicPrefixes.map(({ prefix }) => prefix),
@@ -43,15 +66,19 @@ export function compile({ model, facts, allocations, exhausted }: CompileInput):
       parts.flatMap((part) => part.sources ?? []),
       context,
     ),
-    iptables4: iptables(4, parts, model),
-    iptables6: iptables(6, parts, model),
+    iptables4: iptables(4, parts, model, trees[4]),
+    iptables6: iptables(6, parts, model, trees[6]),
     links: new Map(
       links.map(({ parent }): [string, Link] => [roleLink(parent), { name: roleLink(parent), parent, up: true }]),
     ),
     addresses: new Map(addresses.map(addressEntry)),
-    routes: new Map(routes.map(({ family, text, origin }): [string, Line] => [`${family} ${text}`, { text, origin }])),
+    routes: new Map(routes.map(routeEntry)),
     rules: new Map(rules.map(({ family, text }): [string, Line] => [`${family} ${text}`, { text }])),
   };
+  const shared = parts
+    .flatMap((part) => part.sources ?? [])
+    .filter((source) => !source.origin.id.startsWith('ElasticIP/'));
+  return { input, state, trees, sharedSources: new Set(shared.map(({ prefix }) => elementOf(prefix))) };
 }
 
 function numberOf(numbers: Readonly<Record<string, number>>, name: string): number {
@@ -89,10 +116,17 @@ function sets(
   return result;
 }
 
-type Source = NonNullable<Contribution['sources']>[number];
-type Address = NonNullable<Contribution['addresses']>[number];
+export type SourceEntry = NonNullable<Contribution['sources']>[number];
+export type AddressEntry = NonNullable<Contribution['addresses']>[number];
 
-const sourceElement = rememberWithin((source: Source, index: number) => ({
+export type RouteEntry = NonNullable<Contribution['routes']>[number];
+
+export const routeEntry = ({ family, text, origin }: RouteEntry): [string, Line] => [
+  `${family} ${text}`,
+  { text, origin },
+];
+
+export const sourceElement = rememberWithin((source: SourceEntry, index: number) => ({
   key: elementOf(source.prefix),
   line: {
     text: `skbmark 0x${(index << MARK.externalShift).toString(16)}/0x${MARK.externalMask.toString(16)}`,
@@ -100,7 +134,7 @@ const sourceElement = rememberWithin((source: Source, index: number) => ({
   },
 }));
 
-const addressEntry = remember(({ parent, text, origin }: Address): [string, Line] => [
+export const addressEntry = remember(({ parent, text, origin }: AddressEntry): [string, Line] => [
   `${roleLink(parent)} ${text}`,
   { text, origin },
 ]);
@@ -108,8 +142,20 @@ const addressEntry = remember(({ parent, text, origin }: Address): [string, Line
 /** As ipset prints it: a host without its length. */
 const elementOf = (prefix: Cidr): string => prefix.text.replace(prefix.family === 4 ? /\/32$/ : /\/128$/, '');
 
-function iptables(family: Family, parts: readonly Contribution[], model: GatewayModel): IptablesState {
+function treesOf(family: Family, parts: readonly Contribution[]): NatTrees {
+  const own = (entries: readonly NatEntry[]): NatEntry[] => entries.filter((entry) => entry.prefix.family === family);
+  return growTrees(own(parts.flatMap((part) => part.inbound ?? [])), own(parts.flatMap((part) => part.outbound ?? [])));
+}
+
+export function growTrees(inbound: readonly NatEntry[], outbound: readonly NatEntry[]): NatTrees {
   const chains = new Map<string, readonly Line[]>();
+  for (const [chain, lines] of prefixTree('D', '-d', inbound)) chains.set(`nat ${chain}`, lines);
+  for (const [chain, lines] of prefixTree('S', '-s', outbound)) chains.set(`nat ${chain}`, lines);
+  return { inbound, outbound, chains };
+}
+
+function iptables(family: Family, parts: readonly Contribution[], model: GatewayModel, trees: NatTrees): IptablesState {
+  const chains = new Map(trees.chains);
   const hooks = new Map<string, Line[]>();
   for (const part of parts) {
     for (const { family: f, table, chain, lines } of part.chains ?? [])
@@ -117,24 +163,6 @@ function iptables(family: Family, parts: readonly Contribution[], model: Gateway
     for (const { family: f, table, chain, line } of part.hooks ?? [])
       if (f === family) hooks.set(`${table} ${chain}`, [...(hooks.get(`${table} ${chain}`) ?? []), line]);
   }
-  const addTree = (letter: string, match: '-s' | '-d', entries: readonly NatEntry[]): void => {
-    for (const [chain, lines] of prefixTree(
-      letter,
-      match,
-      entries.filter((entry) => entry.prefix.family === family),
-    ))
-      chains.set(`nat ${chain}`, lines);
-  };
-  addTree(
-    'D',
-    '-d',
-    parts.flatMap((part) => part.inbound ?? []),
-  );
-  addTree(
-    'S',
-    '-s',
-    parts.flatMap((part) => part.outbound ?? []),
-  );
   chains.set('filter VG-FWD-EXT', fromOutside(family, parts, model));
   return { chains, hooks };
 }

@@ -1,7 +1,7 @@
 /** Ends the connections whose translation the model no longer allows, at once or when their drain time is over. */
 import type { CommandRunner } from '../kernel/command.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
-import { type Drain, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
+import { type Drain, exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 
 export interface CutFlow {
@@ -45,9 +45,8 @@ export function drainsAfter(
   nowMs: number,
 ): Drain[] {
   const running = drains.filter((drain) => drain.untilMs > nowMs && !isBound(after, drain));
-  const started = [...(before?.elasticIps.values() ?? [])].flatMap((eip): Drain[] => {
+  const started = (before ? exchanged(after, before).gone : []).flatMap((eip): Drain[] => {
     const next = after.elasticIps.get(eip.name);
-    if (next === eip) return [];
     const timeout = next?.drainTimeoutMs ?? eip.drainTimeoutMs;
     if (
       !eip.target ||
@@ -61,5 +60,5 @@ export function drainsAfter(
   return [...running, ...started];
 }
 
-const isBound = (model: GatewayModel, drain: Drain): boolean =>
-  [...model.elasticIps.values()].some((eip) => eip.address.text === drain.address && eip.target?.text === drain.target);
+const isBound = (model: GatewayModel, { address, target }: Drain): boolean =>
+  model.byAddress.get(address)?.target?.text === target;

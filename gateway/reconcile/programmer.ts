@@ -13,15 +13,17 @@ import type { Allocations, Facts, KernelState } from '../kernel/state.js';
 import type { Drain } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { announce } from './announce.js';
-import { compile } from './compile.js';
+import { compile, type Compiled } from './compile.js';
 import { KernelView } from './converge.js';
 import type { Suspicion } from './drift-watch.js';
 import { type CutFlow, FlowKeeper } from './flow-keeper.js';
 import type { Step } from './plan.js';
+import { recompile } from './recompile.js';
 
 export interface InForce {
   readonly model: GatewayModel;
   readonly allocations: Allocations;
+  readonly compiled: Compiled;
   readonly desired: KernelState;
 }
 
@@ -56,7 +58,7 @@ export class Programmer {
     return this.#unsettable;
   }
 
-  async desiredOf(model: GatewayModel, allocations: Allocations): Promise<KernelState> {
+  async compile(model: GatewayModel, allocations: Allocations): Promise<Compiled> {
     this.#facts ??= await this.view.facts();
     const wanted = [model.internal.interface, ...model.externals.map((external) => external.interface)];
     const absent = wanted.filter((name) => !this.#facts?.mtu.has(name));
@@ -67,14 +69,16 @@ export class Programmer {
         `interface ${absent.join(', ')} does not exist here; the platform has to attach it`,
       );
     }
-    return compile({ model, allocations, facts: this.#facts, exhausted: this.exhausted });
+    const input = { model, allocations, facts: this.#facts, exhausted: this.exhausted };
+    return (this.#inForce && recompile(input, this.#inForce.compiled)) ?? compile(input);
   }
 
   async program(model: GatewayModel, allocations: Allocations, drains: readonly Drain[]): Promise<Programmed> {
     const before = this.#inForce;
-    const desired = await this.desiredOf(model, allocations);
+    const compiled = await this.compile(model, allocations);
+    const desired = compiled.state;
     const steps = await this.#convergeOrRestore(desired, before);
-    this.#inForce = { model, allocations, desired };
+    this.#inForce = { model, allocations, compiled, desired };
     announce(this.run, this.log, before?.desired, desired, steps);
     const cut = await this.flows.settle(before?.model, model, drains);
     return { steps, cut };
@@ -132,9 +136,9 @@ export class Programmer {
   async mend(): Promise<readonly Step[]> {
     const current = this.#inForce;
     if (!current) return [];
-    const desired = await this.desiredOf(current.model, current.allocations);
-    const steps = await this.#convergeOrRestore(desired, undefined);
-    this.#inForce = { ...current, desired };
+    const compiled = await this.compile(current.model, current.allocations);
+    const steps = await this.#convergeOrRestore(compiled.state, undefined);
+    this.#inForce = { ...current, compiled, desired: compiled.state };
     return steps;
   }
 }

@@ -98,7 +98,7 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
   const objects = candidate
     ? objectStatuses({
         ...input,
-        documents: candidate.documents,
+        documents: [...candidate.documents.values()],
         model: candidate.model,
         programmed: input.inForce === candidate.model,
         whyNot: standing.trouble,

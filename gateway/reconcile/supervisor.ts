@@ -17,7 +17,7 @@ import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import { Timers } from '../system/timers.js';
 import { allocateAll } from './allocate.js';
-import { type Candidate, candidateOf } from './candidate.js';
+import { type Candidate, candidateAfter, candidateOf } from './candidate.js';
 import type { Suspicion } from './drift-watch.js';
 import { type CutFlow, drainsAfter } from './flow-keeper.js';
 import type { Step } from './plan.js';
@@ -56,21 +56,23 @@ export interface SupervisorOptions {
   readonly programmer: Programmer;
   readonly journal: Journal;
   readonly clock: Clock;
-  readonly afterLargeChange: () => void;
+  /** Called when the answer to a change has gone out. */
+  readonly afterChange: () => void;
   readonly log: Logger;
 }
 
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
-/** Documents. */
-const LARGE_CHANGE = 100;
+/** Texts of documents that are kept although no document has them any more. */
+const REMEMBERED_EDITS = 1_000;
+const AFTER_CHANGE_MS = 5;
 
 export class Supervisor {
   readonly #cache = new ParseCache();
   #queue: Promise<unknown> = Promise.resolve();
   #current: Candidate | undefined;
   /** The documents of the last revision on disk, until some are in force: a restart is no edit. */
-  #kept: ReadonlyMap<string, Source> = new Map();
+  #kept: ReadonlyMap<string, { readonly source: Source }> = new Map();
   #generations = new Map<string, number>();
   readonly #standing: Standing = newStanding();
   #retryMs = RETRY_MIN_MS;
@@ -104,7 +106,7 @@ export class Supervisor {
     journal.load();
     if (journal.damage !== undefined) log.error({ damage: journal.damage }, 'the journal was damaged');
     for (const revision of journal.revisions) this.#countGenerations(revision);
-    this.#kept = journal.documentsAt() ?? new Map<string, Source>();
+    this.#kept = new Map([...(journal.documentsAt() ?? [])].map(([id, source]) => [id, { source }]));
   }
 
   async #startFromJournal(): Promise<void> {
@@ -113,7 +115,7 @@ export class Supervisor {
       const sources = journal.documentsAt(revision);
       if (!sources || sources.size === 0) continue;
       try {
-        this.#current = candidateOf([...sources.values()], this.#cache);
+        this.#current = this.#whole([...sources.values()]);
         await this.#putIntoForce(this.#current);
         break;
       } catch (error) {
@@ -156,7 +158,7 @@ export class Supervisor {
       try {
         const files = read();
         digest = digestOf(files);
-        await this.#accept({ sources: files.flatMap(splitDocuments), by: 'folder' });
+        await this.#accept(this.#whole(files.flatMap(splitDocuments)), { by: 'folder' });
         this.#standing.refused = [];
         this.#standing.refusal = undefined;
         this.#standing.folder = { digest, taken: true };
@@ -176,7 +178,7 @@ export class Supervisor {
 
   submit(submission: Submission): Promise<Submitted> {
     this.#refuseOtherWriters();
-    return this.#enqueue(() => this.#accept({ ...submission, sources: this.#nextSources(submission) }));
+    return this.#enqueue(() => this.#accept(this.#candidate(submission), submission));
   }
 
   #refuseOtherWriters(): void {
@@ -188,36 +190,27 @@ export class Supervisor {
       );
   }
 
-  #nextSources({ files, prune }: Pick<Submission, 'files' | 'prune'>): Source[] {
-    const given = files.flatMap(splitDocuments);
-    if (prune) return given;
-    const candidateIds = new Set(this.#idsOf(given));
-    const kept = [...(this.#current?.sources ?? [])]
-      .filter(([id]) => !candidateIds.has(id))
-      .map(([, source]) => source);
-    return [...kept, ...given];
+  #candidate({ files, prune }: Pick<Submission, 'files' | 'prune'>): Candidate {
+    const sources = files.flatMap(splitDocuments);
+    if (prune || !this.#current) return this.#whole(sources);
+    if (this.#cache.size > 2 * this.#current.documents.size + REMEMBERED_EDITS) this.#cache.forgetUnused();
+    return candidateAfter(this.#current, sources, this.#cache);
   }
 
-  #idsOf(sources: readonly Source[]): string[] {
-    return sources.flatMap((source) => {
-      const { document } = this.#cache.parse(source);
-      return document ? [document.id] : [];
-    });
+  #whole(sources: readonly Source[]): Candidate {
+    const candidate = candidateOf(sources, this.#cache);
+    this.#cache.forgetUnused();
+    return candidate;
   }
 
-  async #accept(submission: {
-    sources: readonly Source[];
-    by: string;
-    confirmWithinMs?: number | undefined;
-  }): Promise<Submitted> {
+  async #accept(candidate: Candidate, submission: Pick<Submission, 'by' | 'confirmWithinMs'>): Promise<Submitted> {
     const { journal, clock } = this.options;
     if (journal.pending && submission.by !== 'rollback')
       throw new VpcgwError(
         'ConfirmPending',
         `revision ${journal.pending.revision} waits for its confirmation; confirm it or roll it back first`,
       );
-    const candidate = candidateOf(submission.sources, this.#cache);
-    const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
+    const { put, remove } = difference(this.#current?.documents ?? this.#kept, candidate);
     const changed = [...Object.keys(put), ...remove];
     if (changed.length === 0 && this.#standing.ready)
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
@@ -241,7 +234,7 @@ export class Supervisor {
       this.#countGenerations(revision);
       if (submission.confirmWithinMs !== undefined) this.#armConfirm(revision, submission.confirmWithinMs);
       this.#armDrains();
-      if (changed.length > LARGE_CHANGE) setImmediate(this.options.afterLargeChange);
+      this.#timers.set('after change', AFTER_CHANGE_MS, () => Promise.resolve(this.options.afterChange()));
       if (changed.length > 0)
         this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
       return { revision: revision.revision, changed, steps, cut, warnings: candidate.warnings };
@@ -360,7 +353,7 @@ export class Supervisor {
   async #goBackTo(revision: number): Promise<Submitted> {
     const sources = this.options.journal.documentsAt(revision);
     if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${revision} is not kept`);
-    return this.#accept({ sources: [...sources.values()], by: 'rollback' });
+    return this.#accept(this.#whole([...sources.values()]), { by: 'rollback' });
   }
 
   // ---- drains -----------------------------------------------------------------------------------------------------
@@ -427,9 +420,9 @@ export class Supervisor {
   plan(submission: Pick<Submission, 'files' | 'prune'>): Promise<Planned> {
     return this.#enqueue(async () => {
       const { programmer, journal, clock } = this.options;
-      const candidate = candidateOf(this.#nextSources(submission), this.#cache);
-      const { put, remove } = difference(this.#current?.sources ?? this.#kept, candidate);
-      const desired = await programmer.desiredOf(
+      const candidate = this.#candidate(submission);
+      const { put, remove } = difference(this.#current?.documents ?? this.#kept, candidate);
+      const { state: desired } = await programmer.compile(
         candidate.model,
         allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
       );
@@ -442,6 +435,10 @@ export class Supervisor {
         warnings: candidate.warnings,
       };
     });
+  }
+
+  sources(): Source[] {
+    return [...(this.#current?.documents.values() ?? [])].map((document) => document.source);
   }
 
   get current(): Candidate | undefined {
@@ -500,16 +497,21 @@ function digestOf(files: readonly SourceFile[]): string {
   return hash.digest('hex');
 }
 
-function difference(
-  before: ReadonlyMap<string, Source>,
-  after: Candidate,
-): { put: Record<string, Source>; remove: string[] } {
+interface Edit {
+  readonly put: Readonly<Record<string, Source>>;
+  readonly remove: readonly string[];
+}
+
+function difference(before: ReadonlyMap<string, { readonly source: Source }>, after: Candidate): Edit {
   const put: Record<string, Source> = {};
-  for (const [id, source] of after.sources) {
+  let matched = 0;
+  for (const [id, document] of after.documents) {
     const known = before.get(id);
-    if (known !== source && known?.text.trim() !== source.text.trim()) put[id] = source;
+    if (known) matched++;
+    if (known !== document && known?.source.text.trim() !== document.source.text.trim()) put[id] = document.source;
   }
-  return { put, remove: [...before.keys()].filter((id) => !after.sources.has(id)) };
+  const remove = matched === before.size ? [] : [...before.keys()].filter((id) => !after.documents.has(id));
+  return { put, remove };
 }
 
 const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>

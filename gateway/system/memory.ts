@@ -1,20 +1,28 @@
 /**
- * Keeps the process small. Each program it starts is a fork that copies its page tables, so that memory is time: at
- * 250 MB a start costs three times what it costs at 80.
+ * Keeps the process small. Each program that it starts is a fork that copies its page tables, so memory is time: at
+ * 280 MB a start takes 6 ms, at 90 MB it takes 2. Left alone the collector lets the heap double before it looks.
  */
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-export function keepSmall(): void {
+const GROWTH_BYTES = 24 * 1024 * 1024;
 
+export class Memory {
+  #floor = 0;
+  readonly #collect: () => void;
 
+  constructor() {
+    setFlagsFromString('--max-semi-space-size=2');
+    setFlagsFromString('--expose-gc');
+    const collect: unknown = runInNewContext('gc');
+    if (typeof collect !== 'function') throw new Error('this Node has no collector to call');
+    this.#collect = () => void (collect as () => void)();
+  }
 
-  setFlagsFromString('--expose-gc');
-}
-
-/** Gives back what a large change has left behind: its text, its syntax trees, the former state. */
-export function releaseMemory(): void {
-  const collect: unknown = runInNewContext('gc');
-  if (typeof collect === 'function')
-    (collect as (options: { type: string; flavor?: string }) => void)({ type: 'major', flavor: 'last-resort' });
+  /** To be called when an answer has gone out: gives back what the changes since the last time have left behind. */
+  settle(): void {
+    if (getHeapStatistics().used_heap_size < this.#floor + GROWTH_BYTES) return;
+    this.#collect();
+    this.#floor = getHeapStatistics().used_heap_size;
+  }
 }

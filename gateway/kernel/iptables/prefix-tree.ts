@@ -5,7 +5,7 @@
  * 2. The same entries give the same chains, in whatever order they come.
  * 3. A chain is named after its prefix, so an entry's neighbours keep their chains when it comes and goes.
  */
-import { bitsOf, type Cidr, containsCidr, ipFromValue, networkOf } from '../../model/ip.js';
+import { bitsOf, type Cidr, ipFromValue, networkOf } from '../../model/ip.js';
 import { CHAIN_PREFIX } from '../../model/ownership.js';
 import type { Line } from '../state.js';
 
@@ -48,6 +48,7 @@ interface Context {
 /** What a node was made of and what came of it, by its first entry: an unchanged part of the tree is used again. */
 interface Grown {
   readonly chain: string;
+  readonly prefix: Cidr;
   readonly entries: readonly TreeEntry[];
   readonly chains: ReadonlyMap<string, readonly Line[]>;
 }
@@ -57,20 +58,16 @@ const sameEntries = (a: readonly TreeEntry[], b: readonly TreeEntry[]): boolean 
   a.length === b.length && a.every((entry, i) => entry === b[i]);
 
 function fillNode(chain: string, prefix: Cidr, entries: readonly TreeEntry[], context: Context): void {
-  const [first] = entries;
-  const known = first && grown.get(first);
-  if (known?.chain === chain && sameEntries(known.entries, entries)) {
-    for (const [name, lines] of known.chains) context.chains.set(name, lines);
-    return;
-  }
   const chains = new Map<string, readonly Line[]>();
-  const below = entries.filter((entry) => entry.prefix.length > prefix.length);
-  const own = entries.filter((entry) => entry.prefix.length === prefix.length).flatMap((entry) => entry.rules);
+  let own = 0;
+  while (entries[own]?.prefix.length === prefix.length) own++;
   // A goto does not come back to this chain, so it is only for a chain with nothing to come back to.
-  const verb = own.length > 0 ? '-j' : '-g';
-  const edges = groupsOf(prefix, below).flatMap((group) => edge(group, verb, { ...context, chains }));
-  chains.set(chain, [...edges, ...own]);
-  if (first && prefix.length > 0) grown.set(first, { chain, entries, chains });
+  const verb = own > 0 ? '-j' : '-g';
+  const groups = groupsOf(prefix, own > 0 ? entries.slice(own) : entries);
+  const edges = groups.flatMap((group) => edge(group, verb, { ...context, chains }));
+  chains.set(chain, [...edges, ...entries.slice(0, own).flatMap((entry) => entry.rules)]);
+  const [first] = entries;
+  if (first && prefix.length > 0) grown.set(first, { chain, prefix, entries, chains });
   for (const [name, lines] of chains) context.chains.set(name, lines);
 }
 
@@ -80,6 +77,11 @@ function edge(group: readonly TreeEntry[], verb: '-j' | '-g', context: Context):
   const [only] = first.rules;
   if (group.length === 1 && first.rules.length === 1 && only)
     return [{ text: `${context.match} ${first.prefix.text} ${only.text}`, origin: only.origin }];
+  const known = grown.get(first);
+  if (known && sameEntries(known.entries, group)) {
+    for (const [name, lines] of known.chains) context.chains.set(name, lines);
+    return [{ text: `${context.match} ${known.prefix.text} ${verb} ${known.chain}` }];
+  }
   const prefix = commonPrefix(group);
   const name = chainName(context, prefix);
   fillNode(name, prefix, group, context);
@@ -90,15 +92,26 @@ function edge(group: readonly TreeEntry[], verb: '-j' | '-g', context: Context):
 function groupsOf(prefix: Cidr, entries: readonly TreeEntry[]): TreeEntry[][] {
   const boundary = Math.min((Math.floor(prefix.length / STRIDE) + 1) * STRIDE, bitsOf(prefix.family));
   const groups: TreeEntry[][] = [];
-  let bounds: Cidr | undefined;
-  for (const entry of entries) {
-    if (!bounds || !containsCidr(bounds, entry.prefix)) {
-      bounds = truncate(entry.prefix, Math.min(boundary, entry.prefix.length));
-      groups.push([]);
-    }
-    groups.at(-1)?.push(entry);
+  for (let begin = 0; begin < entries.length;) {
+    const { prefix: head } = entries[begin] as TreeEntry;
+    const end = endOf(truncate(head, Math.min(boundary, head.length)), entries, begin);
+    groups.push(entries.slice(begin, end));
+    begin = end;
   }
   return groups;
+}
+
+/** The first entry from `begin` on that lies beyond the bounds, by halving. */
+function endOf(bounds: Cidr, entries: readonly TreeEntry[], begin: number): number {
+  const beyond = bounds.base + (1n << BigInt(bitsOf(bounds.family) - bounds.length));
+  let low = begin;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle] as TreeEntry).prefix.base < beyond) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 const truncate = (prefix: Cidr, length: number): Cidr => networkOf(ipFromValue(prefix.family, prefix.base), length);
@@ -111,7 +124,8 @@ function commonPrefix(group: readonly TreeEntry[]): Cidr {
   const bits = bitsOf(first.prefix.family);
   const differing = (first.prefix.base ^ last.prefix.base).toString(2);
   const common = differing === '0' ? bits : bits - differing.length;
-  const shortest = Math.min(...group.map((entry) => entry.prefix.length));
+  let shortest = bits;
+  for (const { prefix } of group) shortest = Math.min(shortest, prefix.length);
   const length = Math.min(common, shortest);
   return truncate(first.prefix, length === shortest ? length : length - (length % STRIDE));
 }

@@ -128,7 +128,7 @@ export function resolveEdit(
   before: GatewayModel,
   taken: readonly GatewayDocument[],
   given: readonly GatewayDocument[],
-  all: Iterable<GatewayDocument>,
+  all: () => readonly GatewayDocument[],
   locate: Locate,
 ): Resolved | undefined {
   const named = new Set(
@@ -138,7 +138,7 @@ export function resolveEdit(
   );
   if (![...taken, ...given].every((document) => document.kind === 'ElasticIP' && !named.has(document.metadata.name)))
     return undefined;
-  const complaints = new Complaints(() => [...all], locate);
+  const complaints = new Complaints(all, locate);
   const elasticIps = new Map(before.elasticIps);
   const byAddress = new Map(before.byAddress);
   const byTarget = new Map(before.byTarget);

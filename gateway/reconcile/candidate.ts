@@ -29,7 +29,7 @@ export function candidateAfter(before: Candidate, sources: readonly Source[], ca
   const changed = given.documents.filter((document) => before.documents.get(document.id) !== document);
   const taken = changed.flatMap((document) => before.documents.get(document.id) ?? []);
   const once = new Set(given.documents.map((document) => document.id)).size === given.documents.length;
-  const edit = once ? resolveEdit(before.model, taken, changed, documents.values(), locate) : undefined;
+  const edit = once ? resolveEdit(before.model, taken, changed, () => [...documents.values()], locate) : undefined;
   if (edit) return accepted(documents, edit.model, [...given.diagnostics, ...edit.diagnostics]);
   const ids = new Set(given.documents.map((document) => document.id));
   const kept = [...before.documents.values()].filter((document) => !ids.has(document.id));

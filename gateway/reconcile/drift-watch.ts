@@ -79,7 +79,10 @@ export class DriftWatch {
     const address = /\d+: (\S+)\s+inet6? (\S+) /.exec(line);
     if (address) {
       if (!address[1]?.startsWith(LINK_PREFIX)) return;
-      this.#addresses.set(`${address[1]} ${address[2]}`, !gone);
+      const key = `${address[1]} ${address[2]}`;
+      // Back again at once: the kernel has meanwhile taken it out of the routes that name it as their source.
+      if (!gone && this.#addresses.get(key) === false) this.#subsystems.add('routes');
+      this.#addresses.set(key, !gone);
       this.#ring();
     } else if (line.includes(`proto ${ROUTE_PROTOCOL}`))
       this.#suspect(/^(Deleted )?\d+:/.test(line) ? 'rules' : 'routes');

@@ -113,7 +113,11 @@ export class Programmer {
   async #look({ subsystems, chains, addresses }: Suspicion, desired: KernelState): Promise<void> {
     const whole = new Set<SubsystemName>(subsystems);
     const believed = this.view.believed?.addresses;
-    if ([...addresses].some(([key, there]) => believed?.has(key) !== there)) whole.add('addresses');
+    if ([...addresses].some(([key, there]) => believed?.has(key) !== there)) {
+      whole.add('addresses');
+      // The kernel changes the routes that name a lost address as their source, and tells nobody.
+      whole.add('routes');
+    }
     for (const family of [4, 6] as const) {
       const name = `iptables${family}` as const;
       const keys = [...chains].filter((chain) => chain.startsWith(`${family} `)).map((chain) => chain.slice(2));

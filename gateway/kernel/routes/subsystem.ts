@@ -59,6 +59,9 @@ export function formatRule(rule: IpRule): string {
   ].join('');
 }
 
+/** Family, prefix and table of a route's text. */
+const destinationOf = (key: string): string => `${key.split(/ (?:via|dev) /)[0]} ${/ table \S+/.exec(key)?.[0]}`;
+
 async function read<T>(run: CommandRunner, what: string[]): Promise<{ family: string; items: T[] }[]> {
   const answers: { family: string; items: T[] }[] = [];
   for (const family of FAMILIES) {
@@ -83,16 +86,22 @@ export const routes: Subsystem<Lines> = {
     );
   },
 
-  diff: (observed, desired) =>
-    diffLines(observed, desired, { add: 'switch', remove: 'prune' }).map((change) => ({
-      ...change,
-      lines: [
-        {
-          text: `route ${change.action === 'remove' ? 'delete' : 'append'} ${change.key.slice(2)}`,
-          origin: change.lines[0]?.origin,
-        },
-      ],
-    })),
+  /** Of one destination there is one route: a wrong one is replaced in place, which IPv6 takes for the same as the new. */
+  diff(observed, desired) {
+    const changes = diffLines(observed, desired, { add: 'switch', remove: 'prune' });
+    const wrong = new Set(changes.filter(({ action }) => action === 'remove').map(({ key }) => destinationOf(key)));
+    const right = new Set(changes.filter(({ action }) => action !== 'remove').map(({ key }) => destinationOf(key)));
+    return changes
+      .filter(({ action, key }) => action !== 'remove' || !right.has(destinationOf(key)))
+      .map((change) => {
+        const verb =
+          change.action === 'remove' ? 'delete' : wrong.has(destinationOf(change.key)) ? 'replace' : 'append';
+        return {
+          ...change,
+          lines: [{ text: `route ${verb} ${change.key.slice(2)}`, origin: change.lines[0]?.origin }],
+        };
+      });
+  },
 
   async apply(run, changes, _observed, desired) {
     for (const family of FAMILIES) await feedFamily(run, family, changes);

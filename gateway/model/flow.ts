@@ -1,7 +1,7 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
 import type { ElasticIp, GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
-import { rememberWithin } from './remember.js';
+import { rememberPair } from './remember.js';
 
 export interface Tuple {
   readonly source: string;
@@ -20,6 +20,8 @@ export interface Flow {
   readonly icmp?: { readonly type: number; readonly code: number; readonly id: number } | undefined;
   readonly mark: number;
   readonly bytes: number;
+  /** A TCP connection that both sides have closed: it stands in the table for a while, and nobody would miss it. */
+  readonly ended?: boolean;
 }
 
 /** A former binding whose flows may live on until a moment (ms since the epoch). */
@@ -196,7 +198,7 @@ type Translators = Pick<GatewayModel, 'dnatRules' | 'snatRules' | 'ipv6Prefixes'
 const NO_RULES = { dnatRules: [], snatRules: [], ipv6Prefixes: [] } as const;
 
 /** The elastic IPs that an edit takes and gives; an unchanged one is the very same object in both models. */
-export const exchanged = rememberWithin((after: GatewayModel, before: GatewayModel) => {
+export const exchanged = rememberPair((after: GatewayModel, before: GatewayModel) => {
   const come: ElasticIp[] = [];
   const gone: ElasticIp[] = [];
   let same = 0;

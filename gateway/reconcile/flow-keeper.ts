@@ -14,6 +14,10 @@ export class FlowKeeper {
 
   /** Which live connections an edit would cut. */
   async wouldCut(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
+    return (await this.#stale(after, drains)).filter(({ flow }) => !flow.ended);
+  }
+
+  async #stale(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
     const judge = new FlowJudge(after, drains);
     return (await listFlows(this.run)).flatMap((flow) => {
       const { stale, reason } = judge.judge(flow);
@@ -28,12 +32,12 @@ export class FlowKeeper {
   }
 
   async cut(model: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
-    const cut = await this.wouldCut(model, drains);
+    const cut = await this.#stale(model, drains);
     await endFlows(
       this.run,
       cut.map(({ flow }) => flow),
     );
-    return cut;
+    return cut.filter(({ flow }) => !flow.ended);
   }
 }
 

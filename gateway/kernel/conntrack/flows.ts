@@ -34,6 +34,7 @@ export function parseFlow(line: string): Flow | undefined {
     icmp,
     mark: Number(rest['mark'] ?? 0),
     bytes,
+    ended: / (TIME_WAIT|CLOSE) src=/.test(line),
   };
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { objectName, port, target } from './scalars.js';
 
 export const PROTOCOLS = ['TCP', 'UDP', 'ICMP', 'Any'] as const;

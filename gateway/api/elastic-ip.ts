@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, ipAddress, objectName, target } from './scalars.js';
 
 export const elasticIpSpec = z.strictObject({

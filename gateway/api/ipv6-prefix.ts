@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cidr, objectName } from './scalars.js';
 
 export const ipv6PrefixSpec = z.strictObject({

@@ -1,5 +1,5 @@
 /** JSON Schema of the documents, from the same zod schemas: editors complete from it, OpenAPI and CRDs follow. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { documentSchema, type Kind, KINDS } from './kinds.js';
 
 export function jsonSchemaOf(kind: Kind): Record<string, unknown> {

@@ -1,5 +1,5 @@
 /** The kinds of the document language. A kind is one line here; types, schemas and reference pages follow from it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnatRuleSpec } from './dnat-rule.js';
 import { elasticIpSpec } from './elastic-ip.js';
 import { ipv6PrefixSpec } from './ipv6-prefix.js';

@@ -1,5 +1,5 @@
 /** The scalar types of the document language: text in, parsed value out, with what would be right in every message. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type InterfaceAddress,
   parseCidr,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cidr, duration, interfaceAddress, interfaceName, ipAddress, objectName } from './scalars.js';
 
 const internal = z.strictObject({

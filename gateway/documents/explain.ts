@@ -1,5 +1,5 @@
 /** zod's issues in the words of somebody who has to mend the document. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 interface Explained {
   readonly path: readonly PropertyKey[];

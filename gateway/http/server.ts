@@ -1,8 +1,8 @@
 /** The supervisor's HTTP side: on a unix socket all of it, on the management address health and metrics. */
 import { chmodSync, rmSync } from 'node:fs';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import * as z from 'zod';
 import { ERRORS, messageOf, VpcgwError } from '../errors.js';
-import type { SourceFile } from '../documents/document.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
 import type { Show } from '../reconcile/show.js';
@@ -15,36 +15,33 @@ export interface HttpParts {
   readonly show: Show;
 }
 
-interface DocumentsBody {
-  readonly files: readonly SourceFile[];
-  readonly prune?: boolean;
-  readonly by?: string;
-  readonly confirmWithinMs?: number;
+const documentsBody = z.strictObject({
+  files: z.array(z.strictObject({ file: z.string().max(4096), text: z.string() })).max(10_000),
+  prune: z.boolean().optional(),
+  by: z.string().max(128).optional(),
+  confirmWithinMs: z.int().min(1000).max(86_400_000).optional(),
+});
+
+const rollbackBody = z.object({ to: z.int().min(1).optional() }).nullish();
+
+/** In place of Fastify's own compilers, which take 70 ms of every start and 4 MB: bodies are judged by zod. */
+const noCompiler = (): never => {
+  throw new VpcgwError('Invariant', 'a route has a schema');
+};
+
+function judged<Body>(schema: z.ZodType<Body>, body: unknown): Body {
+  const { data, error } = schema.safeParse(body);
+  if (error) throw new VpcgwError('BadRequest', z.prettifyError(error));
+  return data;
 }
 
-const documentsBody = {
-  type: 'object',
-  required: ['files'],
-  additionalProperties: false,
-  properties: {
-    files: {
-      type: 'array',
-      maxItems: 10_000,
-      items: {
-        type: 'object',
-        required: ['file', 'text'],
-        additionalProperties: false,
-        properties: { file: { type: 'string', maxLength: 4096 }, text: { type: 'string' } },
-      },
-    },
-    prune: { type: 'boolean' },
-    by: { type: 'string', maxLength: 128 },
-    confirmWithinMs: { type: 'integer', minimum: 1000, maximum: 86_400_000 },
-  },
-} as const;
-
 export function createServer(parts: HttpParts, scope: 'Local' | 'Management'): FastifyInstance {
-  const app = Fastify({ bodyLimit: BODY_LIMIT, logger: false, requestTimeout: 60_000 });
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    logger: false,
+    requestTimeout: 60_000,
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
+  });
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, error));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, new VpcgwError('NotFound', `${request.method} ${request.url} is no route`)),
@@ -81,23 +78,20 @@ function documents(app: FastifyInstance, { supervisor, show }: HttpParts): void 
   app.get('/v1/status', () => supervisor.status());
   app.get('/v1/history', () => supervisor.history());
   app.get('/v1/documents', () => supervisor.sources());
-  app.post<{ Body: DocumentsBody }>('/v1/plan', { schema: { body: documentsBody } }, ({ body }) =>
-    supervisor.plan({ files: body.files, prune: body.prune ?? false }),
-  );
-  app.post<{ Body: DocumentsBody }>('/v1/apply', { schema: { body: documentsBody } }, async ({ body }) => {
-    const { files, prune = false, by = 'api', confirmWithinMs } = body;
+  app.post('/v1/plan', ({ body }) => {
+    const { files, prune = false } = judged(documentsBody, body);
+    return supervisor.plan({ files, prune });
+  });
+  app.post('/v1/apply', async ({ body }) => {
+    const { files, prune = false, by = 'api', confirmWithinMs } = judged(documentsBody, body);
     const { revision, changed, cut, warnings } = await supervisor.submit({ files, prune, by, confirmWithinMs });
     return { revision, changed, cut: cut.length, warnings };
   });
   app.post('/v1/confirm', async () => ({ revision: await supervisor.confirm() }));
-  app.post<{ Body: { to?: number } | null }>(
-    '/v1/rollback',
-    { schema: { body: { type: ['object', 'null'], properties: { to: { type: 'integer', minimum: 1 } } } } },
-    async ({ body }) => {
-      const { revision, changed } = await supervisor.rollback(body?.to);
-      return { revision, changed };
-    },
-  );
+  app.post('/v1/rollback', async ({ body }) => {
+    const { revision, changed } = await supervisor.rollback(judged(rollbackBody, body)?.to);
+    return { revision, changed };
+  });
   app.get('/v1/show/nat', () => show.nat());
   app.get('/v1/show/conntrack', () => show.conntrack());
   app.get('/v1/show/ports', () => show.ports());

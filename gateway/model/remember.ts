@@ -21,3 +21,17 @@ export function rememberWithin<Key extends object, Context, Value>(
     return value;
   };
 }
+
+/** The same of two objects; neither keeps the other alive, or each model would keep all that were before it. */
+export function rememberPair<A extends object, B extends object, Value>(
+  make: (a: A, b: B) => Value,
+): (a: A, b: B) => Value {
+  const known = new WeakMap<A, WeakMap<B, { readonly value: Value }>>();
+  return (a, b) => {
+    const ofA = known.get(a) ?? new WeakMap<B, { readonly value: Value }>();
+    known.set(a, ofA);
+    const entry = ofA.get(b) ?? { value: make(a, b) };
+    ofA.set(b, entry);
+    return entry.value;
+  };
+}

@@ -12,7 +12,8 @@ export class Memory {
   readonly #collect: () => void;
 
   constructor() {
-    setFlagsFromString('--max-semi-space-size=2');
+    setFlagsFromString('--max-semi-space-size=1');
+    setFlagsFromString('--optimize-for-size');
     setFlagsFromString('--expose-gc');
     const collect: unknown = runInNewContext('gc');
     if (typeof collect !== 'function') throw new Error('this Node has no collector to call');

@@ -16,6 +16,7 @@ import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
 import { Memory } from '../system/memory.js';
+import { chooseVariant } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './program.js';
 
@@ -28,9 +29,11 @@ export async function run(flags: RunFlags): Promise<void> {
   const memory = new Memory();
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
+  const variant = await chooseVariant(runner);
+  if (variant === 'legacy') log.warn('this kernel takes no iptables of the nft variant; legacy is used');
   const programmer = new Programmer(
     runner,
-    createSubsystems(() => 'nft'),
+    createSubsystems(() => variant),
     log,
   );
   const supervisor = new Supervisor({
@@ -44,7 +47,7 @@ export async function run(flags: RunFlags): Promise<void> {
     log,
   });
   const model = () => supervisor.current?.model;
-  const metrics = new Metrics(runner, supervisor, programmer);
+  const metrics = new Metrics(runner, supervisor, programmer, variant, () => ports.last);
   const parts = { supervisor, metrics, show: new Show(runner, model, metrics) };
   const local = createServer(parts, 'Local');
   mkdirSync(dirname(flags.socket), { recursive: true });

@@ -1,5 +1,6 @@
 /** The supervisor's HTTP side: on a unix socket all of it, on the management address health and metrics. */
 import { chmodSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import * as z from 'zod';
 import { ERRORS, messageOf, VpcgwError } from '../errors.js';
@@ -97,8 +98,18 @@ function documents(app: FastifyInstance, { supervisor, show }: HttpParts): void 
   app.get('/v1/show/ports', () => show.ports());
 }
 
+const answers = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.on('connect', () => resolve(true));
+    probe.on('error', () => resolve(false));
+    probe.on('connect', () => probe.destroy());
+  });
+
 /** Takes the socket over from a former process that was killed; only root may speak to it. */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
+  if (await answers(path))
+    throw new VpcgwError('NotWriter', `another supervisor answers at ${path}; one gateway has one supervisor`);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);

@@ -3,6 +3,8 @@ import { Gauge, Histogram, Registry } from 'prom-client';
 import type { CommandRunner } from '../kernel/command.js';
 import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
+import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
+import type { PortUse } from '../reconcile/port-watch.js';
 import type { Origin } from '../model/gateway-model.js';
 
 interface Count {
@@ -21,6 +23,8 @@ export class Metrics {
     private readonly run: CommandRunner,
     private readonly supervisor: Supervisor,
     private readonly programmer: Programmer,
+    private readonly variant: IptablesVariant,
+    private readonly portUse: () => readonly PortUse[],
   ) {
     const gauge = (name: string, help: string, read: () => number): void =>
       void new Gauge({
@@ -86,6 +90,12 @@ export class Metrics {
       const slash = id.indexOf('/');
       lines.push(`vpcgw_connections_total{kind="${id.slice(0, slash)}",name="${id.slice(slash + 1)}"} ${packets}`);
     }
+    lines.push(
+      '# HELP vpcgw_port_headroom Share of ports of a shared elastic IP that are free towards its busiest far end.',
+      '# TYPE vpcgw_port_headroom gauge',
+    );
+    for (const { elasticIp, headroom } of this.portUse())
+      lines.push(`vpcgw_port_headroom{name="${elasticIp}"} ${headroom}`);
     return `${own}${table}${lines.join('\n')}\n`;
   }
 
@@ -104,7 +114,7 @@ export class Metrics {
     if (!desired) return this.#totals;
     for (const family of [4, 6] as const) {
       const { stdout } = await this.run.run({
-        argv: [family === 4 ? 'iptables-nft-save' : 'ip6tables-nft-save', '-c', '-t', 'nat'],
+        argv: [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant}-save`, '-c', '-t', 'nat'],
       });
       const seen = new Map<string, Count>();
       const position = new Map<string, number>();

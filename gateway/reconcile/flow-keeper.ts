@@ -14,15 +14,19 @@ export class FlowKeeper {
 
   /** Which live connections an edit would cut. */
   async wouldCut(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
-    return (await this.#stale(after, drains)).filter(({ flow }) => !flow.ended);
+    return live((await this.#judge(after, drains)).stale);
   }
 
-  async #stale(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
-    const judge = new FlowJudge(after, drains);
-    return (await listFlows(this.run)).flatMap((flow) => {
-      const { stale, reason } = judge.judge(flow);
-      return stale ? [{ flow, reason }] : [];
-    });
+  async #judge(model: GatewayModel, drains: readonly Drain[]): Promise<{ stale: CutFlow[]; staying: Flow[] }> {
+    const judge = new FlowJudge(model, drains);
+    const stale: CutFlow[] = [];
+    const staying: Flow[] = [];
+    for (const flow of await listFlows(this.run)) {
+      const verdict = judge.judge(flow);
+      if (verdict.stale) stale.push({ flow, reason: verdict.reason });
+      else staying.push(flow);
+    }
+    return { stale, staying };
   }
 
   /** Returns what was cut. Without a former model everything is judged: what ran before this start is unknown. */
@@ -32,14 +36,17 @@ export class FlowKeeper {
   }
 
   async cut(model: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
-    const cut = await this.#stale(model, drains);
+    const { stale, staying } = await this.#judge(model, drains);
     await endFlows(
       this.run,
-      cut.map(({ flow }) => flow),
+      stale.map(({ flow }) => flow),
+      staying,
     );
-    return cut.filter(({ flow }) => !flow.ended);
+    return live(stale);
   }
 }
+
+const live = (cut: readonly CutFlow[]): CutFlow[] => cut.filter(({ flow }) => !flow.ended);
 
 /** Former bindings of an edit that are given time, added to those that still have some. */
 export function drainsAfter(

@@ -61,6 +61,7 @@ export function exhaustedOf(uses: readonly PortUse[], before: ReadonlySet<string
 
 export class PortWatch {
   #timer: NodeJS.Timeout | undefined;
+  #last: readonly PortUse[] = [];
 
   constructor(
     private readonly run: CommandRunner,
@@ -77,13 +78,26 @@ export class PortWatch {
     clearInterval(this.#timer);
   }
 
+  /** As it was at the last look. */
+  get last(): readonly PortUse[] {
+    return this.#last;
+  }
+
   async #look(): Promise<void> {
     const model = this.model();
-    if (!model || !model.snatRules.some((rule) => rule.pool.length > 1)) return;
+    if (!model || model.snatRules.length === 0) return;
     const { stdout } = await this.run.run({ argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count'] });
+    const connections = Number(stdout);
     const before = this.exhausted();
-    if (Number(stdout) < LOOK_FROM && before.size === 0) return;
-    const after = exhaustedOf(portUseOf(model, await listFlows(this.run)), before);
-    if (after.size !== before.size || [...after].some((address) => !before.has(address))) this.onChange(after);
+    // In a small table no address can be near its end: all that is there bounds what each could use.
+    if (connections < LOOK_FROM && before.size === 0) this.#last = atLeastFree(model, connections);
+    else {
+      this.#last = portUseOf(model, await listFlows(this.run));
+      const after = exhaustedOf(this.#last, before);
+      if (after.size !== before.size || [...after].some((address) => !before.has(address))) this.onChange(after);
+    }
   }
 }
+
+const atLeastFree = (model: GatewayModel, connections: number): PortUse[] =>
+  portUseOf(model, []).map((use) => ({ ...use, headroom: 1 - connections / PORTS_PER_FAR_END }));

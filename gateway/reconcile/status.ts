@@ -5,7 +5,7 @@ import type { GatewayModel } from '../model/gateway-model.js';
 import type { Candidate } from './candidate.js';
 
 export interface Condition {
-  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready';
+  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -177,10 +177,22 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
           programmed ? readyReason(document, input) : whyNot.reason,
           programmed ? '' : whyNot.message,
         ),
+        ...portsOf(document, input).map((free) =>
+          condition('PortsAvailable', free, free ? 'Free' : 'NearlyUsedUp', free ? '' : SPILLED),
+        ),
       ],
       notes: notesOf(document, input),
     };
   });
+}
+
+const SPILLED = 'nearly all ports are in use: new connections leave by the next address of the pool, if there is one';
+
+/** Of an elastic IP that a SNAT rule shares, whether it has ports left. */
+function portsOf(document: GatewayDocument, { model, exhausted }: ObjectInput): boolean[] {
+  if (document.kind !== 'ElasticIP') return [];
+  const shared = model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === document.metadata.name));
+  return shared ? [!exhausted.has(document.spec.address.text)] : [];
 }
 
 function readyReason(document: GatewayDocument, { model }: ObjectInput): string {
@@ -193,15 +205,13 @@ function readyReason(document: GatewayDocument, { model }: ObjectInput): string 
   return used ? 'Shared' : 'Held';
 }
 
-function notesOf(document: GatewayDocument, { model, exhausted }: ObjectInput): string[] {
+function notesOf(document: GatewayDocument, { model }: ObjectInput): string[] {
   const notes: string[] = [];
   if (document.kind === 'ElasticIP') {
     if (document.spec.target)
       notes.push(
         'VMs of the VPC that reach it see the translated source of the client, since their answers must pass the gateway',
       );
-    if (exhausted.has(document.spec.address.text))
-      notes.push('its ports are nearly used up: new connections leave by the next address of the pool');
   }
   if (document.kind === 'SnatRule' && document.spec.portsPerSource !== undefined) {
     const rule = model.snatRules.find((candidate) => candidate.name === document.metadata.name);

@@ -301,11 +301,12 @@ export class Supervisor {
     };
     if (this.options.programmer.inForce) return;
     this.#standing.ready = false;
-    this.#retry(() =>
-      this.#enqueue(
-        async () => void (this.#current && !this.#standing.ready && (await this.#putIntoForce(this.#current))),
-      ),
-    );
+    this.#retry(() => this.#enqueue(() => this.#firstAttempt()));
+  }
+
+  /** Something changed while nothing could be put into force: an interface may have come. */
+  async #firstAttempt(): Promise<void> {
+    if (this.#current && !this.#standing.ready) await this.#putIntoForce(this.#current);
   }
 
   #retry(work: () => Promise<unknown>): void {
@@ -380,7 +381,7 @@ export class Supervisor {
   inspect(suspicion: Suspicion | 'all'): Promise<void> {
     return this.#enqueue(async () => {
       const { programmer, log, clock } = this.options;
-      if (!programmer.inForce) return;
+      if (!programmer.inForce) return void (await this.#firstAttempt());
       const steps = await programmer.inspect(suspicion);
       const paused = this.#current?.model.paused ?? false;
       if (steps.length > 0) {

@@ -1,5 +1,6 @@
 /** Finds out what this machine gives a gateway: programs, rights, kernel features, switches. Leaves nothing behind. */
-import { messageOf } from '../errors.js';
+import { readFileSync } from 'node:fs';
+import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import type { CommandRunner } from '../kernel/command.js';
 
@@ -85,7 +86,7 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
   );
   findings.push(
     await tryOut('raw sockets', 'add the capability NET_RAW; without it addresses are announced late', 'Degraded', () =>
-      run.run({ argv: ['arping', '-q', '-c', '1', '-w', '1', '-I', 'lo', '127.0.0.1'], okExitCodes: [0, 1] }),
+      holdsNetRaw(),
     ),
   );
   return [...findings, ...(await probeSysctls(run))];
@@ -142,4 +143,23 @@ async function probeSysctls(run: CommandRunner): Promise<Finding[]> {
     });
   }
   return findings;
+}
+
+const CAP_NET_RAW = 13n;
+
+function holdsNetRaw(): Promise<void> {
+  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  if ((BigInt(`0x${mask}`) >> CAP_NET_RAW) & 1n) return Promise.resolve();
+  return Promise.reject(new VpcgwError('CommandFailed', 'NET_RAW is not held'));
+}
+
+/** The variant of iptables that this kernel takes: nft, or legacy where nothing else works. */
+export async function chooseVariant(run: CommandRunner): Promise<'nft' | 'legacy'> {
+  const stdin = '*nat\n-A POSTROUTING -j SNAT --to-source 192.0.2.1 --random-fully\nCOMMIT\n';
+  const works = (variant: string): Promise<boolean> =>
+    run.run({ argv: [`iptables-${variant}-restore`, '--noflush', '--test'], stdin }).then(
+      () => true,
+      () => false,
+    );
+  return (await works('nft')) || !(await works('legacy')) ? 'nft' : 'legacy';
 }

@@ -1,0 +1,25 @@
+import { crash } from './crash.js';
+import { dnat } from './dnat.js';
+import { drift } from './drift.js';
+import { edit } from './edit.js';
+import { elasticIp } from './elastic-ip.js';
+import { hairpin } from './hairpin.js';
+import { isolation } from './isolation.js';
+import { nothingLeaked } from './nothing-leaked.js';
+import { refusal } from './refusal.js';
+import type { Scene } from './scene.js';
+import { snat } from './snat.js';
+
+/** In this order; each leaves the stage as it found it. */
+export const scenes: readonly Scene[] = [
+  elasticIp,
+  snat,
+  dnat,
+  hairpin,
+  isolation,
+  edit,
+  drift,
+  crash,
+  refusal,
+  nothingLeaked,
+];

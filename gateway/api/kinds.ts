@@ -40,16 +40,15 @@ export const isKind = (text: string): text is Kind => Object.hasOwn(KINDS, text)
 const stringMap = z.record(z.string().max(317), z.string().max(65_536));
 
 export const metadata = z.strictObject({
-  name: objectName,
-  namespace: objectName.optional(),
-  labels: stringMap.optional(),
-  annotations: stringMap.optional(),
-  generation: z.int().min(0).optional(),
+  name: objectName.describe('What other documents, status and logs call it; one of a kind.'),
+  namespace: objectName.optional().describe('Accepted, and not looked at: a gateway has one name space.'),
+  labels: stringMap.optional().describe('For you; not looked at.'),
+  annotations: stringMap.optional().describe('For you; not looked at.'),
+  generation: z.int().min(0).optional().describe('Accepted, as an exported object carries it; not looked at.'),
 });
 export type Metadata = z.output<typeof metadata>;
 
-/** The whole document of a kind; `status` is accepted, since an exported object carries it, and ignored. */
-export function documentSchema(kind: Kind) {
+function wholeDocument(kind: Kind) {
   return z.strictObject({
     apiVersion: z.literal(API_VERSION, { error: `must be ${API_VERSION}` }),
     kind: z.literal(kind),
@@ -57,4 +56,13 @@ export function documentSchema(kind: Kind) {
     spec: KINDS[kind].spec,
     status: z.unknown().optional(),
   });
+}
+
+const schemas = new Map<Kind, ReturnType<typeof wholeDocument>>();
+
+/** The whole document of a kind; `status` is accepted, since an exported object carries it, and ignored. */
+export function documentSchema(kind: Kind): ReturnType<typeof wholeDocument> {
+  const schema = schemas.get(kind) ?? wholeDocument(kind);
+  schemas.set(kind, schema);
+  return schema;
 }

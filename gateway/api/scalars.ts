@@ -23,7 +23,7 @@ function scalar<T>(name: string, example: string, description: string, parse: (t
       }
       return value;
     })
-    .meta({ description, examples: [example] });
+    .meta({ title: name.replace(/^an? /, ''), description, examples: [example] });
 }
 
 /** Of a value that is not even of the right type. */
@@ -116,6 +116,13 @@ export const duration = scalar(
   },
 );
 
+/** As somebody would write it: in the largest unit that leaves a whole number. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0s';
+  const [unit, unitMs] = Object.entries(UNIT_MS).findLast(([, candidate]) => ms % candidate === 0) ?? ['ms', 1];
+  return `${ms / unitMs}${unit}`;
+}
+
 /** DNS-1123 label: what a Kubernetes object may be called. */
 export const objectName = z
   .string({ error: (issue) => `must be a name such as web-1${hintForType(issue.input)}` })
@@ -124,7 +131,11 @@ export const objectName = z
     error: (issue) =>
       `${quoted(String(issue.input))} is not a name: small letters, digits and -, first and last a letter or digit`,
   })
-  .meta({ description: 'A DNS-1123 label.', examples: ['web-1'] });
+  .meta({
+    title: 'name',
+    description: 'A DNS-1123 label: small letters, digits and `-`, at most 63 of them.',
+    examples: ['web-1'],
+  });
 
 export const interfaceName = z
   .string({ error: (issue) => `must be the name of a network interface, such as net1${hintForType(issue.input)}` })
@@ -134,13 +145,17 @@ export const interfaceName = z
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, {
     error: (issue) => `${quoted(String(issue.input))} is not the name of a network interface`,
   })
-  .meta({ description: 'A network interface that the platform put into the gateway.', examples: ['net1'] });
+  .meta({
+    title: 'interface',
+    description: 'A network interface that the platform put into the gateway.',
+    examples: ['net1'],
+  });
 
 export const port = z
   .int({ error: (issue) => `must be a port, 1 to 65535${hintForType(issue.input, 'number')}` })
   .min(1, { error: 'must be a port, 1 to 65535' })
   .max(65535, { error: 'must be a port, 1 to 65535' })
-  .meta({ description: 'A port, 1 to 65535.', examples: [443] });
+  .meta({ title: 'port', description: 'A port, 1 to 65535.', examples: [443] });
 
 /** Where inbound traffic ends. `ref` (a VM or Pod by name) is reserved for the Kubernetes operator. */
 export const target = z

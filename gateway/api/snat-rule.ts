@@ -3,7 +3,7 @@ import { cidr, objectName } from './scalars.js';
 
 export const snatRuleSpec = z.strictObject({
   sources: z
-    .array(z.strictObject({ cidr }))
+    .array(z.strictObject({ cidr: cidr.describe('A prefix of the VPC, or part of one.') }))
     .min(1)
     .max(256)
     .describe('Whose traffic; the most specific source of all rules wins.'),

@@ -9,7 +9,12 @@ const internal = z.strictObject({
     .max(8)
     .describe("The VPC's next hop, one address per family, with the subnet's prefix length."),
   prefixes: z
-    .array(z.strictObject({ cidr, via: ipAddress.describe("The VPC router's address in the gateway's own subnet.") }))
+    .array(
+      z.strictObject({
+        cidr: cidr.describe('A prefix of the VPC.'),
+        via: ipAddress.describe("The VPC router's address in the gateway's own subnet."),
+      }),
+    )
     .max(1000)
     .default([])
     .describe('Further prefixes of the VPC, behind the VPC router.'),
@@ -28,13 +33,13 @@ const external = z.strictObject({
 
 const timeouts = z.strictObject({
   tcpEstablished: duration.default(15 * 60_000).describe('An idle TCP connection is forgotten after this.'),
-  tcpSynSent: duration.optional(),
-  tcpFinWait: duration.optional(),
-  tcpTimeWait: duration.optional(),
-  tcpClose: duration.optional(),
+  tcpSynSent: duration.optional().describe('A TCP connection attempt that nobody answers.'),
+  tcpFinWait: duration.optional().describe('A TCP connection that one side has closed.'),
+  tcpTimeWait: duration.optional().describe('A TCP connection that both sides have closed.'),
+  tcpClose: duration.optional().describe('A TCP connection that was reset.'),
   udp: duration.default(30_000).describe('A UDP flow without an answer.'),
   udpStream: duration.default(120_000).describe('A UDP flow answered at least twice.'),
-  icmp: duration.optional(),
+  icmp: duration.optional().describe('A ping that nobody answers, of either family.'),
   generic: duration.optional().describe('Any other protocol.'),
 });
 
@@ -44,8 +49,10 @@ export const vpcGatewaySpec = z.strictObject({
   management: z
     .strictObject({ interface: interfaceName })
     .optional()
-    .describe('Where the API and the metrics are reached.'),
-  timeouts: timeouts.prefault({}).describe('Connection tracking timeouts.'),
+    .describe('The interface of the management network, so that neither side can be given it by mistake.'),
+  timeouts: timeouts
+    .prefault({})
+    .describe('When idle connections are forgotten; what is left out stays as the kernel has it.'),
   conntrack: z
     .strictObject({ size: z.int().min(1024).max(16_777_216).describe('How many connections the table holds.') })
     .optional()
@@ -56,7 +63,7 @@ export const vpcGatewaySpec = z.strictObject({
     })
     .prefault({})
     .describe('Limits on connections.'),
-  paused: z.boolean().default(false).describe('Freezes every write to the kernel.'),
+  paused: z.boolean().default(false).describe('Freezes every write to the kernel; drift is reported and left.'),
 });
 
 export type VpcGatewaySpec = z.output<typeof vpcGatewaySpec>;

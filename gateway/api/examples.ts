@@ -1,0 +1,152 @@
+/**
+ * What each kind's reference page says beside its fields, and shows. All examples together are the documents of one
+ * gateway, and a test holds them to that.
+ */
+import type { Kind } from './kinds.js';
+
+interface Example {
+  /** Markdown. */
+  readonly about: string;
+  readonly yaml: string;
+}
+
+export const EXAMPLES: Readonly<Record<Kind, Example>> = {
+  VpcGateway: {
+    about: `The gateway between its networks. A gateway has exactly one document of this kind, and all others belong to it.
+
+The interfaces are those that the platform put into the gateway's network namespace. They stay without addresses: the
+gateway makes a link of its own above each (\`vg-\` and the interface's name) and puts the addresses there. VMs use the
+internal address as their default route. The addresses on an external network may be private or link-local: no public
+address is spent but elastic IPs.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: VpcGateway
+metadata: {name: blue}
+spec:
+  internal:
+    interface: vpc0
+    addresses: [10.0.0.1/24, "2001:db8:a::1/64"]    # the VMs' default route
+    prefixes:                                       # more of the VPC, behind its router
+      - {cidr: 10.0.1.0/24, via: 10.0.0.254}
+      - {cidr: "fd00:b::/64", via: "2001:db8:a::fe"}
+  externals:
+    - name: internet
+      interface: ext0
+      addresses: [100.64.0.11/24, "2001:db8:ffff::11/64"]
+      gateways: [100.64.0.1, "2001:db8:ffff::1"]
+  timeouts: {tcpEstablished: 1h}
+  limits: {connectionsPerSource: 10000}
+`,
+  },
+  ElasticIP: {
+    about: `A public address, of either family. What it does depends on what names it:
+
+| Its \`Ready\` reason | When | What it does |
+|---|---|---|
+| \`Bound\` | it has a \`target\` | 1:1: all that is sent to it reaches the target, and the target leaves by it |
+| \`Shared\` | a \`SnatRule\` or a \`DnatRule\` names it | what those rules say |
+| \`Held\` | neither | nothing; it is kept, and other hosts cannot take it |
+
+\`DnatRule\`s may take single ports of a bound address too: they come first, the 1:1 target gets the rest. A \`SnatRule\`
+cannot use a bound address.
+
+Attach, detach and rebind are edits of \`target\`. Connections through the former target are ended at once, or after
+\`drainTimeout\`; new ones go to the new target at once.
+
+The gateway itself never answers at an elastic IP, not even a ping: what no target or rule takes is dropped.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: web}
+spec:
+  address: 203.0.113.10
+  target: {address: 10.0.0.5}
+  drainTimeout: 30s
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: shared-a}
+spec: {address: 203.0.113.20}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: shared-b}
+spec: {address: 198.51.100.77, announcement: Routed}
+`,
+  },
+  SnatRule: {
+    about: `The way out for VMs that have no elastic IP of their own.
+
+- Of all rules the most specific source wins. A VM with a 1:1 elastic IP always leaves by that.
+- A pool may mix addresses that are not adjacent, and both families: each source uses those of its own family. All of
+  one rule belong to one external network.
+- Of several addresses a client keeps one, chosen by the low bits of its own address. When an address joins or leaves
+  the pool, about 1/N of the clients change theirs; connections that are still allowed go on as they are.
+- Ports are chosen at random. When 90 % of an address's ports towards one far end are in use, its clients' new
+  connections leave by another address of the pool, until it is below 70 %.
+- \`portsPerSource\` gives each client a block of that many ports for TCP and UDP, so that none can use up an address.
+  An address has 64,512 ports. Blocks go to clients by the low bits of their address; their number is a power of two, at
+  most 1,024. Clients whose low bits are the same share a block. In the example there are 256 blocks, so 10.0.0.5 and
+  10.0.1.5 share one, and two VMs of one /24 never do. A full block is full: the client's next connection to that far end
+  does not leave.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: SnatRule
+metadata: {name: everyone}
+spec:
+  sources: [{cidr: 10.0.0.0/24}, {cidr: 10.0.1.0/24}]
+  elasticIPs: [shared-a, shared-b]
+  portsPerSource: 256
+`,
+  },
+  DnatRule: {
+    about: `Ports of an elastic IP that lead to a VM. The VM sees the client's own address.
+
+- Rules of one elastic IP must not overlap in protocol and port; the gateway names both sides when they do.
+- \`protocol: Any\` takes the whole address, and so excludes a 1:1 target and SNAT by others on it. It does not change
+  how the target leaves; for both directions use the elastic IP's own \`target\`.
+- A range keeps its order: with \`port: 6000\`, \`endPort: 6009\` and \`targetPort: 5000\`, port 6003 leads to 5003.
+- A rule that is added also ends the connections that its ports had before.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: DnatRule
+metadata: {name: app}
+spec:
+  elasticIP: shared-a
+  protocol: TCP
+  port: 8080
+  target: {address: 10.0.0.6}
+  targetPort: 80
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: DnatRule
+metadata: {name: media}
+spec:
+  elasticIP: shared-a
+  protocol: UDP
+  port: 6000
+  endPort: 6009
+  target: {address: 10.0.0.7}
+  targetPort: 5000
+`,
+  },
+  Ipv6Prefix: {
+    about: `Public IPv6 that the upstream router routes to the gateway.
+
+Without \`translate\` the VMs carry addresses of the prefix themselves, and it has to be one of the VPC's. With
+\`translate\` the VPC uses another prefix inside (NAT66): the prefix is exchanged, the rest of each address stays.
+\`EgressOnly\` lets in only what belongs to connections that the VPC opened.
+
+IPv6 without a prefix of this kind and without an elastic IP does not leave: the gateway never sends a VPC source
+untranslated.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: Ipv6Prefix
+metadata: {name: public}
+spec: {prefix: "2001:db8:a::/64"}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: Ipv6Prefix
+metadata: {name: inner}
+spec:
+  prefix: 2001:db8:b::/64
+  mode: EgressOnly
+  translate: {internal: "fd00:b::/64"}
+`,
+  },
+};

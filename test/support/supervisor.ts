@@ -165,6 +165,11 @@ export class Supervisor {
     await this.signal('SIGTERM');
   }
 
+  /** The same command again, without waiting until it is ready. */
+  relaunch(): void {
+    this.run();
+  }
+
   /** The same command again, in whatever state the last one left things. */
   async restart(): Promise<void> {
     if (this.running) await this.stop();

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.js';
+import type { Packet } from '../support/capture.js';
 import { dnatRule, elasticIp, gateway, snatRule } from '../support/documents.js';
 import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
 import { ping } from '../support/ping.js';
 import { overTcp, overUdp } from '../support/reach.js';
-import type { Reached } from '../support/reach.js';
 
 // A gateway on two external networks: an elastic IP's packets come and go by its own, wherever the other end lives.
 
@@ -70,10 +70,9 @@ describe('a gateway on two external networks', () => {
     serve(lab.topology.inet, lab.topology.inet2, ...['web', 'app', 'db', 'job'].map((name) => lab.tenant.vm(name))),
   );
 
-  describe.each(families)('$family', ({ first, second, clients }) => {
+  describe.each(families)('$family', ({ first, second, clients, host }) => {
     const inward = [
       {
-        what: 'a 1:1 address of the first',
         to: first(10),
         by: 'ext0',
         over: overTcp,
@@ -81,58 +80,73 @@ describe('a gateway on two external networks', () => {
         server: 'blue-web',
       },
       {
-        what: 'a 1:1 address of the second',
         to: second(10),
         by: 'ext1',
         over: overUdp,
         port: ports.udp,
         server: 'blue-app',
       },
-      { what: 'a port of the first', to: first(20), by: 'ext0', over: overTcp, port: 8080, server: 'blue-app' },
-      { what: 'a port of the second', to: second(20), by: 'ext1', over: overTcp, port: 8080, server: 'blue-web' },
-      { what: 'a UDP port of the first', to: first(20), by: 'ext0', over: overUdp, port: 5353, server: 'blue-db' },
-    ];
-    const bothClients = inward.flatMap((each) => (['inet', 'inet2'] as const).map((client) => ({ ...each, client })));
+      { to: first(20), by: 'ext0', over: overTcp, port: 8080, server: 'blue-app' },
+      { to: second(20), by: 'ext1', over: overTcp, port: 8080, server: 'blue-web' },
+      { to: first(20), by: 'ext0', over: overUdp, port: 5353, server: 'blue-db' },
+    ] as const;
+    it('is reached by each address over its own network, both ways, from clients of either', async () => {
+      const links = await startCaptures();
+      const cases = inward.flatMap((each) => (['inet', 'inet2'] as const).map((client) => ({ ...each, client })));
+      for (const { to, over, port, server, client } of cases) {
+        const [agent, from] = [await lab.topology[client].agent(), clients[client]];
+        expect(await over(agent, { to, port, from })).toEqual({ server, client: from });
+      }
+      const crossed = await stopCaptures(links);
+      for (const { to, by, client, port } of cases) {
+        const asked = { src: clients[client], dst: to, dport: port };
+        const answered = { src: to, sport: port, dst: clients[client] };
+        expectOnly(crossed, by, asked);
+        expectOnly(crossed, by, answered);
+      }
+    });
 
-    it.each(bothClients)(
-      '$what is reached from $client by $by, both ways',
-      async ({ to, by, over, port, server, client }) => {
-        const agent = await lab.topology[client].agent();
-        const from = clients[client];
-        const { outcome, packets } = await observed(to, () => over(agent, { to, port, from }));
-        expect(outcome).toEqual({ server, client: from });
-        expect(packets[by]?.filter(({ dst }) => dst === to).length).toBeGreaterThan(0);
-        expect(packets[by]?.filter(({ src }) => src === to).length).toBeGreaterThan(0);
-        expect(packets[by === 'ext0' ? 'ext1' : 'ext0']).toEqual([]);
-      },
-    );
-
-    it.each([
-      { name: 'web', seenAs: first(10), by: 'ext0' },
-      { name: 'app', seenAs: second(10), by: 'ext1' },
-      { name: 'job', seenAs: first(20), by: 'ext0' },
-      { name: 'db', seenAs: second(20), by: 'ext1' },
-    ])('$name leaves as $seenAs by $by, whomever it calls', async ({ name, seenAs, by }) => {
-      const agent = await lab.vm(name);
-      for (const server of ['inet', 'inet2'] as const) {
-        for (const over of [overTcp, overUdp]) {
-          const { outcome, packets } = await observed(seenAs, () => over(agent, { to: clients[server] }));
-          expect(outcome).toEqual({ server, client: seenAs });
-          expect(packets[by]?.length).toBeGreaterThan(1);
-          expect(packets[by === 'ext0' ? 'ext1' : 'ext0']).toEqual([]);
+    it('lets each VM leave by the network of its address, whomever it calls', async () => {
+      const links = await startCaptures();
+      const ways = [
+        { name: 'web', seenAs: first(10), by: 'ext0' },
+        { name: 'app', seenAs: second(10), by: 'ext1' },
+        { name: 'job', seenAs: first(20), by: 'ext0' },
+        { name: 'db', seenAs: second(20), by: 'ext1' },
+      ] as const;
+      const calls = ways.flatMap((way) => (['inet', 'inet2'] as const).map((server) => ({ ...way, server })));
+      for (const { name, seenAs, server } of calls) {
+        const [agent, to] = [await lab.vm(name), clients[server]];
+        for (const over of [overTcp, overUdp]) expect(await over(agent, { to })).toEqual({ server, client: seenAs });
+        expect(await ping(lab.tenant.vm(name).namespace, { to })).toEqual({ received: 1, errors: [] });
+      }
+      const crossed = await stopCaptures(links);
+      for (const { seenAs, by, server } of calls) {
+        for (const protocol of ['tcp', 'udp', host === 32 ? 'icmp' : 'icmp6'] as const) {
+          expectOnly(crossed, by, { protocol, src: seenAs, dst: clients[server] });
+          expectOnly(crossed, by, { protocol, src: clients[server], dst: seenAs });
         }
-        expect(await ping(lab.tenant.vm(name).namespace, { to: clients[server] })).toEqual({ received: 1, errors: [] });
       }
     });
   });
 
-  /** What crossed each external link from or to the address meanwhile, but for the links' own. */
-  async function observed(address: string, attempt: () => Promise<Reached>) {
-    const start = (name: string) =>
-      Capture.start(lab.tenant.gateway, { interface: name, filter: `host ${address} and (tcp or udp)` });
-    const [ext0, ext1] = [await start('ext0'), await start('ext1')];
-    const outcome = await attempt();
-    const packets: Record<string, Capture['packets']> = { ext0: await ext0.stop(), ext1: await ext1.stop() };
-    return { outcome, packets };
-  }
+  const startCaptures = async (): Promise<Record<Link, Capture>> => {
+    const start = (name: Link) => Capture.start(lab.tenant.gateway, { interface: name, filter: 'ip or ip6' });
+    return { ext0: await start('ext0'), ext1: await start('ext1') };
+  };
 });
+
+type Link = 'ext0' | 'ext1';
+type Crossed = Record<Link, readonly Packet[]>;
+
+async function stopCaptures({ ext0, ext1 }: Record<Link, Capture>): Promise<Crossed> {
+  return { ext0: await ext0.stop(), ext1: await ext1.stop() };
+}
+
+/** Such packets crossed this link, and none the other. */
+function expectOnly(crossed: Crossed, by: Link, wanted: Partial<Packet>): void {
+  const matches = (packet: Packet): boolean =>
+    Object.entries(wanted).every(([field, value]) => packet[field as keyof Packet] === value);
+  expect(crossed[by].filter(matches).length, JSON.stringify({ by, wanted })).toBeGreaterThan(0);
+  expect(crossed[by === 'ext0' ? 'ext1' : 'ext0'].filter(matches)).toEqual([]);
+}

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { pino } from 'pino';
 import { messageOf, VpcgwError } from '../errors.js';
 import { createServer, listenOnSocket } from '../http/server.js';
+import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
 import { Metrics } from '../metrics/metrics.js';
 import { DriftWatch } from '../reconcile/drift-watch.js';
@@ -16,7 +17,7 @@ import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
 import { Memory } from '../system/memory.js';
-import { chooseVariant } from '../system/probe.js';
+import { chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './program.js';
 
@@ -26,11 +27,11 @@ export async function run(flags: RunFlags): Promise<void> {
       'BadRequest',
       '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api',
     );
+  Memory.cold();
   const memory = new Memory();
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
-  const variant = await chooseVariant(runner);
-  if (variant === 'legacy') log.warn('this kernel takes no iptables of the nft variant; legacy is used');
+  let variant: IptablesVariant = 'nft';
   const programmer = new Programmer(
     runner,
     createSubsystems(() => variant),
@@ -44,10 +45,21 @@ export async function run(flags: RunFlags): Promise<void> {
     journal: new Journal(flags.state),
     clock: systemClock,
     afterChange: () => memory.settle(),
+    diagnose: async () => {
+      variant = await chooseVariant(runner);
+      if (variant === 'legacy') log.warn('this kernel takes no iptables of the nft variant; legacy is used');
+      return missingOf(await probe(runner));
+    },
     log,
   });
   const model = () => supervisor.current?.model;
-  const metrics = new Metrics(runner, supervisor, programmer, variant, () => ports.last);
+  const metrics = new Metrics(
+    runner,
+    supervisor,
+    programmer,
+    () => variant,
+    () => ports.last,
+  );
   const parts = { supervisor, metrics, show: new Show(runner, model, metrics) };
   const local = createServer(parts, 'Local');
   mkdirSync(dirname(flags.socket), { recursive: true });
@@ -90,6 +102,7 @@ export async function run(flags: RunFlags): Promise<void> {
   } else await supervisor.start();
   drift.start();
   ports.start();
+  Memory.warm();
 }
 
 async function listenOnAddress(parts: Parameters<typeof createServer>[0], listen: string) {

@@ -23,7 +23,7 @@ export class Metrics {
     private readonly run: CommandRunner,
     private readonly supervisor: Supervisor,
     private readonly programmer: Programmer,
-    private readonly variant: IptablesVariant,
+    private readonly variant: () => IptablesVariant,
     private readonly portUse: () => readonly PortUse[],
   ) {
     const gauge = (name: string, help: string, read: () => number): void =>
@@ -114,7 +114,7 @@ export class Metrics {
     if (!desired) return this.#totals;
     for (const family of [4, 6] as const) {
       const { stdout } = await this.run.run({
-        argv: [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant}-save`, '-c', '-t', 'nat'],
+        argv: [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant()}-save`, '-c', '-t', 'nat'],
       });
       const seen = new Map<string, Count>();
       const position = new Map<string, number>();

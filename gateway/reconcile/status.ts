@@ -64,6 +64,8 @@ export interface Standing {
   lastChange: GatewayStatus['lastChange'];
   drift: DriftReport;
   persistTrouble: string | undefined;
+  /** What the machine lacks, when nothing could be put into force. */
+  lacking: string | undefined;
 }
 
 export const newStanding = (): Standing => ({
@@ -75,6 +77,7 @@ export const newStanding = (): Standing => ({
   lastChange: undefined,
   drift: { repairs: 0, last: undefined },
   persistTrouble: undefined,
+  lacking: undefined,
 });
 
 export interface StatusInput {
@@ -137,6 +140,7 @@ function conditionsOf({ standing, candidate, journalDamage, unsettable, exhauste
     condition('Programmed', standing.ready ? undefined : standing.trouble.message),
     condition('Unpaused', candidate?.model.paused ? 'spec.paused is set: nothing is written to the kernel' : undefined),
     condition('StatePersisted', standing.persistTrouble ?? damage),
+    condition('MachineFit', standing.lacking === undefined ? undefined : `missing: ${standing.lacking}`),
     condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
   ];

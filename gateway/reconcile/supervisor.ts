@@ -58,6 +58,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   /** Called when the answer to a change has gone out. */
   readonly afterChange: () => void;
+  /** Asked when nothing could be put into force: what this machine lacks, or `undefined` for nothing. */
+  readonly diagnose: () => Promise<string | undefined>;
   readonly log: Logger;
 }
 
@@ -290,6 +292,7 @@ export class Supervisor {
 
   #succeeded(): void {
     this.#standing.ready = true;
+    this.#standing.lacking = undefined;
     this.#retryMs = RETRY_MIN_MS;
     this.#timers.cancel('retry');
   }
@@ -306,7 +309,9 @@ export class Supervisor {
 
   /** Something changed while nothing could be put into force: an interface may have come. */
   async #firstAttempt(): Promise<void> {
-    if (this.#current && !this.#standing.ready) await this.#putIntoForce(this.#current);
+    if (!this.#current || this.#standing.ready) return;
+    this.#standing.lacking = await this.options.diagnose();
+    await this.#putIntoForce(this.#current);
   }
 
   #retry(work: () => Promise<unknown>): void {

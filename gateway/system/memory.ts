@@ -20,6 +20,15 @@ export class Memory {
     this.#collect = () => void (collect as () => void)();
   }
 
+  /** Until `warm`: code that runs once at the start is not worth compiling for speed; it costs 100 ms and 10 MB. */
+  static cold(): void {
+    setFlagsFromString('--no-opt');
+  }
+
+  static warm(): void {
+    setFlagsFromString('--opt');
+  }
+
   /** To be called when an answer has gone out: gives back what the changes since the last time have left behind. */
   settle(): void {
     if (getHeapStatistics().used_heap_size < this.#floor + GROWTH_BYTES) return;

@@ -163,3 +163,11 @@ export async function chooseVariant(run: CommandRunner): Promise<'nft' | 'legacy
     );
   return (await works('nft')) || !(await works('legacy')) ? 'nft' : 'legacy';
 }
+
+/** What no gateway works without, in one line for a condition; `undefined` when nothing is missing. */
+export function missingOf(findings: readonly Finding[]): string | undefined {
+  const missing = findings
+    .filter((finding) => finding.state === 'Missing')
+    .map(({ check, fix }) => `${check} (${fix})`);
+  return missing.length > 0 ? missing.join('; ') : undefined;
+}

@@ -45,17 +45,13 @@ const tupleOf = (fields: Record<string, string>): Tuple => ({
   destinationPort: Number(fields['dport'] ?? 0),
 });
 
+/** Both families. */
 export async function listFlows(run: CommandRunner): Promise<Flow[]> {
+  const { stdout } = await run.run({ argv: ['conntrack', '-L', '-o', 'extended'], okExitCodes: [0, 1] });
   const flows: Flow[] = [];
-  for (const family of ['ipv4', 'ipv6']) {
-    const { stdout } = await run.run({
-      argv: ['conntrack', '-L', '-f', family, '-o', 'extended'],
-      okExitCodes: [0, 1],
-    });
-    for (const line of stdout.split('\n')) {
-      const flow = parseFlow(line);
-      if (flow) flows.push(flow);
-    }
+  for (const line of stdout.split('\n')) {
+    const flow = parseFlow(line);
+    if (flow) flows.push(flow);
   }
   return flows;
 }

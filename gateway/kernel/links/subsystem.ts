@@ -24,12 +24,7 @@ export const links: Subsystem<Links> = {
 
   async observe(run) {
     const { stdout } = await run.run({ argv: ['ip', '-j', '-d', 'link', 'show'] });
-    const own = parseLinks(stdout).filter(
-      (link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan',
-    );
-    return new Map(
-      own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]),
-    );
+    return ownLinks(stdout);
   },
 
   diff(observed, desired) {
@@ -61,13 +56,18 @@ export const links: Subsystem<Links> = {
     return changes;
   },
 
-  async apply(run, changes, _observed, desired) {
-    await feed(
-      run,
-      ['ip', '-batch', '-'],
-      changes.flatMap((change) => change.lines),
-      'dash',
-    );
-    return links.observe(run, desired);
+  async apply(run, changes) {
+    const lines = changes.flatMap((change) => change.lines);
+    const { stdout } = await feed(run, ['ip', '-j', '-d', '-batch', '-'], [...lines, { text: 'link show' }], 'dash');
+    return ownLinks(stdout);
   },
 };
+
+function ownLinks(text: string): Map<string, Link> {
+  const own = parseLinks(text).filter(
+    (link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan',
+  );
+  return new Map(
+    own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]),
+  );
+}

@@ -62,29 +62,55 @@ export function formatRule(rule: IpRule): string {
 /** Family, prefix and table of a route's text. */
 const destinationOf = (key: string): string => `${key.split(/ (?:via|dev) /)[0]} ${/ table \S+/.exec(key)?.[0]}`;
 
-async function read<T>(run: CommandRunner, what: string[]): Promise<{ family: string; items: T[] }[]> {
-  const answers: { family: string; items: T[] }[] = [];
+/** Carries out changes of one family and lists what is there then, in one process. */
+async function list<T>(
+  run: CommandRunner,
+  family: string,
+  changes: readonly Change[],
+  what: string,
+  entryOf: (item: T) => string | undefined,
+): Promise<[string, Line][]> {
+  const lines = changes.filter((change) => change.key.startsWith(`${family} `)).flatMap((change) => change.lines);
+  const { stdout } = await feed(run, ['ip', '-j', `-${family}`, '-batch', '-'], [...lines, { text: what }], 'dash');
+  return (JSON.parse(stdout.trim() === '' ? '[]' : stdout) as T[]).flatMap((item): [string, Line][] => {
+    const text = entryOf(item);
+    return text === undefined ? [] : [[`${family} ${text}`, { text }]];
+  });
+}
+
+type List = (run: CommandRunner, family: string, changes: readonly Change[]) => Promise<[string, Line][]>;
+
+const listRoutes: List = (run, family, changes) =>
+  list<IpRoute>(run, family, changes, `route show table all proto ${ROUTE_PROTOCOL}`, (route) =>
+    formatRoute(family, route),
+  );
+
+const listRules: List = (run, family, changes) =>
+  list<IpRule>(run, family, changes, 'rule show', (rule) =>
+    String(rule.protocol) === String(ROUTE_PROTOCOL) ? formatRule(rule) : undefined,
+  );
+
+async function observeAll(run: CommandRunner, listed: List): Promise<Lines> {
+  const entries: [string, Line][] = [];
+  for (const family of FAMILIES) entries.push(...(await listed(run, family, [])));
+  return new Map(entries);
+}
+
+/** A family that no change is of keeps what was observed. */
+async function applyAll(run: CommandRunner, listed: List, changes: readonly Change[], observed: Lines): Promise<Lines> {
+  const entries: [string, Line][] = [];
   for (const family of FAMILIES) {
-    const { stdout } = await run.run({ argv: ['ip', '-j', `-${family}`, ...what], okExitCodes: [0, 2] });
-    answers.push({ family, items: JSON.parse(stdout.trim() === '' ? '[]' : stdout) as T[] });
+    const ofFamily = ({ key }: { key: string }): boolean => key.startsWith(`${family} `);
+    if (changes.some(ofFamily)) entries.push(...(await listed(run, family, changes)));
+    else entries.push(...[...observed].filter(([key]) => ofFamily({ key })));
   }
-  return answers;
+  return new Map(entries);
 }
 
 export const routes: Subsystem<Lines> = {
   title: 'route',
 
-  async observe(run) {
-    const answers = await read<IpRoute>(run, ['route', 'show', 'table', 'all', 'proto', String(ROUTE_PROTOCOL)]);
-    return new Map(
-      answers.flatMap(({ family, items }) =>
-        items.map((route): [string, Line] => {
-          const text = formatRoute(family, route);
-          return [`${family} ${text}`, { text }];
-        }),
-      ),
-    );
-  },
+  observe: (run) => observeAll(run, listRoutes),
 
   /** Of one destination there is one route: a wrong one is replaced in place, which IPv6 takes for the same as the new. */
   diff(observed, desired) {
@@ -103,28 +129,13 @@ export const routes: Subsystem<Lines> = {
       });
   },
 
-  async apply(run, changes, _observed, desired) {
-    for (const family of FAMILIES) await feedFamily(run, family, changes);
-    return routes.observe(run, desired);
-  },
+  apply: (run, changes, observed) => applyAll(run, listRoutes, changes, observed),
 };
 
 export const rules: Subsystem<Lines> = {
   title: 'rule',
 
-  async observe(run) {
-    const answers = await read<IpRule>(run, ['rule', 'show']);
-    return new Map(
-      answers.flatMap(({ family, items }) =>
-        items
-          .filter((rule) => String(rule.protocol) === String(ROUTE_PROTOCOL))
-          .map((rule): [string, Line] => {
-            const text = formatRule(rule);
-            return [`${family} ${text}`, { text }];
-          }),
-      ),
-    );
-  },
+  observe: (run) => observeAll(run, listRules),
 
   diff: (observed, desired) =>
     diffLines(observed, desired, { add: 'switch', remove: 'prune' }).map((change) => ({
@@ -134,18 +145,10 @@ export const rules: Subsystem<Lines> = {
       })),
     })),
 
-  async apply(run, changes, _observed, desired) {
-    for (const family of FAMILIES) await feedFamily(run, family, changes);
-    return rules.observe(run, desired);
-  },
+  apply: (run, changes, observed) => applyAll(run, listRules, changes, observed),
 };
 
 function ruleArguments(text: string): string {
   const colon = text.indexOf(':');
   return `preference ${text.slice(0, colon)}${text.slice(colon + 1)} protocol ${ROUTE_PROTOCOL}`;
-}
-
-async function feedFamily(run: CommandRunner, family: string, changes: readonly Change[]): Promise<void> {
-  const lines = changes.filter((change) => change.key.startsWith(`${family} `)).flatMap((change) => change.lines);
-  if (lines.length > 0) await feed(run, ['ip', `-${family}`, '-batch', '-'], lines, 'dash');
 }

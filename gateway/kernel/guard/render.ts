@@ -26,9 +26,11 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[])
       setText('vpc4', 'ipv4_addr', 'flags interval', vpc(4)),
       setText('vpc6', 'ipv6_addr', 'flags interval', vpc(6)),
       `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
-      'oifname @outside ip saddr @vpc4 counter drop',
-      'oifname @outside ip6 saddr @public6 accept',
-      'oifname @outside ip6 saddr @vpc6 counter drop',
+      // Asked once, not by each rule: every packet passes here.
+      'oifname != @outside accept',
+      'ip saddr @vpc4 counter drop',
+      'ip6 saddr @public6 accept',
+      'ip6 saddr @vpc6 counter drop',
       '} }',
     ].join('\n'),
   );

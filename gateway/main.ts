@@ -4,6 +4,5 @@ import { printFailure } from './cli/failure.js';
 
 createProgram({ env: process.env, exit: (code) => process.exit(code) })
   .parseAsync(process.argv)
-  .catch((error: unknown) => {
-    process.exitCode = printFailure(error);
-  });
+  // By force: a server that listens already would keep half a supervisor alive.
+  .catch((error: unknown) => process.exit(printFailure(error)));

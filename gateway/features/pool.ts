@@ -3,14 +3,13 @@
  * the low bits of their address (neighbours in a subnet never share one while there are enough), and buckets are given
  * to elastic IPs by highest random weight with a bounded load. Guarantees:
  * 1. A source keeps its elastic IP for as long as the pool is the same, over restarts and on every member.
- * 2. No elastic IP has more than its share of buckets, rounded up.
- * 3. When one joins or leaves, about 1/N of the buckets move.
+ * 2. No two elastic IPs' shares of the buckets differ by more than one.
+ * 3. When one joins or leaves, about 1/N of the buckets move (at most 1.6/N of a pool of up to 8, 2.5/N above).
  * 4. An exhausted elastic IP's buckets go to the next in their own order; all others stay.
  */
-const FIRST_PORT = 1024;
-const LAST_PORT = 65535;
-export const DEFAULT_BUCKET_BITS = 8;
-const MAX_BUCKET_BITS = 10;
+import { blockBits, blocksPerAddress, SNAT_PORTS } from '../model/snat-ports.js';
+
+const BUCKET_BITS = 8;
 
 export interface Slot {
   readonly member: number;
@@ -34,38 +33,35 @@ export interface PoolInput {
 }
 
 export function planPool({ members, exhausted, portsPerSource, sourceBits }: PoolInput): PoolPlan {
-  const blocks = portsPerSource === undefined ? 0 : Math.floor((LAST_PORT - FIRST_PORT + 1) / portsPerSource);
-  const bits =
-    portsPerSource === undefined
-      ? members.length === 1
-        ? 0
-        : DEFAULT_BUCKET_BITS
-      : Math.min(MAX_BUCKET_BITS, sourceBits, Math.floor(Math.log2(blocks * members.length)));
+  const blocks = portsPerSource === undefined ? 0 : blocksPerAddress(portsPerSource);
+  const shared = members.length === 1 ? 0 : BUCKET_BITS;
+  const bits = portsPerSource === undefined ? shared : blockBits(portsPerSource, members.length, sourceBits);
   const owners = assign(1 << bits, members, exhausted);
   const used = new Array<number>(members.length).fill(0);
   const slots = owners.map((member): Slot => {
     if (portsPerSource === undefined) return { member, ports: undefined };
     const block = (used[member] ?? 0) % blocks;
     used[member] = (used[member] ?? 0) + 1;
-    const first = FIRST_PORT + block * portsPerSource;
+    const first = SNAT_PORTS.first + block * portsPerSource;
     return { member, ports: { first, last: first + portsPerSource - 1 } };
   });
   return { bits, slots };
 }
 
 function assign(buckets: number, members: readonly string[], exhausted: ReadonlySet<string>): number[] {
-  const capacity = Math.ceil(buckets / members.length);
   const load = new Array<number>(members.length).fill(0);
   const owners = new Array<number>(buckets).fill(-1);
   const bids = members.flatMap((name, member) =>
     Array.from({ length: buckets }, (_, bucket) => ({ bucket, member, weight: weight(name, bucket) })),
   );
   bids.sort((a, b) => b.weight - a.weight || a.member - b.member);
-  for (const { bucket, member } of bids) {
-    if (owners[bucket] !== -1 || (load[member] ?? 0) >= capacity) continue;
-    owners[bucket] = member;
-    load[member] = (load[member] ?? 0) + 1;
-  }
+  // First everybody's whole share, then what is left over, so that no two shares differ by more than one.
+  for (const capacity of [Math.floor(buckets / members.length), Math.ceil(buckets / members.length)])
+    for (const { bucket, member } of bids) {
+      if (owners[bucket] !== -1 || (load[member] ?? 0) >= capacity) continue;
+      owners[bucket] = member;
+      load[member] = (load[member] ?? 0) + 1;
+    }
   if (exhausted.size === 0) return owners;
   return owners.map((member, bucket) =>
     exhausted.has(members[member] ?? '') ? nextChoice(bucket, member, members, exhausted) : member,

@@ -1,10 +1,11 @@
 /** What must hold between objects, beyond each one's own schema. Every check names both sides and where they stand. */
 import type { DocumentOf } from '../documents/document.js';
 import { clashOf, claimsOf } from './claims.js';
-import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides } from './gateway-model.js';
-import { type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
+import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides, SnatRule } from './gateway-model.js';
+import { bitsOf, type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
 import { remember, rememberWithin } from './remember.js';
 import type { Complaints } from './resolve.js';
+import { blockBits } from './snat-ports.js';
 
 export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {
   checkInternal(model, gateway, complaints);
@@ -177,6 +178,7 @@ function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
     });
     if (new Set(rule.pool.map((eip) => eip.external)).size > 1)
       complaints.of(id, ['spec', 'elasticIPs'], 'the pool spans several external networks; write a rule for each');
+    warnOfSharedBlocks(rule, complaints);
     rule.sources.forEach((source, i) => {
       const path = ['spec', 'sources', i, 'cidr'];
       const owner = sources.get(source.text);
@@ -188,6 +190,25 @@ function checkSnatRules(model: GatewayModel, complaints: Complaints): void {
       if (rule.pool.length > 0 && !rule.pool.some((eip) => eip.address.family === source.family))
         complaints.of(id, path, `${source.text} is IPv${source.family}, and no elastic IP of the pool is`);
     });
+  }
+}
+
+/** Said at the rule, since nothing is wrong: the blocks are fewer than the sources that may come. */
+function warnOfSharedBlocks({ sources, pool, portsPerSource, origin }: SnatRule, complaints: Complaints): void {
+  if (portsPerSource === undefined) return;
+  for (const family of [4, 6] as const) {
+    const own = sources.filter((source) => source.family === family);
+    const addresses = pool.filter((eip) => eip.address.family === family).length;
+    if (own.length === 0 || addresses === 0) continue;
+    const sourceBits = bitsOf(family) - Math.min(...own.map((source) => source.length));
+    const bits = blockBits(portsPerSource, addresses, sourceBits);
+    if (bits < sourceBits)
+      complaints.of(
+        origin.id,
+        ['spec', 'portsPerSource'],
+        `${addresses} elastic IP${addresses === 1 ? '' : 's'} give ${1 << bits} blocks of ${portsPerSource} ports, fewer than the sources may be; those whose addresses are equal in the last ${bits} bits share one`,
+        'Warning',
+      );
   }
 }
 

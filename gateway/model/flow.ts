@@ -78,7 +78,8 @@ export class FlowJudge {
       const portSame =
         wanted.port === undefined ? reply.sourcePort === original.destinationPort : reply.sourcePort === wanted.port;
       if (reply.source === wanted.address && (portSame || protocol.startsWith('icmp'))) return KEEP;
-    } else if (!translated) return KEEP;
+    } else if (!translated)
+      return this.#isClosed(original) ? stale(`${original.destination} is no longer open to outside`) : KEEP;
     if (this.#draining.has(`${original.destination} ${reply.source}`)) return KEEP;
     return stale(
       wanted
@@ -155,6 +156,15 @@ export class FlowJudge {
       this.model.internal.prefixes.some((prefix) => contains(prefix, address))
     );
   };
+
+  /** Opened from outside to a public prefix that lets nothing in any more. */
+  #isClosed({ source, destination }: Tuple): boolean {
+    const address = parseIp(destination);
+    if (!address || this.#inVpc(source)) return false;
+    return this.model.ipv6Prefixes.some(
+      ({ prefix, internalPrefix, mode }) => !internalPrefix && mode === 'EgressOnly' && contains(prefix, address),
+    );
+  }
 
   #isPublic = (text: string): boolean => {
     const address = parseIp(text);

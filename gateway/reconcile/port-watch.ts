@@ -6,9 +6,8 @@ import type { CommandRunner } from '../kernel/command.js';
 import { listFlows } from '../kernel/conntrack/flows.js';
 import type { Flow } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { PORTS_PER_FAR_END } from '../model/snat-ports.js';
 
-/** 1024-65535: what source translation draws from. */
-export const PORTS_PER_FAR_END = 64_512;
 const SPILL_AT = 0.9;
 const RETURN_AT = 0.7;
 const LOOK_FROM = Math.floor(PORTS_PER_FAR_END * 0.5);

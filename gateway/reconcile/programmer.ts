@@ -30,6 +30,8 @@ export interface InForce {
 export interface Programmed {
   readonly steps: readonly Step[];
   readonly cut: readonly CutFlow[];
+  /** Connections that the model no longer allows may still be there. */
+  readonly unsettled: boolean;
 }
 
 export class Programmer {
@@ -80,8 +82,12 @@ export class Programmer {
     const steps = await this.#convergeOrRestore(desired, before);
     this.#inForce = { model, allocations, compiled, desired };
     announce(this.run, this.log, before?.desired, desired, steps);
-    const cut = await this.flows.settle(before?.model, model, drains);
-    return { steps, cut };
+    // The model is in force by now: a failure from here on must not look like a refusal.
+    const cut = await this.flows.settle(before?.model, model, drains).catch((error: unknown) => {
+      this.log.error({ error: messageOf(error) }, 'stale connections could not be ended yet');
+      return undefined;
+    });
+    return { steps, cut: cut ?? [], unsettled: cut === undefined };
   }
 
   async #convergeOrRestore(desired: KernelState, before: InForce | undefined): Promise<readonly Step[]> {

@@ -283,6 +283,7 @@ export class Supervisor {
         cutFlows: done.cut.length,
       };
       this.#succeeded();
+      if (done.unsettled) this.#endDrainsIn(RETRY_MIN_MS);
       return done;
     } catch (error) {
       this.#failed(error);
@@ -373,12 +374,22 @@ export class Supervisor {
   }
 
   async #endDrains(): Promise<void> {
-    const { journal, programmer, clock } = this.options;
+    const { journal, programmer, clock, log } = this.options;
     const running = journal.drains.filter((drain) => drain.untilMs > clock.nowMs());
-    journal.setDrains(running);
     const model = programmer.inForce?.model;
-    if (model && !model.paused) await programmer.flows.cut(model, running);
+    try {
+      if (model && !model.paused) await programmer.flows.cut(model, running);
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'stale connections could not be ended yet');
+      return this.#endDrainsIn(RETRY_MIN_MS);
+    }
+    if (running.length < journal.drains.length) journal.setDrains(running);
     this.#armDrains();
+  }
+
+  /** Beside the timer of the next drain, which may be far off. */
+  #endDrainsIn(ms: number): void {
+    this.#timers.set('flows', ms, () => this.#enqueue(() => this.#endDrains()));
   }
 
   // ---- kept true --------------------------------------------------------------------------------------------------

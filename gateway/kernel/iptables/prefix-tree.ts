@@ -36,8 +36,11 @@ export function prefixTree(
 
 function byPrefix(a: TreeEntry, b: TreeEntry): number {
   if (a.prefix.base !== b.prefix.base) return a.prefix.base < b.prefix.base ? -1 : 1;
-  return a.prefix.length - b.prefix.length || a.rank - b.rank;
+  return a.prefix.length - b.prefix.length || a.rank - b.rank || (textOf(a) < textOf(b) ? -1 : 1);
 }
+
+/** Of entries of one rank no packet meets two; but the order has to be the same whatever order they came in. */
+const textOf = ({ rules }: TreeEntry): string => rules.map(({ text }) => text).join();
 
 interface Context {
   readonly letter: string;

@@ -9,7 +9,16 @@ export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ofEndedChildren = (Number(fields[13]) + Number(fields[14])) * clockTickMs;
-  return ofEndedChildren + threadsMs(pid) + childrenOf(pid).reduce((sum, child) => sum + cpuMs(child), 0);
+  return ofEndedChildren + threadsMs(pid) + childrenOf(pid).reduce((sum, child) => sum + ofRunningChild(child), 0);
+}
+
+/** A child that ends at this moment is in neither account: nothing that lasts is lost by it. */
+function ofRunningChild(pid: number): number {
+  try {
+    return cpuMs(pid);
+  } catch {
+    return 0;
+  }
 }
 
 /** To the nanosecond, where /proc/PID/stat counts in ticks of 10 ms. */

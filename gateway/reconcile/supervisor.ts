@@ -6,47 +6,24 @@
  *    also when the supervisor was killed meanwhile.
  * 4. Ready means: the kernel was read and holds the latest revision.
  */
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type Source, type SourceFile } from '../documents/document.js';
 import { ParseCache, splitDocuments } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import { NO_ALLOCATIONS } from '../kernel/state.js';
-import type { Diagnostic } from '../model/diagnostic.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import { Timers } from '../system/timers.js';
 import { allocateAll } from './allocate.js';
 import { type Candidate, candidateAfter, candidateOf } from './candidate.js';
 import type { Suspicion } from './drift-watch.js';
+import { difference, digestOf } from './document-change.js';
 import { type CutFlow, drainsAfter } from './flow-keeper.js';
+import { Keeper } from './keeper.js';
 import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
 import { type GatewayStatus, gatewayStatus, newStanding, type Standing } from './status.js';
-
-export interface Submission {
-  readonly files: readonly SourceFile[];
-  /** Documents that the files do not hold are taken away. */
-  readonly prune: boolean;
-  readonly by: string;
-  readonly confirmWithinMs?: number | undefined;
-}
-
-export interface Submitted {
-  readonly revision: number;
-  readonly changed: readonly string[];
-  readonly steps: readonly Step[];
-  readonly cut: readonly CutFlow[];
-  readonly warnings: readonly Diagnostic[];
-}
-
-export interface Planned {
-  readonly put: readonly string[];
-  readonly remove: readonly string[];
-  readonly steps: readonly Step[];
-  readonly cut: readonly CutFlow[];
-  readonly warnings: readonly Diagnostic[];
-}
+import type { Planned, Submission, Submitted } from './submission.js';
 
 export interface SupervisorOptions {
   readonly source: 'Folder' | 'Api';
@@ -79,12 +56,20 @@ export class Supervisor {
   readonly #standing: Standing = newStanding();
   #retryMs = RETRY_MIN_MS;
   readonly #timers: Timers;
+  readonly #keeper: Keeper;
   readonly listeners = new Set<(event: { type: string; message: string }) => void>();
 
   constructor(private readonly options: SupervisorOptions) {
-    this.#timers = new Timers(options.clock, (name, error) =>
-      options.log.error({ error: messageOf(error) }, `${name} failed`),
-    );
+    const { clock, log } = options;
+    this.#timers = new Timers(clock, (name, error) => log.error({ error: messageOf(error) }, `${name} failed`));
+    this.#keeper = new Keeper({
+      ...options,
+      timers: this.#timers,
+      standing: this.#standing,
+      isPaused: () => this.#current?.model.paused ?? false,
+      enqueue: (work) => this.#enqueue(work),
+      tell: (type, message) => this.#tell(type, message),
+    });
   }
 
   // ---- life -------------------------------------------------------------------------------------------------------
@@ -100,7 +85,7 @@ export class Supervisor {
     this.#loadJournal();
     await this.loadFolder(read);
     if (!this.#current) await this.#enqueue(() => this.#startFromJournal());
-    this.#armDrains();
+    this.#keeper.armDrains();
   }
 
   #loadJournal(): void {
@@ -128,7 +113,7 @@ export class Supervisor {
     }
     const { pending } = journal;
     if (pending) this.#armConfirm(pending, Math.max(0, (pending.confirmByMs ?? 0) - clock.nowMs()));
-    this.#armDrains();
+    this.#keeper.armDrains();
   }
 
   stop(): void {
@@ -235,7 +220,7 @@ export class Supervisor {
       const { steps, cut } = await this.#putIntoForce(candidate, revision);
       this.#countGenerations(revision);
       if (submission.confirmWithinMs !== undefined) this.#armConfirm(revision, submission.confirmWithinMs);
-      this.#armDrains();
+      this.#keeper.armDrains();
       this.#timers.set('after change', AFTER_CHANGE_MS, () => Promise.resolve(this.options.afterChange()));
       if (changed.length > 0)
         this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
@@ -283,7 +268,7 @@ export class Supervisor {
         cutFlows: done.cut.length,
       };
       this.#succeeded();
-      if (done.unsettled) this.#endDrainsIn(RETRY_MIN_MS);
+      if (done.unsettled) this.#keeper.endDrainsIn(RETRY_MIN_MS);
       return done;
     } catch (error) {
       this.#failed(error);
@@ -363,55 +348,12 @@ export class Supervisor {
     return this.#accept(this.#whole([...sources.values()]), { by: 'rollback' });
   }
 
-  // ---- drains -----------------------------------------------------------------------------------------------------
-
-  #armDrains(): void {
-    const next = Math.min(...this.options.journal.drains.map((drain) => drain.untilMs));
-    if (Number.isFinite(next))
-      this.#timers.set('drain', Math.max(0, next - this.options.clock.nowMs()), () =>
-        this.#enqueue(() => this.#endDrains()),
-      );
-  }
-
-  async #endDrains(): Promise<void> {
-    const { journal, programmer, clock, log } = this.options;
-    const running = journal.drains.filter((drain) => drain.untilMs > clock.nowMs());
-    const model = programmer.inForce?.model;
-    try {
-      if (model && !model.paused) await programmer.flows.cut(model, running);
-    } catch (error) {
-      log.error({ error: messageOf(error) }, 'stale connections could not be ended yet');
-      return this.#endDrainsIn(RETRY_MIN_MS);
-    }
-    if (running.length < journal.drains.length) journal.setDrains(running);
-    this.#armDrains();
-  }
-
-  /** Beside the timer of the next drain, which may be far off. */
-  #endDrainsIn(ms: number): void {
-    this.#timers.set('flows', ms, () => this.#enqueue(() => this.#endDrains()));
-  }
-
   // ---- kept true --------------------------------------------------------------------------------------------------
 
   inspect(suspicion: Suspicion | 'all'): Promise<void> {
     return this.#enqueue(async () => {
-      const { programmer, log, clock } = this.options;
-      if (!programmer.inForce) return void (await this.#firstAttempt());
-      const steps = await programmer.inspect(suspicion);
-      const paused = this.#current?.model.paused ?? false;
-      if (steps.length > 0) {
-        const what = steps.flatMap((step) =>
-          step.changes.slice(0, 10).map((change) => `${step.subsystem}: ${change.action} ${change.key}`),
-        );
-        log.warn({ what }, paused ? 'the kernel differs; paused, so it is left' : 'the kernel differs; it is mended');
-        if (!paused) await programmer.mend();
-        this.#standing.drift = {
-          repairs: this.#standing.drift.repairs + (paused ? 0 : 1),
-          last: { time: new Date(clock.nowMs()).toISOString(), what, repaired: !paused },
-        };
-        if (!paused) this.#tell('DriftRepaired', what.slice(0, 3).join('; '));
-      } else if (!paused && suspicion !== 'all' && suspicion.subsystems.has('links')) await programmer.mend();
+      if (this.options.programmer.inForce) await this.#keeper.inspect(suspicion);
+      else await this.#firstAttempt();
     }).catch((error: unknown) => {
       this.options.log.error({ error: messageOf(error) }, 'looking after the kernel failed');
       this.#timers.set('inspect', RETRY_MIN_MS, () => this.inspect('all'));
@@ -420,16 +362,7 @@ export class Supervisor {
 
   /** New connections of these addresses' pools go to others until they have room again. */
   setExhausted(addresses: ReadonlySet<string>): Promise<void> {
-    return this.#enqueue(async () => {
-      const { programmer } = this.options;
-      if (sameSet(programmer.exhausted, addresses) || !programmer.inForce || this.#current?.model.paused) return;
-      programmer.exhausted = addresses;
-      await programmer.mend();
-      this.#tell(
-        'PortsExhausted',
-        addresses.size > 0 ? `ports nearly used up: ${[...addresses].join(', ')}` : 'all addresses have ports again',
-      );
-    });
+    return this.#enqueue(() => this.#keeper.setExhausted(addresses));
   }
 
   // ---- telling ----------------------------------------------------------------------------------------------------
@@ -506,30 +439,3 @@ export class Supervisor {
     });
   }
 }
-
-/** SHA-256 of the texts in the order of their names: which state of the folder a status speaks of. */
-function digestOf(files: readonly SourceFile[]): string {
-  const hash = createHash('sha256');
-  for (const { text } of files) hash.update(text);
-  return hash.digest('hex');
-}
-
-interface Edit {
-  readonly put: Readonly<Record<string, Source>>;
-  readonly remove: readonly string[];
-}
-
-function difference(before: ReadonlyMap<string, { readonly source: Source }>, after: Candidate): Edit {
-  const put: Record<string, Source> = {};
-  let matched = 0;
-  for (const [id, document] of after.documents) {
-    const known = before.get(id);
-    if (known) matched++;
-    if (known !== document && known?.source.text.trim() !== document.source.text.trim()) put[id] = document.source;
-  }
-  const remove = matched === before.size ? [] : [...before.keys()].filter((id) => !after.documents.has(id));
-  return { put, remove };
-}
-
-const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
-  a.size === b.size && [...a].every((item) => b.has(item));

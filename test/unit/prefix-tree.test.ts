@@ -35,11 +35,12 @@ function fail(why: string): never {
   throw new Error(why);
 }
 
+const textOf = ({ rules }: TreeEntry): string => rules.map(({ text }) => text).join();
 /** What should be met: the rules of every entry that holds the packet, the longest prefix first. */
 const expected = (entries: readonly TreeEntry[], packet: IpAddress): string[] =>
   entries
     .filter(({ prefix }) => contains(prefix, packet))
-    .sort((a, b) => b.prefix.length - a.prefix.length || a.rank - b.rank)
+    .sort((a, b) => b.prefix.length - a.prefix.length || a.rank - b.rank || (textOf(a) < textOf(b) ? -1 : 1))
     .flatMap(({ rules }) => rules.map(({ text }) => text.replace('-j ', '')));
 
 /** Addresses that lie close to few bases, so that prefixes nest and share most of their bits. */
@@ -62,13 +63,16 @@ const entryOf = (prefix: Cidr, rules: number): TreeEntry => ({
   rank: 0,
   rules: Array.from({ length: rules }, () => ({ text: `-j MARK${marks++}` })),
 });
+/** Some prefixes have several entries, of one rank or of two. */
+const withTwins = (entries: TreeEntry[]): TreeEntry[] =>
+  entries.flatMap((entry, i) => (i % 3 === 0 ? [entry, { ...entryOf(entry.prefix, 1), rank: i % 2 }] : [entry]));
 const entriesIn = (family: Family): fc.Arbitrary<TreeEntry[]> =>
   fc
     .uniqueArray(prefixIn(family), { selector: ({ text }) => text, maxLength: 80 })
     .chain((prefixes) =>
       fc
         .array(fc.integer({ min: 1, max: 3 }), { minLength: prefixes.length, maxLength: prefixes.length })
-        .map((counts) => prefixes.map((prefix, i) => entryOf(prefix, counts[i] ?? 1))),
+        .map((counts) => withTwins(prefixes.map((prefix, i) => entryOf(prefix, counts[i] ?? 1)))),
     );
 
 const grow = (entries: readonly TreeEntry[]): Chains => prefixTree('D', '-d', entries);

@@ -1,0 +1,113 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect } from 'vitest';
+import { stringify } from 'yaml';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import { createSubsystems } from '../../gateway/kernel/registry.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { compile } from '../../gateway/reconcile/compile.js';
+import { KernelView } from '../../gateway/reconcile/converge.js';
+import { Programmer } from '../../gateway/reconcile/programmer.js';
+import { Supervisor } from '../../gateway/reconcile/supervisor.js';
+import { systemClock } from '../../gateway/system/clock.js';
+import { SystemRunner } from '../../gateway/system/command-runner.js';
+import { Journal } from '../../gateway/system/journal.js';
+import type { Document } from './documents.js';
+import { FaultyRunner } from './faulty-runner.js';
+import { Namespace } from './namespace.js';
+import { currentRun } from './run-name.js';
+
+// A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
+
+const subsystems = () => createSubsystems(() => 'nft');
+const filesOf = (documents: readonly Document[]) => [
+  { file: 'given.yaml', text: documents.map((each) => stringify(each)).join('---\n') },
+];
+let worlds = 0;
+
+export class GatewayWorld {
+  private lives: Supervisor[] = [];
+  private programmer!: Programmer;
+  runner!: FaultyRunner;
+  private readonly journal = mkdtempSync(join(currentRun().directory, 'journal-'));
+
+  private constructor(readonly namespace: Namespace) {
+    this.begin();
+  }
+
+  static async create(): Promise<GatewayWorld> {
+    const namespace = await Namespace.create(`world${worlds++}`);
+    const links = ['vpc0', 'ext0', 'ext1'].flatMap((name) => [
+      `link add ${name} type veth peer name ${name}p`,
+      `link set ${name} up`,
+      `link set ${name}p up`,
+    ]);
+    await namespace.ip(['link set lo up', ...links]);
+    await namespace.setSysctls({ 'ipv4/ip_forward': 0, 'ipv6/conf/all/forwarding': 0 });
+    return new GatewayWorld(namespace);
+  }
+
+  get supervisor(): Supervisor {
+    return this.lives.at(-1) as Supervisor;
+  }
+
+  /** A new process, as far as the kernel and the journal can tell. */
+  begin(): void {
+    this.lives.at(-1)?.stop();
+    this.runner = new FaultyRunner(this.namespace, () => this.guarded());
+    const log = pino({ level: 'silent' });
+    this.programmer = new Programmer(this.runner, subsystems(), log);
+    this.lives.push(
+      new Supervisor({
+        source: 'Api',
+        editAt: '',
+        version: 'test',
+        programmer: this.programmer,
+        journal: new Journal(this.journal),
+        clock: systemClock,
+        afterChange: () => undefined,
+        diagnose: () => Promise.resolve(undefined),
+        log,
+      }),
+    );
+  }
+
+  async submit(documents: readonly Document[]): Promise<void> {
+    await this.supervisor.submit({ files: filesOf(documents), prune: true, by: 'test' });
+  }
+
+  /** What the kernel holds is what the documents mean, by fresh eyes: nothing remembered, everything read. */
+  async verify(documents?: readonly Document[]): Promise<void> {
+    const { inForce } = this.programmer;
+    if (!inForce) throw new Error('nothing is in force');
+    const view = new KernelView(new SystemRunner(this.namespace.inside([])), subsystems());
+    const model = documents
+      ? candidateOf(filesOf(documents).flatMap(splitDocuments), new ParseCache()).model
+      : inForce.model;
+    const { state: desired } = compile({
+      model,
+      allocations: inForce.allocations,
+      facts: await view.facts(),
+      exhausted: new Set(),
+    });
+    expect(await view.plan(desired)).toEqual([]);
+    expect(inForce.model).toBe(this.supervisor.current?.model);
+  }
+
+  /** Once anything is forwarded, the leak guard stands. */
+  private async guarded(): Promise<void> {
+    const { stdout } = await this.namespace.exec(['sh', '-c', GUARDED]);
+    const [four, six, ...guard] = stdout.split('\n');
+    if (four === '1' || six === '1')
+      expect(guard.join(' '), 'forwarding without the leak guard').toMatch(/vpc4 .*drop/);
+  }
+
+  destroy(): void {
+    this.supervisor.stop();
+    this.namespace.delete();
+  }
+}
+
+const GUARDED =
+  'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; nft -s list chain inet vpcgw_guard postrouting 2>&1; true';

@@ -1,0 +1,97 @@
+/**
+ * Keeps true what is in force: mends what somebody else changed, ends connections whose drain time is over, moves pools
+ * off addresses whose ports are used up. Every method is to be called in the supervisor's queue.
+ */
+import type { Logger } from 'pino';
+import { messageOf } from '../errors.js';
+import type { Clock } from '../system/clock.js';
+import type { Journal } from '../system/journal.js';
+import type { Timers } from '../system/timers.js';
+import type { Suspicion } from './drift-watch.js';
+import type { Step } from './plan.js';
+import type { Programmer } from './programmer.js';
+import type { Standing } from './status.js';
+
+export interface KeeperOptions {
+  readonly programmer: Programmer;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly timers: Timers;
+  readonly standing: Standing;
+  readonly isPaused: () => boolean;
+  readonly enqueue: (work: () => Promise<void>) => Promise<void>;
+  readonly tell: (type: string, message: string) => void;
+}
+
+const RETRY_MS = 1_000;
+/** Of one step, in a report of what had changed. */
+const NAMED_CHANGES = 10;
+
+export class Keeper {
+  constructor(private readonly options: KeeperOptions) {}
+
+  async inspect(suspicion: Suspicion | 'all'): Promise<void> {
+    const { programmer, isPaused } = this.options;
+    const steps = await programmer.inspect(suspicion);
+    if (steps.length > 0) await this.#mend(steps);
+    // A link that changed may have another MTU, which is no difference by itself.
+    else if (!isPaused() && suspicion !== 'all' && suspicion.subsystems.has('links')) await programmer.mend();
+  }
+
+  async #mend(steps: readonly Step[]): Promise<void> {
+    const { programmer, standing, clock, log, tell } = this.options;
+    const paused = this.options.isPaused();
+    const what = steps.flatMap((step) =>
+      step.changes.slice(0, NAMED_CHANGES).map((change) => `${step.subsystem}: ${change.action} ${change.key}`),
+    );
+    log.warn({ what }, paused ? 'the kernel differs; paused, so it is left' : 'the kernel differs; it is mended');
+    if (!paused) await programmer.mend();
+    standing.drift = {
+      repairs: standing.drift.repairs + (paused ? 0 : 1),
+      last: { time: new Date(clock.nowMs()).toISOString(), what, repaired: !paused },
+    };
+    if (!paused) tell('DriftRepaired', what.slice(0, 3).join('; '));
+  }
+
+  async setExhausted(addresses: ReadonlySet<string>): Promise<void> {
+    const { programmer, isPaused, tell } = this.options;
+    if (sameSet(programmer.exhausted, addresses) || !programmer.inForce || isPaused()) return;
+    programmer.exhausted = addresses;
+    await programmer.mend();
+    tell(
+      'PortsExhausted',
+      addresses.size > 0 ? `ports nearly used up: ${[...addresses].join(', ')}` : 'all addresses have ports again',
+    );
+  }
+
+  /** Sets the timer for the former binding whose time is over next. */
+  armDrains(): void {
+    const { journal, clock, timers, enqueue } = this.options;
+    const next = Math.min(...journal.drains.map((drain) => drain.untilMs));
+    if (Number.isFinite(next))
+      timers.set('drain', Math.max(0, next - clock.nowMs()), () => enqueue(() => this.#endDrains()));
+  }
+
+  /** Beside the timer of the next drain, which may be far off. */
+  endDrainsIn(ms: number): void {
+    this.options.timers.set('flows', ms, () => this.options.enqueue(() => this.#endDrains()));
+  }
+
+  async #endDrains(): Promise<void> {
+    const { journal, programmer, clock, log } = this.options;
+    const running = journal.drains.filter((drain) => drain.untilMs > clock.nowMs());
+    const model = programmer.inForce?.model;
+    try {
+      if (model && !model.paused) await programmer.flows.cut(model, running);
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'stale connections could not be ended yet');
+      return this.endDrainsIn(RETRY_MS);
+    }
+    if (running.length < journal.drains.length) journal.setDrains(running);
+    this.armDrains();
+  }
+}
+
+const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((item) => b.has(item));

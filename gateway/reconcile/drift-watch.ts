@@ -18,7 +18,8 @@ export interface Suspicion {
 }
 
 const DEBOUNCE_MS = 250;
-const POLL_MS = 1_500;
+/** With the repair itself, within two seconds; at 5,000 elastic IPs a look costs 20 ms. */
+const POLL_MS = 1_200;
 /** Events can be lost; everything is looked at this often whatever happened. */
 const SWEEP_MS = 60_000;
 
@@ -64,14 +65,17 @@ export class DriftWatch {
   }
 
   #ring(): void {
-    this.#debounce ??= setTimeout(() => {
-      this.#debounce = undefined;
-      const suspicion = { subsystems: this.#subsystems, chains: this.#chains, addresses: this.#addresses };
-      this.#subsystems = new Set();
-      this.#chains = new Set();
-      this.#addresses = new Map();
-      this.onSuspicion(suspicion);
-    }, DEBOUNCE_MS);
+    this.#debounce ??= setTimeout(() => this.#report(), DEBOUNCE_MS);
+  }
+
+  #report(): void {
+    clearTimeout(this.#debounce);
+    this.#debounce = undefined;
+    const suspicion = { subsystems: this.#subsystems, chains: this.#chains, addresses: this.#addresses };
+    this.#subsystems = new Set();
+    this.#chains = new Set();
+    this.#addresses = new Map();
+    this.onSuspicion(suspicion);
   }
 
   #onIpEvent(line: string): void {
@@ -122,6 +126,7 @@ export class DriftWatch {
       if (!changed) return;
       this.#suspect('sets');
       this.#suspect('sysctls');
+      this.#report();
     } catch {
       this.#suspect('sets');
     } finally {

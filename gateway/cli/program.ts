@@ -24,6 +24,11 @@ Exit codes:
       are not valid
   3   refused: not the writer, unknown revision, nothing to confirm`;
 
+const toRevision = (text: string): number => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new VpcgwError('BadRequest', `--to ${text}: a revision is a whole number`);
+  return Number(text);
+};
+
 const toMs = (text: string): number => {
   const parsed = duration.safeParse(text);
   if (!parsed.success) throw new VpcgwError('BadRequest', parsed.error.issues[0]?.message ?? text);
@@ -100,7 +105,7 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('rollback')))
     .description('goes back to an earlier revision')
-    .option('--to <revision>', 'which; the one before the last when left out', Number)
+    .option('--to <revision>', 'which; the one before the last when left out', toRevision)
     .action(async (options: Common & { to?: number }) =>
       (await import('./edit.js')).rollback({ ...withFormat(options), to: options.to }),
     );

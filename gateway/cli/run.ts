@@ -69,6 +69,7 @@ export async function run(flags: RunFlags): Promise<void> {
   const drift = new DriftWatch(
     runner,
     () => programmer.view.believed,
+    (pid) => runner.owns(pid),
     (suspicion) => void supervisor.inspect(suspicion),
     () => void supervisor.inspect('all'),
   );
@@ -89,6 +90,7 @@ export async function run(flags: RunFlags): Promise<void> {
     drift.stop();
     ports.stop();
     supervisor.stop();
+    runner.stop();
     await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]);
     await Promise.all([local.close(), management?.close()]);
     process.exitCode = 0;

@@ -6,6 +6,8 @@ export interface Command {
   readonly stdin?: string;
   /** For a program that opens /dev/stdin by name, which it cannot while that is a socket, as Node's pipes are. */
   readonly opensStdin?: boolean;
+  /** The same program is likely to be run again soon with other input: one may be held ready. */
+  readonly recurs?: boolean;
   /** Exit codes that are no failure; 0 when absent. */
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;

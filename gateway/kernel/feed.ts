@@ -17,7 +17,7 @@ export async function feed(
 ): Promise<CommandResult> {
   const stdin = `${lines.map((line) => line.text).join('\n')}\n`;
   try {
-    return await run.run({ argv, stdin });
+    return await run.run({ argv, stdin, recurs: true });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const number = REFUSAL[refusal].exec(error.result.stderr)?.[1];

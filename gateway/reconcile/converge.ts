@@ -47,9 +47,8 @@ export class KernelView {
   }
 
   async observe(desired: KernelState, names: readonly SubsystemName[] = SUBSYSTEM_ORDER): Promise<KernelState> {
-    const parts: Partial<Record<SubsystemName, unknown>> = {};
-    for (const name of names) parts[name] = await this.#observeOne(name, desired);
-    this.#observed = { ...(this.#observed ?? {}), ...parts } as KernelState;
+    const parts = await Promise.all(names.map(async (name) => [name, await this.#observeOne(name, desired)] as const));
+    this.#observed = { ...(this.#observed ?? {}), ...Object.fromEntries(parts) } as KernelState;
     return this.#observed;
   }
 

@@ -30,11 +30,13 @@ export class DriftWatch {
   #debounce: NodeJS.Timeout | undefined;
   #timers: NodeJS.Timeout[] = [];
   readonly #doorbells: Doorbell[];
+  #transaction: string[] = [];
   #digest = '';
 
   constructor(
     private readonly run: CommandRunner,
     private readonly believed: () => KernelState | undefined,
+    private readonly isOwn: (pid: number) => boolean,
     private readonly onSuspicion: (suspicion: Suspicion) => void,
     private readonly onSweep: () => void,
   ) {
@@ -93,7 +95,18 @@ export class DriftWatch {
     else if (/^(Deleted )?\d+: \S+:? /.test(line) && line.includes('link/')) this.#suspect('links');
   }
 
+  /** A transaction's events end with a line that names its process; those of our own tell nothing new. */
   #onNftEvent(line: string): void {
+    const process = /^# new generation \d+ by process (\d+)/.exec(line)?.[1];
+    if (process === undefined) this.#transaction.push(line);
+    else {
+      const own = this.isOwn(Number(process));
+      for (const event of this.#transaction) if (!own) this.#onNftChange(event);
+      this.#transaction = [];
+    }
+  }
+
+  #onNftChange(line: string): void {
     const match =
       /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet) (\S+) ?(\S*)/.exec(
         line,

@@ -1,5 +1,5 @@
 /** Runs programs. Bounded in time and output; the environment is fixed, so that every tool speaks the same language. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { VpcgwError } from '../errors.js';
@@ -12,48 +12,105 @@ const ENVIRONMENT = {
   LC_ALL: 'C',
   XTABLES_LOCKFILE: '/run/xtables.lock',
 };
+/** A spare is started when its predecessor's answer has been used, and waits for so long. */
+const SPARE_AFTER_MS = 10;
+const SPARE_FOR_MS = 15_000;
+/** For so long after its end a process is known as ours. */
+const REMEMBERED_MS = 3_000;
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<CommandResult>;
+}
 
 export class SystemRunner implements CommandRunner {
-  /** Processes started so far, for figures. */
-  count = 0;
+  /** Programs that wait for their input, by their argument vector: starting one is half of a small change. */
+  readonly #spares = new Map<string, Running & { readonly expiry: NodeJS.Timeout }>();
+  readonly #pids = new Map<number, number>();
+  #files = 0;
+
   /** `prefix` is put before each command: how tests reach another network namespace. */
   constructor(private readonly prefix: readonly string[] = []) {}
 
-  run(command: Command): Promise<CommandResult> {
-    this.count++;
-    const [program, ...args] = [...this.prefix, ...command.argv] as [string, ...string[]];
-    const file = command.opensStdin ? anonymousFile(command.stdin ?? '', this.count) : undefined;
-    return new Promise<CommandResult>((resolve, reject) => {
-      const child = spawn(program, args, {
-        env: ENVIRONMENT,
-        stdio: [file ?? 'pipe', 'pipe', 'pipe'],
-        timeout: command.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        killSignal: 'SIGKILL',
-      });
-      const stdout = collect(child.stdout as Readable, () => child.kill('SIGKILL'));
-      const stderr = collect(child.stderr as Readable, () => child.kill('SIGKILL'));
-      child.on('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          error.code === 'ENOENT'
-            ? new VpcgwError('CommandMissing', `${program} is not installed`)
-            : new VpcgwError('CommandFailed', `${program}: ${error.message}`),
-        ),
-      );
-      child.on('close', (code, signal) => {
-        const result = {
+  async run(command: Command): Promise<CommandResult> {
+    const file = command.opensStdin ? anonymousFile(command.stdin ?? '', this.#files++) : undefined;
+    const { child, ended } = this.#takeSpare(command.argv) ?? this.#start(command.argv, file);
+    const limit = setTimeout(() => child.kill('SIGKILL'), command.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    child.stdin?.end(command.stdin ?? '');
+    try {
+      const result = await ended;
+      if ((command.okExitCodes ?? [0]).includes(result.code)) return result;
+      throw new CommandError(command, result);
+    } finally {
+      clearTimeout(limit);
+      if (file !== undefined) closeSync(file);
+      if (child.pid !== undefined) this.#remember(child.pid);
+      if (command.recurs) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
+    }
+  }
+
+  /** Whether a process was started here, and ended no longer than a moment ago. */
+  owns(pid: number): boolean {
+    return this.#pids.has(pid);
+  }
+
+  stop(): void {
+    for (const { child } of this.#spares.values()) child.kill('SIGKILL');
+  }
+
+  #start(argv: Command['argv'], file?: number): Running {
+    const [program, ...args] = [...this.prefix, ...argv] as [string, ...string[]];
+    const child = spawn(program, args, { env: ENVIRONMENT, stdio: [file ?? 'pipe', 'pipe', 'pipe'] });
+    const stdout = collect(child.stdout as Readable, () => child.kill('SIGKILL'));
+    const stderr = collect(child.stderr as Readable, () => child.kill('SIGKILL'));
+    // A program that ends before it has read everything closes the pipe; its exit code tells more than EPIPE.
+    child.stdin?.on('error', () => undefined);
+    const ended = new Promise<CommandResult>((resolve, reject) => {
+      child.on('error', (error: NodeJS.ErrnoException) => reject(startFailure(program, error)));
+      child.on('close', (code, signal) =>
+        resolve({
           code: code ?? 128,
           stdout: stdout(),
           stderr: signal ? `killed by ${signal} ${stderr()}` : stderr(),
-        };
-        if ((command.okExitCodes ?? [0]).includes(result.code)) resolve(result);
-        else reject(new CommandError(command, result));
-      });
-      // A program that ends before it has read everything closes the pipe; its exit code tells more than EPIPE.
-      child.stdin?.on('error', () => undefined);
-      child.stdin?.end(command.stdin ?? '');
-    }).finally(() => file === undefined || closeSync(file));
+        }),
+      );
+    });
+    return { child, ended };
+  }
+
+  #takeSpare(argv: Command['argv']): Running | undefined {
+    const key = argv.join(' ');
+    const spare = this.#spares.get(key);
+    if (!spare) return undefined;
+    this.#spares.delete(key);
+    clearTimeout(spare.expiry);
+    return spare.child.exitCode === null && spare.child.signalCode === null ? spare : undefined;
+  }
+
+  #keepSpare(argv: Command['argv']): void {
+    const key = argv.join(' ');
+    if (this.#spares.has(key)) return;
+    const running = this.#start(argv);
+    // Nobody waits for it yet: what goes wrong with it shows when it is used.
+    running.ended.catch(() => undefined);
+    const expiry = setTimeout(() => {
+      this.#spares.delete(key);
+      running.child.kill('SIGKILL');
+    }, SPARE_FOR_MS).unref();
+    this.#spares.set(key, { ...running, expiry });
+  }
+
+  #remember(pid: number): void {
+    const now = Date.now();
+    for (const [known, time] of this.#pids) if (now - time > REMEMBERED_MS) this.#pids.delete(known);
+    this.#pids.set(pid, now);
   }
 }
+
+const startFailure = (program: string, error: NodeJS.ErrnoException): VpcgwError =>
+  error.code === 'ENOENT'
+    ? new VpcgwError('CommandMissing', `${program} is not installed`)
+    : new VpcgwError('CommandFailed', `${program}: ${error.message}`);
 
 /** In memory, and gone with its last reader. Written by position, so that the reader begins at its beginning. */
 function anonymousFile(text: string, number: number): number {

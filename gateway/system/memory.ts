@@ -12,7 +12,7 @@ export class Memory {
   readonly #collect: () => void;
 
   constructor() {
-    setFlagsFromString('--max-semi-space-size=1');
+    setFlagsFromString('--max-semi-space-size=4');
     setFlagsFromString('--optimize-for-size');
     setFlagsFromString('--expose-gc');
     const collect: unknown = runInNewContext('gc');

@@ -335,7 +335,11 @@ describe('with a supervisor', () => {
   });
 
   it('preflight tells what this machine gives, with the fix for what is missing, and leaves nothing', async () => {
-    const before = await blue.gateway.exec(['sh', '-c', 'ip -o link; ipset list -n; iptables-save | grep -v "^[#:]"']);
+    const before = await blue.gateway.exec([
+      'sh',
+      '-c',
+      'ip -o link; ipset list -n; iptables-save | grep -v "^[#:]"; true',
+    ]);
     const { code, stdout } = vpcgw(['preflight'], { prefix: blue.gateway.inside([]) });
     const [head, ...checks] = rows(stdout);
     expect(head).toEqual(['CHECK', 'STATE', 'FOUND', 'FIX']);
@@ -343,7 +347,11 @@ describe('with a supervisor', () => {
     expect(missing).toEqual([]);
     expect(code).toBe(0);
     expect(checks.length).toBeGreaterThan(15);
-    const after = await blue.gateway.exec(['sh', '-c', 'ip -o link; ipset list -n; iptables-save | grep -v "^[#:]"']);
+    const after = await blue.gateway.exec([
+      'sh',
+      '-c',
+      'ip -o link; ipset list -n; iptables-save | grep -v "^[#:]"; true',
+    ]);
     expect(after.stdout).toBe(before.stdout);
     const found = JSON.parse(vpcgw(['preflight', '--json'], { prefix: blue.gateway.inside([]) }).stdout) as {
       state: string;

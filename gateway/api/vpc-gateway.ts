@@ -56,7 +56,9 @@ export const vpcGatewaySpec = z.strictObject({
   conntrack: z
     .strictObject({ size: z.int().min(1024).max(16_777_216).describe('How many connections the table holds.') })
     .optional()
-    .describe("The connection table; without it the kernel's own size stays."),
+    .describe(
+      "The connection table; without it the kernel's own size stays. A network namespace may only read it: set it on the machine, or the condition `SysctlsSet` is `False`.",
+    ),
   limits: z
     .strictObject({
       connectionsPerSource: z.int().min(1).max(1_000_000).optional().describe('Connections one VM may hold open.'),

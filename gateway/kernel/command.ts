@@ -8,6 +8,11 @@ export interface Command {
   readonly opensStdin?: boolean;
   /** The same program is likely to be run again soon with other input: one may be held ready. */
   readonly recurs?: boolean;
+  /**
+   * The whole of what the program says when all has gone well: the answer as soon as it stands there, without waiting
+   * for the program to end. Only for what a reading of the kernel has printed.
+   */
+  readonly expects?: string;
   /** Exit codes that are no failure; 0 when absent. */
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;

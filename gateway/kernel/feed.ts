@@ -14,10 +14,11 @@ export async function feed(
   argv: readonly [string, ...string[]],
   lines: readonly Line[],
   refusal: keyof typeof REFUSAL,
+  expects?: string,
 ): Promise<CommandResult> {
   const stdin = `${lines.map((line) => line.text).join('\n')}\n`;
   try {
-    return await run.run({ argv, stdin, recurs: true });
+    return await run.run({ argv, stdin, recurs: true, ...(expects === undefined ? {} : { expects }) });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const number = REFUSAL[refusal].exec(error.result.stderr)?.[1];

@@ -45,7 +45,7 @@ const RETRY_MAX_MS = 30_000;
 /** Texts of documents that are kept although no document has them any more. */
 const REMEMBERED_EDITS = 1_000;
 /** Changes mostly come in a row: what can wait does so until there is a pause. */
-const AFTER_CHANGE_MS = 250;
+const AFTER_CHANGE_MS = 1_500;
 
 export class Supervisor {
   readonly #cache = new ParseCache();

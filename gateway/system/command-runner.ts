@@ -20,6 +20,8 @@ const REMEMBERED_MS = 3_000;
 
 interface Running {
   readonly child: ChildProcess;
+  /** What it has said so far. */
+  readonly stdout: () => string;
   readonly ended: Promise<CommandResult>;
 }
 
@@ -34,15 +36,20 @@ export class SystemRunner implements CommandRunner {
 
   async run(command: Command): Promise<CommandResult> {
     const file = command.opensStdin ? anonymousFile(command.stdin ?? '', this.#files++) : undefined;
-    const { child, ended } = this.#takeSpare(command.argv) ?? this.#start(command.argv, file);
+    const running = this.#takeSpare(command.argv) ?? this.#start(command.argv, file);
+    const { child, ended } = running;
     const limit = setTimeout(() => child.kill('SIGKILL'), command.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const forget = (): void => clearTimeout(limit);
+    ended.then(forget, forget);
+    if (child.pid !== undefined) this.#remember(child.pid);
     child.stdin?.end(command.stdin ?? '');
     try {
-      const result = await ended;
+      const result = await (command.expects === undefined
+        ? ended
+        : Promise.race([ended, said(running, command.expects)]));
       if ((command.okExitCodes ?? [0]).includes(result.code)) return result;
       throw new CommandError(command, result);
     } finally {
-      clearTimeout(limit);
       if (file !== undefined) closeSync(file);
       if (child.pid !== undefined) this.#remember(child.pid);
       if (command.recurs) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
@@ -75,7 +82,7 @@ export class SystemRunner implements CommandRunner {
         }),
       );
     });
-    return { child, ended };
+    return { child, ended, stdout };
   }
 
   #takeSpare(argv: Command['argv']): Running | undefined {
@@ -105,6 +112,16 @@ export class SystemRunner implements CommandRunner {
     for (const [known, time] of this.#pids) if (now - time > REMEMBERED_MS) this.#pids.delete(known);
     this.#pids.set(pid, now);
   }
+}
+
+/** Resolves when the program has said exactly this; never, if it says something else. */
+function said({ child, stdout }: Running, text: string): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    child.stdout?.on('data', () => {
+      const answer = stdout();
+      if (answer === text) resolve({ code: 0, stdout: answer, stderr: '' });
+    });
+  });
 }
 
 const startFailure = (program: string, error: NodeJS.ErrnoException): VpcgwError =>

@@ -40,7 +40,8 @@ export class Iptables implements Subsystem<IptablesState> {
       .map((change) => change.key);
     const readBack = this.variant() === 'nft' && listable.length <= LIST_AT_MOST;
     const keys = readBack ? listable.map((key) => key.replace(HOOK, '')) : [];
-    const { stdout } = await feed(run, this.#restore(), [...lines, ...renderList(keys)], 'line');
+    const expected = readBack ? expectedList(changes) : undefined;
+    const { stdout } = await feed(run, this.#restore(), [...lines, ...renderList(keys)], 'line', expected);
     return readBack ? merge(observed, changes, touched, parseListed(stdout, keys)) : this.observe(run);
   }
 
@@ -51,8 +52,26 @@ export class Iptables implements Subsystem<IptablesState> {
   }
 
   #tool = (verb: 'save' | 'restore'): string => `${this.#program}-${this.variant()}-${verb}`;
+  /**
+   * Line by line: the program has read the chains back long before it ends, since closing its socket waits for the
+   * kernel to free the former rules (20 ms and more).
+   */
   #restore = (): [string, ...string[]] =>
-    this.variant() === 'nft' ? [this.#tool('restore'), '--noflush'] : [this.#tool('restore'), '--noflush', '-w', '5'];
+    this.variant() === 'nft'
+      ? ['stdbuf', '-oL', this.#tool('restore'), '--noflush']
+      : [this.#tool('restore'), '--noflush', '-w', '5'];
+}
+
+/** What the listing says when the chains are as they should be; not told when a hook is among them. */
+function expectedList(changes: readonly Change[]): string | undefined {
+  if (changes.length === 0 || changes.some((change) => change.key.startsWith(HOOK))) return undefined;
+  return changes
+    .filter((change) => change.action !== 'remove')
+    .map(({ key, lines }) => {
+      const chain = key.split(' ')[1] ?? '';
+      return `-N ${chain}\n${lines.map((line) => `-A ${chain} ${line.text}\n`).join('')}`;
+    })
+    .join('');
 }
 
 function merge(

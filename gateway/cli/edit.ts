@@ -11,6 +11,7 @@ import { withProgress } from './progress.js';
 
 interface PlanAnswer {
   readonly put: readonly string[];
+  readonly added: readonly string[];
   readonly remove: readonly string[];
   readonly steps: readonly Step[];
   readonly cut: readonly { readonly flow: Flow; readonly reason: string }[];
@@ -30,10 +31,13 @@ export async function plan(
   print(output, answer, () => planText(answer));
 }
 
-function planText({ put, remove, steps, cut, warnings }: PlanAnswer): string {
+function planText({ put, added, remove, steps, cut, warnings }: PlanAnswer): string {
   const parts = warnings.map((warning) => yellow(formatDiagnostic(warning)));
   parts.push(bold('Documents'));
-  parts.push(...put.map((id) => `  ${green('±')} ${id}`), ...remove.map((id) => `  ${red('-')} ${id}`));
+  parts.push(
+    ...put.map((id) => `  ${added.includes(id) ? green('+') : yellow('~')} ${id}`),
+    ...remove.map((id) => `  ${red('-')} ${id}`),
+  );
   if (put.length + remove.length === 0) parts.push(dim('  no change'));
   parts.push(bold('Kernel'), ...kernelLines(steps));
   parts.push(bold('Live connections that would be cut'));
@@ -65,6 +69,7 @@ interface ApplyAnswer {
   readonly changed: readonly string[];
   readonly cut?: number;
   readonly warnings?: readonly Diagnostic[];
+  readonly paused?: boolean;
 }
 
 export async function apply(
@@ -85,7 +90,7 @@ export async function apply(
     const cut = answer.cut ? `, ${answer.cut} connection${answer.cut === 1 ? '' : 's'} ended` : '';
     const confirm =
       confirmWithinMs === undefined ? '' : `\nrolls back in ${confirmWithinMs / 1000} s unless you run: vpcgw confirm`;
-    return `${warnings}${answer.changed.map((id) => `  ${id}\n`).join('')}${green(`revision ${answer.revision} is in force and verified`)}${cut}${confirm}\n`;
+    return `${warnings}${answer.changed.map((id) => `  ${id}\n`).join('')}${answer.paused ? yellow(`revision ${answer.revision} is kept; the gateway is paused, so the kernel was not touched`) : green(`revision ${answer.revision} is in force and verified`)}${cut}${confirm}\n`;
   });
 }
 

@@ -1,4 +1,4 @@
-/** `vpcgw preflight`: what a gateway needs of its machine, tried in a network namespace that is thrown away. */
+/** `vpcgw preflight`: what a gateway needs of its machine, tried in this network namespace; what is made for it is taken away. */
 import { probe, type Finding } from '../system/probe.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { dim, green, print, red, table, yellow } from './output.js';

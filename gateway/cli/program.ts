@@ -68,7 +68,7 @@ export function createProgram({ env, exit }: Process): Command {
     )
     .option('--config <directory>', 'the folder of documents', '/etc/vpcgw')
     .option('--state <directory>', 'where revisions are kept', '/var/lib/vpcgw')
-    .option('--socket <path>', 'unix socket of the local API', DEFAULT_SOCKET)
+    .option('--socket <path>', 'unix socket of the local API', env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET)
     .option('--listen <address:port>', 'management address for /healthz, /readyz and /metrics')
     .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
     .action(async (options: RunFlags) => (await import('./run.js')).run(options));

@@ -105,6 +105,7 @@ export async function run(flags: RunFlags): Promise<void> {
   drift.start();
   ports.start();
   Memory.warm();
+  runner.keepsSpares = true;
 }
 
 async function listenOnAddress(parts: Parameters<typeof createServer>[0], listen: string) {
@@ -115,6 +116,8 @@ async function listenOnAddress(parts: Parameters<typeof createServer>[0], listen
       `--listen ${listen}: an address and a port such as 10.1.0.5:9100 or [fd00::5]:9100`,
     );
   const app = createServer(parts, 'Management');
-  await app.listen({ host: match[1] ?? '', port: Number(match[2]) });
+  await app.listen({ host: match[1] ?? '', port: Number(match[2]) }).catch((error: unknown) => {
+    throw new VpcgwError('BadRequest', `--listen ${listen}: ${messageOf(error)}`);
+  });
   return app;
 }

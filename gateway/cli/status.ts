@@ -28,7 +28,9 @@ function statusText(status: GatewayStatus): string {
   if (pendingConfirm)
     lines.push(yellow(`revision ${pendingConfirm.revision} rolls back at ${pendingConfirm.deadline} unless confirmed`));
   if (lastChange)
-    lines.push(`last change ${lastChange.time}: ${lastChange.durationMs} ms, ${lastChange.cutFlows} connections ended`);
+    lines.push(
+      `last change ${lastChange.time}: ${lastChange.durationMs} ms, ${lastChange.cutFlows} connection${lastChange.cutFlows === 1 ? '' : 's'} ended`,
+    );
   lines.push(
     `drift repaired ${drift.repairs} times${drift.last ? `, last ${drift.last.time}: ${drift.last.what.slice(0, 3).join('; ')}` : ''}`,
   );

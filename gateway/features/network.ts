@@ -237,7 +237,10 @@ function inputRules(vpc: string, model: GatewayModel): string[] {
   return [
     `-i ${vpc} -j VG-IN-VPC`,
     `-i ${model.internal.interface} -j VG-IN-VPC`,
-    ...model.externals.map((external) => `-i ${roleLink(external.interface)} -j VG-IN-EXT`),
+    ...model.externals.flatMap((external) => [
+      `-i ${roleLink(external.interface)} -j VG-IN-EXT`,
+      `-i ${external.interface} -j VG-IN-EXT`,
+    ]),
   ];
 }
 

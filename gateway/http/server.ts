@@ -86,7 +86,7 @@ function documents(app: FastifyInstance, { supervisor, show }: HttpParts): void 
   app.post('/v1/apply', async ({ body }) => {
     const { files, prune = false, by = 'api', confirmWithinMs } = judged(documentsBody, body);
     const { revision, changed, cut, warnings } = await supervisor.submit({ files, prune, by, confirmWithinMs });
-    return { revision, changed, cut: cut.length, warnings };
+    return { revision, changed, cut: cut.length, warnings, paused: supervisor.current?.model.paused ?? false };
   });
   app.post('/v1/confirm', async () => ({ revision: await supervisor.confirm() }));
   app.post('/v1/rollback', async ({ body }) => {

@@ -1,5 +1,5 @@
 /** The figures of `/metrics`. Per-object counters are appended as text: thousands of series cost little that way. */
-import { Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CommandRunner } from '../kernel/command.js';
 import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
@@ -40,11 +40,15 @@ export class Metrics {
     );
     gauge('vpcgw_revision', 'The latest accepted revision.', () => supervisor.revision);
     gauge('vpcgw_paused', '1 when spec.paused is set.', () => (supervisor.current?.model.paused ? 1 : 0));
-    gauge(
-      'vpcgw_drift_repairs_total',
-      'How often the kernel was mended after somebody else changed it.',
-      () => supervisor.standing.drift.repairs,
-    );
+    new Counter({
+      name: 'vpcgw_drift_repairs_total',
+      help: 'How often the kernel was mended after somebody else changed it.',
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(supervisor.standing.drift.repairs);
+      },
+    });
     gauge('vpcgw_documents', 'Documents in force.', () => supervisor.current?.documents.size ?? 0);
     gauge(
       'vpcgw_last_change_duration_seconds',

@@ -25,6 +25,7 @@ export interface KeeperOptions {
 }
 
 const RETRY_MS = 1_000;
+const UNWRITABLE_RETRY_MS = 30_000;
 /** Of one step, in a report of what had changed. */
 const NAMED_CHANGES = 10;
 
@@ -78,6 +79,17 @@ export class Keeper {
     this.options.timers.set('flows', ms, () => this.options.enqueue(() => this.#endDrains()));
   }
 
+  /** The connections have ended either way; on a full disk only the record of it waits. */
+  #forgot(running: Parameters<Journal['setDrains']>[0]): boolean {
+    try {
+      this.options.journal.setDrains(running);
+      return true;
+    } catch (error) {
+      this.options.log.error({ error: messageOf(error) }, 'the end of a drain could not be kept on disk');
+      return false;
+    }
+  }
+
   async #endDrains(): Promise<void> {
     const { journal, programmer, clock, log } = this.options;
     const running = journal.drains.filter((drain) => drain.untilMs > clock.nowMs());
@@ -88,7 +100,7 @@ export class Keeper {
       log.error({ error: messageOf(error) }, 'stale connections could not be ended yet');
       return this.endDrainsIn(RETRY_MS);
     }
-    if (running.length < journal.drains.length) journal.setDrains(running);
+    if (running.length < journal.drains.length && !this.#forgot(running)) return this.endDrainsIn(UNWRITABLE_RETRY_MS);
     this.armDrains();
   }
 }

@@ -214,7 +214,7 @@ function notesOf(document: GatewayDocument, { model }: ObjectInput): string[] {
   if (document.kind === 'ElasticIP') {
     if (document.spec.target)
       notes.push(
-        'VMs of the VPC that reach it see the translated source of the client, since their answers must pass the gateway',
+        "a VM of the VPC that reaches it is seen with its own public address, or the next hop's, since the answer must pass the gateway",
       );
   }
   if (document.kind === 'SnatRule' && document.spec.portsPerSource !== undefined) {

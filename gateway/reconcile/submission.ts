@@ -22,6 +22,8 @@ export interface Submitted {
 
 export interface Planned {
   readonly put: readonly string[];
+  /** Those of `put` that are new. */
+  readonly added: readonly string[];
   readonly remove: readonly string[];
   readonly steps: readonly Step[];
   readonly cut: readonly CutFlow[];

@@ -55,6 +55,8 @@ export class Supervisor {
   #kept: ReadonlyMap<string, { readonly source: Source }> = new Map();
   #generations = new Map<string, number>();
   readonly #standing: Standing = newStanding();
+  /** What waited for its confirmation, while it is being undone. */
+  #undoing: Revision | undefined;
   #retryMs = RETRY_MIN_MS;
   readonly #timers: Timers;
   readonly #keeper: Keeper;
@@ -152,16 +154,21 @@ export class Supervisor {
         this.#standing.folder = { digest, taken: true };
       } catch (error) {
         this.#standing.folder = { digest, taken: false };
-        this.#standing.refused = error instanceof VpcgwError ? error.diagnostics : [];
-        this.#standing.refusal = messageOf(error);
-        this.options.log.error(
-          { error: messageOf(error), diagnostics: this.#standing.refused },
-          'the folder was refused; the former documents stay in force',
-        );
-        const permanent = error instanceof VpcgwError && error.code === 'ConfigInvalid';
-        if (!permanent) this.#retry(() => this.loadFolder(read));
+        this.#folderNotTaken(error, read);
       }
     });
+  }
+
+  /** The documents may be at fault, or the machine: then they are tried again, and nothing is said against them. */
+  #folderNotTaken(error: unknown, read: () => SourceFile[]): void {
+    const { log } = this.options;
+    const code = error instanceof VpcgwError ? error.code : 'Invariant';
+    const refused = code === 'ConfigInvalid' || code === 'KernelRejected';
+    this.#standing.refused = error instanceof VpcgwError ? error.diagnostics : [];
+    this.#standing.refusal = refused ? messageOf(error) : undefined;
+    const text = refused ? 'the folder was refused; what was in force stays' : 'the folder is not in force yet';
+    log.error({ error: messageOf(error), diagnostics: this.#standing.refused }, text);
+    if (code !== 'ConfigInvalid') this.#retry(() => this.loadFolder(read));
   }
 
   submit(submission: Submission): Promise<Submitted> {
@@ -346,7 +353,12 @@ export class Supervisor {
   async #goBackTo(revision: number): Promise<Submitted> {
     const sources = this.options.journal.documentsAt(revision);
     if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${revision} is not kept`);
-    return this.#accept(this.#whole([...sources.values()]), { by: 'rollback' });
+    this.#undoing = this.options.journal.pending;
+    try {
+      return await this.#accept(this.#whole([...sources.values()]), { by: 'rollback' });
+    } finally {
+      this.#undoing = undefined;
+    }
   }
 
   // ---- kept true --------------------------------------------------------------------------------------------------
@@ -380,6 +392,7 @@ export class Supervisor {
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
       return {
         put: Object.keys(put),
+        added: Object.keys(put).filter((id) => !this.#current?.documents.has(id)),
         remove,
         steps: await programmer.view.plan(desired),
         cut: await programmer.flows.wouldCut(candidate.model, drains),
@@ -432,7 +445,7 @@ export class Supervisor {
       source,
       version,
       revision: this.revision,
-      pending: journal.pending,
+      pending: this.#undoing ?? journal.pending,
       journalDamage: journal.damage,
       unsettable: programmer.unsettable,
       exhausted: programmer.exhausted,

@@ -30,6 +30,8 @@ export class SystemRunner implements CommandRunner {
   readonly #spares = new Map<string, Running & { readonly expiry: NodeJS.Timeout }>();
   readonly #pids = new Map<number, number>();
   #files = 0;
+  /** Set when the start is over: what runs once is not worth a spare. */
+  keepsSpares = false;
 
   /** `prefix` is put before each command: how tests reach another network namespace. */
   constructor(private readonly prefix: readonly string[] = []) {}
@@ -52,7 +54,7 @@ export class SystemRunner implements CommandRunner {
     } finally {
       if (file !== undefined) closeSync(file);
       if (child.pid !== undefined) this.#remember(child.pid);
-      if (command.recurs) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
+      if (command.recurs && this.keepsSpares) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
     }
   }
 

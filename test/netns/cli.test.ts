@@ -206,7 +206,7 @@ describe('with a supervisor', () => {
     const path = file('base.yaml', base());
     const planned = cli('plan', path);
     expect(planned.code).toBe(0);
-    expect(planned.stdout).toMatch(/^Documents\n( {2}± \w+\/\w+\n){4}Kernel\n/);
+    expect(planned.stdout).toMatch(/^Documents\n( {2}\+ \w+\/\w+\n){4}Kernel\n/);
     expect(planned.stdout).toContain('Live connections that would be cut\n  none');
     const applied = cli('apply', path);
     expect(applied).toMatchObject({ code: 0, stderr: '' });

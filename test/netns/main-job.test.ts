@@ -11,8 +11,10 @@ spec:
   internal: {interface: vpc0, addresses: [10.0.0.1/24, "fd00:a::1/64"]}
   externals: [${externals}]
 `;
-const INTERNET = '{name: internet, interface: ext0, addresses: [100.64.0.11/24, "2001:db8:ffff::11/64"], gateways: [100.64.0.1, "2001:db8:ffff::1"]}';
-const doc = (kind: string, name: string, spec: string): string => `---\napiVersion: vpcgw.io/v1alpha1\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
+const INTERNET =
+  '{name: internet, interface: ext0, addresses: [100.64.0.11/24, "2001:db8:ffff::11/64"], gateways: [100.64.0.1, "2001:db8:ffff::1"]}';
+const doc = (kind: string, name: string, spec: string): string =>
+  `---\napiVersion: vpcgw.io/v1alpha1\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
 
 describe('the main job', () => {
   let topology: Topology;

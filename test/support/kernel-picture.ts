@@ -6,12 +6,14 @@ import type { Namespace } from './namespace.js';
  */
 export async function kernelPicture(namespace: Namespace): Promise<string> {
   const { stdout } = await namespace.exec(['sh', '-c', SCRIPT]);
-  return stdout
-    .split('\n')
-    .map((line) => line.replace(/^(:\S+ \S+) \[\d+:\d+\]$/, '$1').replace(/ (pref \S+|metric 1024) /, ' '))
-    // Link-local addresses come and go with the kernel's own detection of duplicates.
-    .filter((line) => !line.startsWith('#') && !line.includes('fe80:') && !line.includes('ff00::/8'))
-    .join('\n');
+  return (
+    stdout
+      .split('\n')
+      .map((line) => line.replace(/^(:\S+ \S+) \[\d+:\d+\]$/, '$1').replace(/ (pref \S+|metric 1024) /, ' '))
+      // Link-local addresses come and go with the kernel's own detection of duplicates.
+      .filter((line) => !line.startsWith('#') && !line.includes('fe80:') && !line.includes('ff00::/8'))
+      .join('\n')
+  );
 }
 
 // One shell, since in the kernel lab processes are dear. Order is the kernel's where it means something, else sorted.

@@ -54,14 +54,12 @@ export const addresses: Subsystem<Addresses> = {
   async apply(run, changes, observed, desired) {
     const added = changes.filter((change) => change.action !== 'remove').map((change) => change.key);
     const few = changes.length <= ASK_AT_MOST;
-    const questions = few ? added.map(questionOf) : [];
-    const { stdout } = await feed(
-      run,
-      ['ip', '-o', '-batch', '-'],
-      [...changes.flatMap((change) => change.lines), ...questions],
-      'dash',
-    );
-    if (!few) return addresses.observe(run, desired);
+    const lines = changes.flatMap((change) => change.lines);
+    if (!few) {
+      const whole = await feed(run, ['ip', '-j', '-batch', '-'], [...lines, { text: 'address show' }], 'dash');
+      return parseAddresses(whole.stdout);
+    }
+    const { stdout } = await feed(run, ['ip', '-o', '-batch', '-'], [...lines, ...added.map(questionOf)], 'dash');
     const result = new Map(observed);
     for (const { key } of changes) result.delete(key);
     for (const key of answersOf(stdout)) result.set(key, desired.get(key) ?? { text: '' });

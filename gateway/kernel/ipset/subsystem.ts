@@ -60,9 +60,9 @@ export const ipsets: Subsystem<Sets> = {
     const added = changes.filter((change) => change.key.includes(' ') && change.action !== 'remove');
     const small = changes.length <= TEST_AT_MOST && changes.every((change) => change.key.includes(' '));
     // `test` fails when the element is not there, and a failure ends the restore: no answer to parse.
-    const tests = small ? added.map((change) => ({ text: `test ${change.key}` })) : [];
-    await feed(run, ['ipset', '-exist', 'restore'], [...lines, ...tests], 'line');
-    return small ? merge(observed, changes, desired) : ipsets.observe(run, desired);
+    const questions = small ? added.map((change) => ({ text: `test ${change.key}` })) : [{ text: 'save' }];
+    const { stdout } = await feed(run, ['ipset', '-exist', 'restore'], [...lines, ...questions], 'line');
+    return small ? merge(observed, changes, desired) : parseSets(stdout);
   },
 };
 

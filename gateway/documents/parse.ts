@@ -160,7 +160,7 @@ function parseChunk(text: string): ParsedChunk {
   if (yaml.errors.length > 0) return { problems: yamlProblems(text, yaml.errors) };
   let value: unknown;
   try {
-    const surprises = surprisesIn(yaml);
+    const surprises = MAY_SURPRISE.test(text) ? surprisesIn(yaml) : [];
     if (surprises.length > 0) return { problems: surprises };
     value = yaml.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
@@ -190,6 +190,9 @@ function explainYaml(code: string, message: string): string {
   if (code === 'DUPLICATE_KEY') return 'the key stands twice in this map; keep one';
   return `not YAML: ${message}`;
 }
+
+/** Text without any of these needs no second look, which costs as much as the first. */
+const MAY_SURPRISE = /[*&]|(^|[^\w.])[-+]?0\d/m;
 
 /** `010` is ten to YAML 1.2, eight to YAML 1.1 and C, and a typing error to its author; an alias may lead nowhere. */
 function surprisesIn(yaml: YamlDocument.Parsed): Problem[] {

@@ -57,6 +57,7 @@ export class Supervisor {
   readonly #standing: Standing = newStanding();
   /** What waited for its confirmation, while it is being undone. */
   #undoing: Revision | undefined;
+  #diagnosed = false;
   #retryMs = RETRY_MIN_MS;
   readonly #timers: Timers;
   readonly #keeper: Keeper;
@@ -304,7 +305,11 @@ export class Supervisor {
   /** Something changed while nothing could be put into force: an interface may have come. */
   async #firstAttempt(): Promise<void> {
     if (!this.#current || this.#standing.ready) return;
-    this.#standing.lacking = await this.options.diagnose();
+    // Asked once: an answer takes seconds, and an interface that is not there yet has said enough.
+    if (this.#standing.trouble.reason !== 'NotConverged' && !this.#diagnosed) {
+      this.#diagnosed = true;
+      this.#standing.lacking = await this.options.diagnose();
+    }
     await this.#putIntoForce(this.#current);
   }
 

@@ -9,15 +9,11 @@ const GROWTH_BYTES = 24 * 1024 * 1024;
 
 export class Memory {
   #floor = 0;
-  readonly #collect: () => void;
+  #collect: (() => void) | undefined;
 
   constructor() {
     setFlagsFromString('--max-semi-space-size=4');
     setFlagsFromString('--optimize-for-size');
-    setFlagsFromString('--expose-gc');
-    const collect: unknown = runInNewContext('gc');
-    if (typeof collect !== 'function') throw new Error('this Node has no collector to call');
-    this.#collect = () => void (collect as () => void)();
   }
 
   /** Until `warm`: code that runs once at the start is not worth compiling for speed; it costs 100 ms and 10 MB. */
@@ -32,7 +28,15 @@ export class Memory {
   /** To be called when an answer has gone out: gives back what the changes since the last time have left behind. */
   settle(): void {
     if (getHeapStatistics().used_heap_size < this.#floor + GROWTH_BYTES) return;
+    this.#collect ??= collector();
     this.#collect();
     this.#floor = getHeapStatistics().used_heap_size;
   }
+}
+
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect !== 'function') throw new Error('this Node has no collector to call');
+  return () => void (collect as () => void)();
 }

@@ -9,6 +9,7 @@ import { type Document, elasticIp, gateway } from '../support/documents.js';
 import { kernelPicture } from '../support/kernel-picture.js';
 import { overTcp } from '../support/reach.js';
 import { serve } from '../support/gateway-lab.js';
+import { pace } from '../support/pace.js';
 import { showLogsOfFailures } from '../support/show-logs.js';
 import { Supervisor, type SupervisorOptions } from '../support/supervisor.js';
 import { type Tenant, Topology } from '../support/topology.js';
@@ -247,8 +248,8 @@ describe('an interface', () => {
     const began = performance.now();
     await blue.gateway.ip(['link set ext0 down', 'link set ext0 name late0', 'link set late0 up']);
     try {
-      await supervisor.ready(5_000);
-      expect(performance.now() - began).toBeLessThan(2_500);
+      await supervisor.ready(5_000 * pace);
+      expect(performance.now() - began).toBeLessThan(2_500 * pace);
       expect(await forwards()).toBe('blue-web');
       // And again, while it is in force.
       await blue.gateway.ip(['link set late0 down', 'link set late0 name away0']);
@@ -257,7 +258,7 @@ describe('an interface', () => {
       const again = performance.now();
       for (;;) {
         if ((await forwards()) === 'blue-web') break;
-        expect(performance.now() - again).toBeLessThan(4_000);
+        expect(performance.now() - again).toBeLessThan(4_000 * pace);
       }
     } finally {
       await supervisor.stop();

@@ -6,7 +6,7 @@ import type { Step } from '../reconcile/plan.js';
 import { Client } from './client.js';
 import { readPaths } from './documents.js';
 import { bold, dim, green, print, red, table, yellow } from './output.js';
-import type { Common } from './program.js';
+import type { Common } from './options.js';
 import { withProgress } from './progress.js';
 
 interface PlanAnswer {

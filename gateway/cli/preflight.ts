@@ -2,7 +2,7 @@
 import { probe, type Finding } from '../system/probe.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { dim, green, print, red, table, yellow } from './output.js';
-import type { Common } from './program.js';
+import type { Common } from './options.js';
 
 /** False when something is missing without which no gateway works. */
 export async function preflight({ output }: Common): Promise<boolean> {

@@ -3,17 +3,8 @@ import { Command, Option } from 'commander';
 import { duration } from '../api/scalars.js';
 import { VpcgwError } from '../errors.js';
 import { VERSION } from '../version.js';
-import { type Format, useColours } from './output.js';
-
-export interface Process {
-  readonly env: NodeJS.ProcessEnv;
-  readonly exit: (code: number) => never;
-}
-
-export interface Common {
-  readonly socket: string;
-  readonly output: Format;
-}
+import type { Common, Process, RunFlags, ShowWhat } from './options.js';
+import { useColours } from './output.js';
 
 const DEFAULT_SOCKET = '/run/vpcgw/vpcgw.sock';
 const EXIT_CODES = `
@@ -148,16 +139,6 @@ export function createProgram({ env, exit }: Process): Command {
   return program;
 }
 
-export interface RunFlags {
-  readonly source: 'folder' | 'api' | 'kubernetes';
-  readonly config: string;
-  readonly state: string;
-  readonly socket: string;
-  readonly listen?: string;
-  readonly logLevel: string;
-}
-
-export type ShowWhat = 'nat' | 'conntrack' | 'ports';
 const showArgument = () =>
   new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

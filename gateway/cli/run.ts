@@ -19,7 +19,7 @@ import { Journal } from '../system/journal.js';
 import { Memory } from '../system/memory.js';
 import { chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
-import type { RunFlags } from './program.js';
+import type { RunFlags } from './options.js';
 
 export async function run(flags: RunFlags): Promise<void> {
   if (flags.source === 'kubernetes')

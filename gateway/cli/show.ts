@@ -3,7 +3,7 @@ import type { PortUse } from '../reconcile/port-watch.js';
 import type { ConntrackRow, NatRow } from '../reconcile/show.js';
 import { Client } from './client.js';
 import { print, red, table, yellow } from './output.js';
-import type { Common, ShowWhat } from './program.js';
+import type { Common, ShowWhat } from './options.js';
 
 const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = { nat, conntrack, ports };
 

@@ -4,7 +4,7 @@ import { formatDiagnostic } from '../model/diagnostic.js';
 import type { GatewayStatus, ObjectStatus } from '../reconcile/status.js';
 import { Client } from './client.js';
 import { bold, dim, print, red, table, verdict, yellow } from './output.js';
-import type { Common } from './program.js';
+import type { Common } from './options.js';
 
 const WATCH_MS = 1_000;
 

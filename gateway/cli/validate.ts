@@ -4,7 +4,7 @@ import { formatDiagnostic } from '../model/diagnostic.js';
 import { candidateOf } from '../reconcile/candidate.js';
 import { readPaths } from './documents.js';
 import { green, print, yellow } from './output.js';
-import type { Common } from './program.js';
+import type { Common } from './options.js';
 
 export function validate(paths: readonly string[], { output }: Common): void {
   const files = readPaths(paths);

@@ -4,7 +4,7 @@ import { clashOf, claimsOf } from './claims.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides, SnatRule } from './gateway-model.js';
 import { bitsOf, type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
 import { remember, rememberWithin } from './remember.js';
-import type { Complaints } from './resolve.js';
+import type { Complaints } from './complaints.js';
 import { blockBits } from './snat-ports.js';
 
 export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'>, complaints: Complaints): void {

@@ -88,7 +88,11 @@ export class Supervisor {
   async startWith(read: () => SourceFile[]): Promise<void> {
     this.#loadJournal();
     await this.loadFolder(read);
-    if (!this.#current) await this.#enqueue(() => this.#startFromJournal());
+    if (!this.options.programmer.inForce) {
+      await this.#enqueue(() => this.#startFromJournal());
+      // What went back to an earlier revision still wants the folder's.
+      if (this.#standing.folder?.taken === false) this.#retry(() => this.loadFolder(read));
+    }
     this.#keeper.armDrains();
   }
 
@@ -174,6 +178,11 @@ export class Supervisor {
 
   submit(submission: Submission): Promise<Submitted> {
     this.#refuseOtherWriters();
+    if (submission.confirmWithinMs !== undefined && !this.options.journal.latest)
+      throw new VpcgwError(
+        'BadRequest',
+        'this is the first revision: there is none to go back to, so it cannot wait for a confirmation',
+      );
     return this.#enqueue(() => this.#accept(this.#candidate(submission), submission));
   }
 
@@ -311,6 +320,8 @@ export class Supervisor {
       this.#standing.lacking = await this.options.diagnose();
     }
     await this.#putIntoForce(this.#current);
+    const { folder, refusal } = this.#standing;
+    if (folder && refusal === undefined) this.#standing.folder = { ...folder, taken: true };
   }
 
   #retry(work: () => Promise<unknown>): void {

@@ -35,6 +35,11 @@ const textOf = (documents: readonly Document[]): string => documents.map((each) 
 const start = async (options: SupervisorOptions = {}): Promise<void> => {
   supervisor = await Supervisor.start(blue.gateway, { documents: base(), ...options });
 };
+/** So many documents, and all of them in the kernel: they are listed before they are there. */
+const holdsObjects =
+  (count: number) =>
+  ({ objects }: GatewayStatus): boolean =>
+    objects.length === count && objects.every(({ conditions }) => conditions.every(({ status }) => status === 'True'));
 const status = async (): Promise<GatewayStatus> => (await supervisor.status()) as unknown as GatewayStatus;
 const statusWhen = async (holds: (status: GatewayStatus) => boolean, timeoutMs?: number): Promise<GatewayStatus> =>
   (await supervisor.statusWhen((now) => holds(now as unknown as GatewayStatus), timeoutMs)) as unknown as GatewayStatus;
@@ -52,7 +57,7 @@ describe('a folder', () => {
     const kernel = await picture();
     const put = (name: string, text: string): void => writeFileSync(join(supervisor.configDirectory, name), text);
     put('more.yaml', `# a comment\n${textOf([elasticIp('more', '203.0.113.30', { target: '10.0.0.30' })])}`);
-    await statusWhen(({ objects }) => objects.length === 3);
+    await statusWhen(holdsObjects(3));
     const withMore = await picture();
     expect(withMore).not.toBe(kernel);
 
@@ -293,6 +298,6 @@ describe('the kernel', () => {
     } finally {
       await blue.gateway.exec(['ip', '-6', 'route', 'del', ...foreign.split(' ')]);
     }
-    await statusWhen(({ objects }) => objects.length === 3, 35_000);
+    await statusWhen(holdsObjects(3), 35_000);
   });
 });

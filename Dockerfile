@@ -29,7 +29,7 @@ RUN strip -o /node "$(command -v node)"
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY images/bundle.mjs images/
+COPY images/bundle.mjs images/never-called.mjs images/
 COPY gateway gateway
 RUN node images/bundle.mjs
 

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import { objectName, port, target } from './scalars.js';
 
 export const PROTOCOLS = ['TCP', 'UDP', 'ICMP', 'Any'] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
 
 export const dnatRuleSpec = z
   .strictObject({
@@ -26,5 +25,3 @@ export const dnatRuleSpec = z
     if (hasPorts && spec.targetPort !== undefined && spec.targetPort + span > 65535)
       issue('targetPort', `the range of ${span + 1} ports ends above 65535`);
   });
-
-export type DnatRuleSpec = z.output<typeof dnatRuleSpec>;

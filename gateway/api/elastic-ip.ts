@@ -13,5 +13,3 @@ export const elasticIpSpec = z.strictObject({
   target: target.optional().describe('1:1: all its traffic to this address, and that address leaves by it.'),
   drainTimeout: duration.default(0).describe('How long the flows of a former target live on after detach or rebind.'),
 });
-
-export type ElasticIpSpec = z.output<typeof elasticIpSpec>;

@@ -15,5 +15,3 @@ export const ipv6PrefixSpec = z.strictObject({
     .optional()
     .describe('NAT66 by prefix: the VPC uses another prefix inside, translated one to one.'),
 });
-
-export type Ipv6PrefixSpec = z.output<typeof ipv6PrefixSpec>;

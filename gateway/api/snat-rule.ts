@@ -19,5 +19,3 @@ export const snatRuleSpec = z.strictObject({
     .optional()
     .describe('A block of this many ports for each source, so that one VM cannot exhaust an address.'),
 });
-
-export type SnatRuleSpec = z.output<typeof snatRuleSpec>;

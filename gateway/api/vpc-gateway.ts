@@ -67,5 +67,3 @@ export const vpcGatewaySpec = z.strictObject({
     .describe('Limits on connections.'),
   paused: z.boolean().default(false).describe('Freezes every write to the kernel; drift is reported and left.'),
 });
-
-export type VpcGatewaySpec = z.output<typeof vpcGatewaySpec>;

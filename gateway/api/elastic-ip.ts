@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { duration, ipAddress, objectName, target } from './scalars.js';
+import { duration, ipAddress, newConnectionsPerSecond, objectName, target } from './scalars.js';
 
 export const elasticIpSpec = z.strictObject({
   address: ipAddress.describe('The public address.'),
@@ -11,5 +11,17 @@ export const elasticIpSpec = z.strictObject({
       '`Neighbor`: answered by ARP or neighbour discovery on the external network. `Routed`: the upstream router routes it to the gateway.',
     ),
   target: target.optional().describe('1:1: all its traffic to this address, and that address leaves by it.'),
+  limits: z
+    .strictObject({
+      connections: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .optional()
+        .describe('Connections opened to it that may stand at once.'),
+      newConnectionsPerSecond: newConnectionsPerSecond.describe('Connections opened to it in a second.'),
+    })
+    .optional()
+    .describe('Limits on connections that are opened to it.'),
   drainTimeout: duration.default(0).describe('How long the flows of a former target live on after detach or rebind.'),
 });

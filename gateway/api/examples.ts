@@ -149,4 +149,67 @@ spec:
   translate: {internal: "fd00:b::/64"}
 `,
   },
+  FirewallPolicy: {
+    about: `Who may open connections to elastic IPs, and where the VPC may go. What belongs to a connection that was allowed
+passes, its ICMP errors too.
+
+**Ingress** is judged once, on the public address and port, whatever leads on from there: a 1:1 target, a \`DnatRule\`, a
+public prefix. A VM of the VPC that goes to an elastic IP is judged like everybody else, with its private address as the
+peer. **Egress** is judged on the tenant's own source and the far end's address and port; what stays in the VPC is not.
+
+Asked in this order; the first rule that matches decides:
+
+1. every \`FirewallBaseline\`,
+2. the policies of the elastic IP, all together by priority (of equal ones \`Deny\` first),
+3. the policies of the gateway (\`appliesTo: {gateway: true}\`).
+
+Where one of 2 or 3 has rules of the direction, what none matches is denied. End with an \`Allow\` rule without peers and
+ports to open the rest. Where none has, the port of a \`DnatRule\` is open, a bound elastic IP follows the gateway's
+\`defaultIngress\`, and everything may leave.
+
+For egress, a policy of an elastic IP concerns its 1:1 target, or all sources of the \`SnatRule\`s that have it in their
+pool. Which address of a pool a source gets is known only after it was judged, so the policies of all of them count.
+
+An edit that denies what was allowed ends the established connections it concerns, unless \`onEdit\` is \`Keep\`.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: FirewallPolicy
+metadata: {name: web-in}
+spec:
+  appliesTo: {elasticIPs: [web]}
+  rules:
+    - {priority: 100, action: Allow, direction: Ingress, ports: [{protocol: TCP, port: 443}, {protocol: ICMP}]}
+    - {priority: 200, action: Allow, direction: Ingress, peers: [{addressGroup: office}], ports: [{protocol: TCP, port: 22}]}
+    - {priority: 900, action: Reject, direction: Ingress, log: true}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: FirewallPolicy
+metadata: {name: no-mail}
+spec:
+  appliesTo: {gateway: true}
+  rules:
+    - {priority: 100, action: Deny, direction: Egress, ports: [{protocol: TCP, port: 25}]}
+    - {priority: 900, action: Allow, direction: Egress}
+`,
+  },
+  FirewallBaseline: {
+    about: `The operator's rules. They are asked before every policy and are final, whatever they say: a tenant can neither open
+what they deny nor close what they allow. What none of them matches goes on to the policies.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: FirewallBaseline
+metadata: {name: platform}
+spec:
+  rules:
+    - {priority: 10, action: Allow, direction: Ingress, peers: [{cidr: 192.0.2.0/28}], ports: [{protocol: ICMP}]}
+    - {priority: 20, action: Deny, direction: Ingress, ports: [{protocol: UDP, port: 1900}]}
+`,
+  },
+  AddressGroup: {
+    about: `Prefixes under one name, of both families, that any number of rules use. An edit of the group changes a set in the
+kernel, and no rule.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: AddressGroup
+metadata: {name: office}
+spec: {cidrs: [198.51.100.0/24, 192.0.2.7/32, "2001:db8:77::/48"]}
+`,
+  },
 };

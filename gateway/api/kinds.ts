@@ -1,7 +1,9 @@
 /** The kinds of the document language. A kind is one line here; types, schemas and reference pages follow from it. */
 import * as z from 'zod';
+import { addressGroupSpec } from './address-group.js';
 import { dnatRuleSpec } from './dnat-rule.js';
 import { elasticIpSpec } from './elastic-ip.js';
+import { firewallBaselineSpec, firewallPolicySpec } from './firewall-policy.js';
 import { ipv6PrefixSpec } from './ipv6-prefix.js';
 import { objectName } from './scalars.js';
 import { snatRuleSpec } from './snat-rule.js';
@@ -29,6 +31,24 @@ export const KINDS = {
     shortName: 'v6p',
     spec: ipv6PrefixSpec,
     summary: 'Routed public IPv6 for the VPC.',
+  },
+  FirewallPolicy: {
+    plural: 'firewallpolicies',
+    shortName: 'fwp',
+    spec: firewallPolicySpec,
+    summary: 'Who may open connections to elastic IPs, and where the VPC may go.',
+  },
+  FirewallBaseline: {
+    plural: 'firewallbaselines',
+    shortName: 'fwb',
+    spec: firewallBaselineSpec,
+    summary: "The operator's rules, asked before every policy.",
+  },
+  AddressGroup: {
+    plural: 'addressgroups',
+    shortName: 'ag',
+    spec: addressGroupSpec,
+    summary: 'Prefixes under one name, for firewall rules.',
   },
 } as const satisfies Record<string, { plural: string; shortName: string; spec: z.ZodType; summary: string }>;
 

@@ -157,6 +157,9 @@ export const port = z
   .max(65535, { error: 'must be a port, 1 to 65535' })
   .meta({ title: 'port', description: 'A port, 1 to 65535.', examples: [443] });
 
+/** As many may come at once, after a second of quiet. */
+export const newConnectionsPerSecond = z.int().min(1).max(100_000).optional();
+
 /** Where inbound traffic ends. `ref` (a VM or Pod by name) is reserved for the Kubernetes operator. */
 export const target = z
   .strictObject(

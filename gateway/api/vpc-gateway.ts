@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { cidr, duration, interfaceAddress, interfaceName, ipAddress, objectName } from './scalars.js';
+import {
+  cidr,
+  duration,
+  interfaceAddress,
+  interfaceName,
+  ipAddress,
+  newConnectionsPerSecond,
+  objectName,
+} from './scalars.js';
 
 const internal = z.strictObject({
   interface: interfaceName.describe('The interface in the VPC.'),
@@ -62,8 +70,22 @@ export const vpcGatewaySpec = z.strictObject({
   limits: z
     .strictObject({
       connectionsPerSource: z.int().min(1).max(1_000_000).optional().describe('Connections one VM may hold open.'),
+      newConnectionsPerSecondPerSource: newConnectionsPerSecond.describe('Connections one VM may open in a second.'),
+      connections: z
+        .int()
+        .min(1)
+        .max(16_777_216)
+        .optional()
+        .describe('Connections of the gateway in all, counted every second; above it no new one is let through.'),
+      newConnectionsPerSecond: newConnectionsPerSecond.describe('Connections opened in a second, from both sides.'),
     })
     .prefault({})
     .describe('Limits on connections.'),
+  defaultIngress: z
+    .enum(['Allow', 'Deny'])
+    .default('Allow')
+    .describe(
+      'What may be opened towards a bound elastic IP that no `FirewallPolicy` judges; ports of a `DnatRule` are open.',
+    ),
   paused: z.boolean().default(false).describe('Freezes every write to the kernel; drift is reported and left.'),
 });

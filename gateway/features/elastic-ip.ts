@@ -1,9 +1,12 @@
 /** Elastic IPs: the address on its external network and, where it is bound, 1:1 translation both ways. */
 import type { ElasticIp } from '../model/gateway-model.js';
 import { hostCidr, type IpAddress } from '../model/ip.js';
-import { ROUTE_PROTOCOL } from '../model/ownership.js';
+import { MARK, ROUTE_PROTOCOL } from '../model/ownership.js';
 import { rememberWithin } from '../model/remember.js';
 import { type Contribution, type Feature, INBOUND_RANK, type NatEntry, OUTBOUND_RANK, scope } from './feature.js';
+
+const ALLOWED_BIT = `0x${MARK.allowed.toString(16)}`;
+const ALLOWED = `-m mark --mark ${ALLOWED_BIT}/${ALLOWED_BIT} `;
 
 /** What one elastic IP asks of the kernel: independent of all others, so that an edit of one is compiled alone. */
 export interface ElasticIpPart {
@@ -14,16 +17,21 @@ export interface ElasticIpPart {
   readonly source?: NonNullable<Contribution['sources']>[number];
 }
 
-export const compileElasticIp = rememberWithin((eip: ElasticIp, parent: string): ElasticIpPart => {
-  const way = eip.announced ? { address: announcedAddress(eip, parent) } : { route: routedAddress(eip) };
-  return eip.target ? { ...way, ...oneToOne(eip, eip.target) } : way;
-});
+/** By what the gateway's `defaultIngress` is: where that denies, a bound address leads in only what a policy allows. */
+export const compileElasticIp = { Allow: compilerOf(''), Deny: compilerOf(ALLOWED) };
+
+function compilerOf(condition: string) {
+  return rememberWithin((eip: ElasticIp, parent: string): ElasticIpPart => {
+    const way = eip.announced ? { address: announcedAddress(eip, parent) } : { route: routedAddress(eip) };
+    return eip.target ? { ...way, ...oneToOne(eip, eip.target, condition) } : way;
+  });
+}
 
 export const elasticIp: Feature = {
   name: 'elastic-ip',
   compile(model, context) {
     const parts = [...model.elasticIps.values()].map((eip) =>
-      compileElasticIp(eip, context.external(eip.external).interface),
+      compileElasticIp[model.firewall.defaultIngress](eip, context.external(eip.external).interface),
     );
     const all = <K extends keyof ElasticIpPart>(key: K) => parts.flatMap((part) => part[key] ?? []);
     return {
@@ -51,11 +59,11 @@ function routedAddress({ address, origin }: ElasticIp): NonNullable<Contribution
   };
 }
 
-const oneToOne = ({ address, external, origin }: ElasticIp, target: IpAddress) => ({
+const oneToOne = ({ address, external, origin }: ElasticIp, target: IpAddress, condition: string) => ({
   inbound: {
     prefix: hostCidr(address),
     rank: INBOUND_RANK.wholeAddress,
-    rules: [{ text: `-j DNAT --to-destination ${target.text}`, origin }],
+    rules: [{ text: `${condition}-j DNAT --to-destination ${target.text}`, origin }],
   },
   outbound: {
     prefix: hostCidr(target),

@@ -30,6 +30,12 @@ export interface Contribution {
   readonly inbound?: readonly NatEntry[];
   /** By source, on the way out. */
   readonly outbound?: readonly NatEntry[];
+  /** By destination, when a connection is opened and before its translation: who may. */
+  readonly judged?: readonly NatEntry[];
+  /** By source, when the VPC opens a connection to outside: where it may. */
+  readonly leaving?: readonly NatEntry[];
+  /** Prefixes under a name, `vg-…` without the family's digit. */
+  readonly sets?: readonly { readonly family: Family; readonly name: string; readonly prefixes: readonly Cidr[] }[];
   /** Whole chains of the feature's own. */
   readonly chains?: readonly {
     readonly family: Family;

@@ -1,9 +1,19 @@
 /** The features, each a line. The order carries no meaning: what two could both want is merged by rank. */
+import { connectionLimit } from './connection-limit.js';
 import { dnatRule } from './dnat-rule.js';
 import { elasticIp } from './elastic-ip.js';
 import type { Feature } from './feature.js';
+import { firewall } from './firewall.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
 import { network } from './network.js';
 import { snatRule } from './snat-rule.js';
 
-export const FEATURES: readonly Feature[] = [network, elasticIp, snatRule, dnatRule, ipv6Prefix];
+export const FEATURES: readonly Feature[] = [
+  network,
+  elasticIp,
+  snatRule,
+  dnatRule,
+  ipv6Prefix,
+  firewall,
+  connectionLimit,
+];

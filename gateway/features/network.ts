@@ -4,20 +4,32 @@
  */
 import type { Line, Table } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
-import { type Family, isLinkLocal } from '../model/ip.js';
+import { type Family, hostCidr, isLinkLocal } from '../model/ip.js';
+import { judges, rejects } from '../model/firewall.js';
 import {
+  DROP_REASONS,
+  dropChain,
+  EGRESS_CHAIN,
+  INGRESS_CHAIN,
+  LIMIT_CHAIN,
   MARK,
   markOfExternal,
+  REJECT_CHAIN,
   roleLink,
   ROUTE_PROTOCOL,
   RULE_PREF,
+  SOURCE_LIMIT_CHAIN,
   TABLE_VPC,
   tableOfExternal,
 } from '../model/ownership.js';
+import { limitsInbound, limitsSources } from '../model/limits.js';
 import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
+/** A connection that a policy rejects is not translated: its answer comes from the address that it was opened to. */
+const TRANSLATED_MARK = `${hex(MARK.gateway)}/${hex(MARK.gateway | MARK.rejected)}`;
+const REJECTED_MARK = `${hex(MARK.rejected)}/${hex(MARK.rejected)}`;
 const GATEWAY_MARK = `${hex(MARK.gateway)}/${hex(MARK.gateway)}`;
 const FROM_VPC_MARK = `${hex(MARK.fromVpc)}/${hex(MARK.fromVpc)}`;
 const OWN_BITS = hex(MARK.ownMask);
@@ -112,7 +124,7 @@ function hooks(): { table: Table; chain: string; line: Line }[] {
   return [
     hook('mangle', 'PREROUTING', '-j VG-MARK'),
     hook('mangle', 'FORWARD', '-p tcp -m tcp --tcp-flags SYN,RST SYN -j VG-MSS'),
-    hook('nat', 'PREROUTING', `-m mark --mark ${GATEWAY_MARK} -j VG-D`),
+    hook('nat', 'PREROUTING', `-m mark --mark ${TRANSLATED_MARK} -j VG-D`),
     hook('nat', 'POSTROUTING', `-m mark --mark ${FROM_VPC_MARK} -j VG-SNAT`),
     hook('filter', 'INPUT', '-j VG-IN'),
     hook('filter', 'FORWARD', '-j VG-FWD'),
@@ -136,20 +148,25 @@ function baseChains(
   const vpc = roleLink(model.internal.interface);
   return [
     chain('mangle', 'VG-MARK', markRules(vpc, model, context)),
-    chain('mangle', 'VG-NEW', newConnectionRules(family)),
-    ...model.externals.map((external) => {
+    chain('mangle', 'VG-NEW', newConnectionRules(family, model)),
+    ...model.externals.flatMap((external) => {
       const index = context.externalIndex(external.name);
       const mark = `${hex(markOfExternal(index))}/${OWN_BITS}`;
-      return chain('mangle', `VG-EXT-${index}`, [
-        `-m conntrack --ctstate NEW -j CONNMARK --set-xmark ${mark}`,
-        `-j MARK --set-xmark ${mark}`,
-      ]);
+      return [
+        chain('mangle', `VG-EXT-${index}`, [
+          `-m set --match-set vg-vpc${family} src -j ${dropChain('Spoof')}`,
+          `-j MARK --set-xmark ${mark}`,
+          `-m conntrack --ctstate NEW -j VG-OPEN-${index}`,
+        ]),
+        chain('mangle', `VG-OPEN-${index}`, [`-j CONNMARK --set-xmark ${mark}`, ...openingRules(family, model)]),
+      ];
     }),
+    ...dropChains().map(({ table, name }) => chain(table, name, ['-j DROP'])),
     chain('mangle', 'VG-MSS', mssRules(family, vpc, model, context)),
     chain('nat', 'VG-SNAT', sourceNatRules(family, vpc, model)),
-    chain('filter', 'VG-FWD', forwardRules(vpc, model)),
+    chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model)]),
     chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model)),
-    chain('filter', 'VG-IN', inputRules(vpc, model)),
+    chain('filter', 'VG-IN', [...rejectRules(model), ...inputRules(vpc, model)]),
     chain('filter', 'VG-IN-VPC', ownServices(family, model.internal.addresses)),
     chain(
       'filter',
@@ -172,15 +189,46 @@ function markRules(vpc: string, model: GatewayModel, context: CompileContext): s
   ];
 }
 
-/** A connection that the VPC opens: a source that is not the VPC's is dropped; the source names the external network. */
-function newConnectionRules(family: Family): string[] {
+/** What somebody opens to an elastic IP or a public prefix passes policies and limits; the gateway's own addresses do not. */
+function openingRules(family: Family, model: GatewayModel, condition = ''): string[] {
+  const chains = [
+    ...(judges(model.firewall, 'Ingress') ? [INGRESS_CHAIN] : []),
+    ...(limitsInbound(model) ? [LIMIT_CHAIN] : []),
+  ];
+  if (chains.length === 0) return [];
   return [
-    `-m set ! --match-set vg-vpc${family} src -j DROP`,
+    ...ownAddresses(family, model).map((address) => `-d ${address} -j RETURN`),
+    ...chains.map((chain) => `${condition}-j ${chain}`),
+  ];
+}
+
+const ownAddresses = (family: Family, model: GatewayModel): string[] =>
+  [...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)]
+    .filter(({ address }) => address.family === family)
+    .map(({ address }) => hostCidr(address).text);
+
+/** A hairpin is opened to an elastic IP too: these, and the gateway's own addresses, are all that is local here. */
+const HAIRPIN = '-m addrtype --dst-type LOCAL ';
+
+const rejectRules = ({ firewall }: GatewayModel): string[] =>
+  rejects(firewall, 'Ingress') ? [`-m mark --mark ${REJECTED_MARK} -j ${REJECT_CHAIN}`] : [];
+
+/** A connection that the VPC opens: a source that is not the VPC's is dropped; the source names the external network. */
+function newConnectionRules(family: Family, model: GatewayModel): string[] {
+  return [
+    `-m set ! --match-set vg-vpc${family} src -j ${dropChain('Spoof')}`,
     `-j MARK --set-xmark ${hex(MARK.gateway | MARK.fromVpc)}/${OWN_BITS}`,
     `-j SET --map-set vg-src${family} src --map-mark`,
     `-j CONNMARK --save-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
+    ...(limitsSources(model) ? [`-j ${SOURCE_LIMIT_CHAIN}`] : []),
+    ...openingRules(family, model, HAIRPIN),
   ];
 }
+
+const dropChains = (): { table: Table; name: string }[] =>
+  (['mangle', 'filter'] as const).flatMap((table) =>
+    DROP_REASONS[table].map((reason) => ({ table, name: dropChain(reason) })),
+  );
 
 /** Both directions by the smaller of the two links, as the far side's answer crosses both. */
 function mssRules(family: Family, vpc: string, model: GatewayModel, { facts }: CompileContext): string[] {
@@ -218,18 +266,22 @@ function forwardRules(vpc: string, model: GatewayModel): string[] {
 }
 
 function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[] {
-  const limit = model.connectionsPerSource;
+  const limit = model.limits.connectionsPerSource;
+  const judged = judges(model.firewall, 'Egress');
   return [
     ESTABLISHED,
     '-m conntrack --ctstate INVALID -j DROP',
     ...(limit === undefined
       ? []
       : [
-          `-m connlimit --connlimit-above ${limit} --connlimit-mask ${family === 4 ? 32 : 128} --connlimit-saddr -j DROP`,
+          `-m connlimit --connlimit-above ${limit} --connlimit-mask ${family === 4 ? 32 : 128} --connlimit-saddr -j ${dropChain('ConnectionLimit')}`,
         ]),
     `-o ${vpc} -j ACCEPT`,
-    ...model.externals.map((external) => `-o ${roleLink(external.interface)} -j ACCEPT`),
-    '-j DROP',
+    ...model.externals.flatMap((external) => {
+      const out = `-o ${roleLink(external.interface)}`;
+      return [...(judged ? [`${out} -j ${EGRESS_CHAIN}`] : []), `${out} -j ACCEPT`];
+    }),
+    `-j ${dropChain('NoRule')}`,
   ];
 }
 
@@ -255,6 +307,6 @@ function ownServices(family: Family, addresses: Parameters<typeof ofFamily>[0]):
     ESTABLISHED,
     ...discovery,
     ...mine.map((address) => `-d ${address}/${family === 4 ? 32 : 128} ${echo}`),
-    '-j DROP',
+    `-j ${dropChain('NoRule')}`,
   ];
 }

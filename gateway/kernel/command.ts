@@ -13,6 +13,8 @@ export interface Command {
    * for the program to end. Only for what a reading of the kernel has printed.
    */
   readonly expects?: string;
+  /** Tried again, for a second at most, while it fails and says this: the kernel lets some things go only after a while. */
+  readonly retryWhile?: RegExp;
   /** Exit codes that are no failure; 0 when absent. */
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;

@@ -1,6 +1,6 @@
 /** Feeds lines to a batch program and turns its refusal of a line into an error that names the line's document. */
 import { VpcgwError } from '../errors.js';
-import { CommandError, type CommandResult, type CommandRunner } from './command.js';
+import { type Command, CommandError, type CommandResult, type CommandRunner } from './command.js';
 import type { Line } from './state.js';
 
 /** How each program says which line it refused. */
@@ -14,11 +14,11 @@ export async function feed(
   argv: readonly [string, ...string[]],
   lines: readonly Line[],
   refusal: keyof typeof REFUSAL,
-  expects?: string,
+  more: Pick<Command, 'expects' | 'retryWhile'> = {},
 ): Promise<CommandResult> {
   const stdin = `${lines.map((line) => line.text).join('\n')}\n`;
   try {
-    return await run.run({ argv, stdin, recurs: true, ...(expects === undefined ? {} : { expects }) });
+    return await run.run({ argv, stdin, recurs: true, ...more });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const number = REFUSAL[refusal].exec(error.result.stderr)?.[1];

@@ -1,5 +1,6 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
-import type { ElasticIp, GatewayModel } from './gateway-model.js';
+import { fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
+import type { DnatRule, ElasticIp, GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
 
@@ -67,7 +68,9 @@ export class FlowJudge {
     const fromVpc = this.#inVpc(original.source);
     if (!fromVpc && !this.#inVpc(reply.source) && !this.model.byAddress.has(original.destination)) return KEEP;
     const destination = this.#judgeDestination(flow);
-    if (destination.stale || !fromVpc) return destination;
+    if (destination.stale) return destination;
+    const opening = this.#judgeOpening(flow, fromVpc);
+    if (opening.stale || !fromVpc) return opening;
     return this.#judgeSource(original.source, reply.destination, reply.source);
   }
 
@@ -88,25 +91,65 @@ export class FlowJudge {
     );
   }
 
+  /** What policies say of its opening; those of `onEdit: Keep` leave what was opened before them. */
+  #judgeOpening({ protocol, original }: Flow, fromVpc: boolean): Verdict {
+    const { firewall } = this.model;
+    const { source, destination, destinationPort: port } = original;
+    const eip = this.model.byAddress.get(destination);
+    const direction = eip || !fromVpc ? 'Ingress' : 'Egress';
+    if (!judges(firewall, direction)) return this.#judgeDefault(eip, protocol, port);
+    if (this.#own.has(destination) || (direction === 'Egress' && this.#inVpc(destination))) return KEEP;
+    const peer = parseIp(direction === 'Ingress' ? source : destination);
+    if (!peer) return KEEP;
+    const own = direction === 'Ingress' ? (eip ? policiesOf(eip, firewall) : []) : this.leavingPolicies(source);
+    const verdict = verdictOf(firewall, own, { direction, peer, protocol, port });
+    if (!verdict) return this.#judgeDefault(eip, protocol, port);
+    return verdict.action === 'Allow' || !verdict.policy.flushes
+      ? KEEP
+      : stale(`${verdict.policy.origin.id} denies it`);
+  }
+
+  #judgeDefault(eip: ElasticIp | undefined, protocol: string, port: number): Verdict {
+    if (!eip?.target || this.model.firewall.defaultIngress === 'Allow') return KEEP;
+    return this.#ruleFor(eip.address.text, protocol, port) ? KEEP : stale("the gateway's defaultIngress is Deny");
+  }
+
+  /** The policies of the elastic IPs that a source of the VPC leaves by: of its own, or of the most specific rule's. */
+  leavingPolicies(source: string): readonly Policy[] {
+    const { byTarget, firewall, snatRules } = this.model;
+    const bound = byTarget.get(source);
+    if (bound) return policiesOf(bound, firewall);
+    const address = parseIp(source);
+    const ways = snatRules.flatMap((rule) =>
+      rule.sources.filter((cidr) => address && contains(cidr, address)).map((cidr) => ({ rule, length: cidr.length })),
+    );
+    const [widest] = ways.sort((a, b) => b.length - a.length);
+    return widest ? poolPolicies(widest.rule, firewall) : [];
+  }
+
   /** Where a new connection to an address would be led, or `undefined` for nowhere else. */
   destinationOf(
     address: string,
     protocol: string,
     port: number,
   ): { address: string; port: number | undefined } | undefined {
-    const rules = this.#dnat.get(address) ?? [];
-    for (const rule of rules) {
-      const sameProtocol =
-        rule.protocol === 'ICMP' ? protocol.startsWith('icmp') : rule.protocol.toLowerCase() === protocol;
-      if (!sameProtocol) continue;
-      if (rule.ports && (port < rule.ports.first || port > rule.ports.last)) continue;
-      const shifted =
-        rule.ports && rule.targetPort !== undefined ? rule.targetPort + port - rule.ports.first : undefined;
-      return { address: rule.target.text, port: shifted };
+    const rule = this.#ruleFor(address, protocol, port);
+    if (rule) {
+      const { ports, targetPort, target } = rule;
+      const shifted = ports && targetPort !== undefined ? targetPort + port - ports.first : undefined;
+      return { address: target.text, port: shifted };
     }
-    const whole = rules.find((rule) => rule.protocol === 'Any')?.target ?? this.model.byAddress.get(address)?.target;
-    if (whole) return { address: whole.text, port: undefined };
-    return this.#prefixTarget(address);
+    const bound = this.model.byAddress.get(address)?.target;
+    return bound ? { address: bound.text, port: undefined } : this.#prefixTarget(address);
+  }
+
+  /** The port rule that takes a connection; one of the whole address comes last. */
+  #ruleFor(address: string, protocol: string, port: number): DnatRule | undefined {
+    const rules = this.#dnat.get(address) ?? [];
+    const takes = ({ protocol: wanted, ports }: DnatRule): boolean =>
+      (wanted === 'ICMP' ? protocol.startsWith('icmp') : wanted.toLowerCase() === protocol) &&
+      (!ports || (port >= ports.first && port <= ports.last));
+    return rules.find(takes) ?? rules.find((rule) => rule.protocol === 'Any');
   }
 
   #prefixTarget(text: string): { address: string; port: undefined } | undefined {
@@ -222,6 +265,20 @@ export const exchanged = rememberPair((after: GatewayModel, before: GatewayModel
   return { come, gone };
 });
 
+/** Whether other policies judge after an edit, in all or of an address that was there before. */
+function judgesOtherwise(before: GatewayModel, after: GatewayModel, come: readonly ElasticIp[]): boolean {
+  if (before.firewall !== after.firewall && fingerprintOf(before.firewall) !== fingerprintOf(after.firewall))
+    return true;
+  const names = (eip: ElasticIp): string =>
+    policiesOf(eip, after.firewall)
+      .map(({ name }) => name)
+      .join(' ');
+  return come.some((eip) => {
+    const known = before.byAddress.get(eip.address.text);
+    return known !== undefined && names(known) !== names(eip);
+  });
+}
+
 /**
  * Whether an edit can leave a flow stale: it takes a translation away, or adds a port rule, which changes where an
  * elastic IP's other connections lead.
@@ -230,6 +287,7 @@ export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolea
   if (before === after) return false;
   const same = before.frame === after.frame;
   const { gone, come } = exchanged(after, before);
+  if (judgesOtherwise(before, after, come)) return true;
   const was = translationsOf({ ...(same ? NO_RULES : before), elasticIps: gone });
   const is = translationsOf({ ...(same ? NO_RULES : after), elasticIps: come });
   for (const key of was) if (!is.has(key)) return true;

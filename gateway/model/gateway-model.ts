@@ -2,6 +2,7 @@
  * The gateway as its documents mean it: names resolved, defaults explicit, every address parsed. What this holds is
  * consistent: two objects never claim the same address, protocol and port.
  */
+import type { Firewall } from './firewall.js';
 import type { Cidr, InterfaceAddress, IpAddress } from './ip.js';
 
 /** Names a document: the key of status, of counters and of the journal. */
@@ -25,10 +26,25 @@ export interface Frame extends Sides {
   readonly management: string | undefined;
   readonly timeouts: Timeouts;
   readonly conntrackSize: number | undefined;
-  readonly connectionsPerSource: number | undefined;
+  readonly limits: GatewayLimits;
+  readonly firewall: Firewall;
   readonly snatRules: readonly SnatRule[];
   readonly dnatRules: readonly DnatRule[];
   readonly ipv6Prefixes: readonly Ipv6Prefix[];
+}
+
+/** `undefined`: no limit. Of new connections in a second. */
+export interface GatewayLimits {
+  readonly connections: number | undefined;
+  readonly newConnectionsPerSecond: number | undefined;
+  readonly connectionsPerSource: number | undefined;
+  readonly newConnectionsPerSecondPerSource: number | undefined;
+}
+
+/** Of connections that are opened to an elastic IP. */
+export interface ElasticIpLimits {
+  readonly connections?: number | undefined;
+  readonly newConnectionsPerSecond?: number | undefined;
 }
 
 export interface ElasticIps {
@@ -78,6 +94,9 @@ export interface ElasticIp {
   readonly announced: boolean;
   readonly target: IpAddress | undefined;
   readonly drainTimeoutMs: number;
+  readonly limits: ElasticIpLimits | undefined;
+  /** By which policies find it. */
+  readonly labels: ReadonlyMap<string, string>;
   readonly origin: Origin;
 }
 

@@ -5,6 +5,23 @@
 
 /** iptables chains. */
 export const CHAIN_PREFIX = 'VG-';
+/** Asked by every new connection, where documents say so: who may open it, from outside and to outside. */
+export const INGRESS_CHAIN = `${CHAIN_PREFIX}F`;
+export const EGRESS_CHAIN = `${CHAIN_PREFIX}E`;
+/** How many may be opened, towards the gateway's elastic IPs and by its VPC. */
+export const LIMIT_CHAIN = `${CHAIN_PREFIX}L`;
+export const SOURCE_LIMIT_CHAIN = `${CHAIN_PREFIX}LS`;
+/** What is dropped goes to a chain that is named after the reason, so that its counter counts it. */
+export const DROP_REASONS = {
+  mangle: ['Firewall', 'ConnectionLimit', 'Spoof'],
+  filter: ['Firewall', 'ConnectionLimit', 'NoRule'],
+} as const;
+type DropReason = (typeof DROP_REASONS)['mangle' | 'filter'][number];
+export const dropChain = (reason: DropReason): string => `${CHAIN_PREFIX}X-${reason}`;
+/** Dropped with an answer, for reason `Firewall`. */
+export const REJECT_CHAIN = `${CHAIN_PREFIX}X-Reject`;
+/** Of what the firewall logs. */
+export const NFLOG_GROUP = 118;
 /** ipset sets. */
 export const SET_PREFIX = 'vg-';
 /** Links that a role owns, made above the interfaces that the platform gives: `vg-` + the parent's name. */
@@ -23,7 +40,9 @@ export const ROUTE_PROTOCOL = 118;
  *   bit  1      the connection was opened from the VPC
  *   bits 4-11   the external network that the connection uses (allocated, 1-255)
  *   bits 12-19  reserved: tunnels (each WireGuard link on its own elastic IP)
- *   bits 20-27  reserved: policy
+ *   bit  20     a policy lets the connection in
+ *   bit  21     a policy rejects the connection
+ *   bits 22-27  reserved: policy
  */
 export const MARK = {
   gateway: 0x1,
@@ -31,6 +50,8 @@ export const MARK = {
   externalShift: 4,
   externalMask: 0xff0,
   ownMask: 0xff3,
+  allowed: 0x100000,
+  rejected: 0x200000,
 } as const;
 export const MAX_EXTERNALS = 255;
 

@@ -11,13 +11,16 @@ import type {
   ElasticIps,
   ExternalNetwork,
   Frame,
+  GatewayLimits,
   GatewayModel,
   Ipv6Prefix,
-  Origin,
   Sides,
   SnatRule,
 } from './gateway-model.js';
+import { elasticIpNamed } from './named.js';
+import { originOf } from './origin.js';
 import { remember, rememberWithin } from './remember.js';
+import { resolveFirewall } from './resolve-firewall.js';
 
 export interface Resolved {
   readonly model: GatewayModel | undefined;
@@ -53,7 +56,17 @@ export function resolve(
     management: gateway.spec.management?.interface,
     timeouts: gateway.spec.timeouts,
     conntrackSize: gateway.spec.conntrack?.size,
-    connectionsPerSource: gateway.spec.limits.connectionsPerSource,
+    limits: limitsOf(gateway),
+    firewall: resolveFirewall(
+      {
+        gateway,
+        policies: ofKind('FirewallPolicy'),
+        baselines: ofKind('FirewallBaseline'),
+        groups: ofKind('AddressGroup'),
+      },
+      elasticIps,
+      complaints,
+    ),
     snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
@@ -62,6 +75,11 @@ export function resolve(
   checkModel(model, gateway, complaints);
   const diagnostics = complaints.diagnostics.sort(byPosition);
   return { model: complaints.failed ? undefined : model, diagnostics };
+}
+
+function limitsOf({ spec: { limits } }: DocumentOf<'VpcGateway'>): GatewayLimits {
+  const { connections, newConnectionsPerSecond, connectionsPerSource, newConnectionsPerSecondPerSource } = limits;
+  return { connections, newConnectionsPerSecond, connectionsPerSource, newConnectionsPerSecondPerSource };
 }
 
 /** Elastic IPs by address and target; two of one are named. */
@@ -93,6 +111,7 @@ export function resolveEdit(
       (eip) => eip.name,
     ),
   );
+  for (const { elasticIps } of before.firewall.attached) for (const name of elasticIps) named.add(name);
   if (![...taken, ...given].every((document) => document.kind === 'ElasticIP' && !named.has(document.metadata.name)))
     return undefined;
   const complaints = new Complaints(all, locate);
@@ -137,13 +156,6 @@ function refuseDuplicates(documents: readonly GatewayDocument[], complaints: Com
 }
 
 const positionOf = (document: GatewayDocument): string => `${document.source.file}:${originOf(document).line}`;
-
-/** The line of the document's first key: cheap, as it must be for thousands. */
-export const originOf = remember((document: GatewayDocument): Origin => {
-  const { source } = document;
-  const skipped = /^(\s*(#[^\n]*)?\n)*/.exec(source.text)?.[0] ?? '';
-  return { id: document.id, file: source.file, line: source.firstLine + skipped.split('\n').length - 1 };
-});
 
 function theGateway(
   gateways: readonly DocumentOf<'VpcGateway'>[],
@@ -193,6 +205,8 @@ function resolveExternal(
   return undefined;
 }
 
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
 /** The same object for an unchanged document, so that what was compiled of it can be used again. */
 const elasticIpOf = rememberWithin((document: DocumentOf<'ElasticIP'>, external: ExternalNetwork): ElasticIp => ({
   name: document.metadata.name,
@@ -201,25 +215,10 @@ const elasticIpOf = rememberWithin((document: DocumentOf<'ElasticIP'>, external:
   announced: document.spec.announcement === 'Neighbor',
   target: document.spec.target?.address,
   drainTimeoutMs: document.spec.drainTimeout,
+  limits: document.spec.limits,
+  labels: document.metadata.labels ? new Map(Object.entries(document.metadata.labels)) : NO_LABELS,
   origin: originOf(document),
 }));
-
-function named(
-  name: string,
-  elasticIps: ReadonlyMap<string, ElasticIp>,
-  document: GatewayDocument,
-  path: PropertyKey[],
-  complaints: Complaints,
-) {
-  const found = elasticIps.get(name);
-  if (!found && complaints.complete)
-    complaints.at(
-      document,
-      path,
-      `there is no ElasticIP ${name}${nearest(name, [...elasticIps.keys()].slice(0, 10_000))}`,
-    );
-  return found;
-}
 
 function resolveSnat(
   document: DocumentOf<'SnatRule'>,
@@ -228,7 +227,7 @@ function resolveSnat(
 ): SnatRule {
   const { spec, metadata } = document;
   const pool = spec.elasticIPs.flatMap(
-    (name, i) => named(name, elasticIps, document, ['spec', 'elasticIPs', i], complaints) ?? [],
+    (name, i) => elasticIpNamed(name, elasticIps, document, ['spec', 'elasticIPs', i], complaints) ?? [],
   );
   return {
     name: metadata.name,
@@ -245,7 +244,7 @@ function resolveDnat(
   complaints: Complaints,
 ): DnatRule[] {
   const { spec, metadata } = document;
-  const elasticIp = named(spec.elasticIP, elasticIps, document, ['spec', 'elasticIP'], complaints);
+  const elasticIp = elasticIpNamed(spec.elasticIP, elasticIps, document, ['spec', 'elasticIP'], complaints);
   if (!elasticIp) return [];
   return [
     {

@@ -5,10 +5,10 @@ import { FAMILIES } from '../features/feature.js';
 import { FEATURES } from '../features/index.js';
 import { guardTable } from '../kernel/guard/render.js';
 import { prefixTree } from '../kernel/iptables/prefix-tree.js';
-import type { Allocations, Facts, IpSet, IptablesState, KernelState, Line, Link } from '../kernel/state.js';
+import type { Allocations, Facts, IpSet, IptablesState, KernelState, Line, Link, Table } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import type { Cidr, Family } from '../model/ip.js';
-import { MARK, roleLink, SET_PREFIX } from '../model/ownership.js';
+import { bitsOf, type Cidr, type Family, ipFromValue, networkOf } from '../model/ip.js';
+import { dropChain, MARK, roleLink, SET_PREFIX } from '../model/ownership.js';
 import { remember, rememberWithin } from '../model/remember.js';
 
 export interface CompileInput {
@@ -22,16 +22,25 @@ export interface CompileInput {
 export interface Compiled {
   readonly input: CompileInput;
   readonly state: KernelState;
-  readonly trees: Readonly<Record<Family, NatTrees>>;
+  readonly trees: Readonly<Record<Family, Trees>>;
   /** Sources that others than elastic IPs contributed, as set elements. */
   readonly sharedSources: ReadonlySet<string>;
 }
 
-/** Entries of the translation by destination and by source. */
-export interface NatTrees {
-  readonly inbound: readonly NatEntry[];
-  readonly outbound: readonly NatEntry[];
-  /** The chains of both, by the key of the state. */
+/** What contributions of many features grow into trees of, and where each tree stands. */
+export const TREES = {
+  inbound: { table: 'nat', letter: 'D', match: '-d' },
+  outbound: { table: 'nat', letter: 'S', match: '-s' },
+  judged: { table: 'mangle', letter: 'FT', match: '-d' },
+  leaving: { table: 'filter', letter: 'ET', match: '-s' },
+} as const satisfies Partial<Record<keyof Contribution, { table: Table; letter: string; match: '-s' | '-d' }>>;
+export type TreeName = keyof typeof TREES;
+export const TREE_NAMES = Object.keys(TREES) as TreeName[];
+
+/** Entries of each tree; a tree that no feature contributes to does not stand. */
+export interface Trees {
+  readonly entries: Readonly<Partial<Record<TreeName, readonly NatEntry[]>>>;
+  /** The chains of all, by the key of the state. */
   readonly chains: ReadonlyMap<string, readonly Line[]>;
 }
 
@@ -61,11 +70,7 @@ export function compile(input: CompileInput): Compiled {
       publicPrefixes.map(({ prefix }) => prefix),
     ),
     sysctls: new Map(parts.flatMap((part) => Object.entries(part.sysctls ?? {}))),
-    sets: sets(
-      model,
-      parts.flatMap((part) => part.sources ?? []),
-      context,
-    ),
+    sets: sets(model, parts, context),
     iptables4: iptables(4, parts, model, trees[4]),
     iptables6: iptables(6, parts, model, trees[6]),
     links: new Map(
@@ -90,19 +95,28 @@ function missing(name: string): never {
 }
 
 const MAX_ELEMENTS = 262_144;
+const NO_ATTRIBUTES: Line = { text: '' };
 
-function sets(
-  model: GatewayModel,
-  sources: NonNullable<Contribution['sources']>,
-  context: CompileContext,
-): Map<string, IpSet> {
+/** A set takes no prefix of length 0. */
+const halves = (prefix: Cidr): readonly Cidr[] =>
+  prefix.length > 0
+    ? [prefix]
+    : [0n, 1n << BigInt(bitsOf(prefix.family) - 1)].map((base) => networkOf(ipFromValue(prefix.family, base), 1));
+
+function sets(model: GatewayModel, parts: readonly Contribution[], context: CompileContext): Map<string, IpSet> {
   const result = new Map<string, IpSet>();
+  const sources = parts.flatMap((part) => part.sources ?? []);
   for (const family of FAMILIES) {
     const type = `hash:net family ${family === 4 ? 'inet' : 'inet6'} hashsize 1024 maxelem ${MAX_ELEMENTS}`;
+    for (const { name, prefixes } of parts.flatMap((part) => part.sets ?? []).filter((set) => set.family === family))
+      result.set(`${name}${family}`, {
+        type,
+        elements: new Map(prefixes.flatMap(halves).map((prefix) => [elementOf(prefix), NO_ATTRIBUTES])),
+      });
     const vpc = model.internal.prefixes.filter((prefix) => prefix.family === family);
     result.set(`${SET_PREFIX}vpc${family}`, {
       type,
-      elements: new Map(vpc.map((prefix) => [elementOf(prefix), { text: '' }])),
+      elements: new Map(vpc.map((prefix) => [elementOf(prefix), NO_ATTRIBUTES])),
     });
     const elements = new Map<string, Line>();
     for (const source of sources) {
@@ -140,21 +154,28 @@ export const addressEntry = remember(({ parent, text, origin }: AddressEntry): [
 ]);
 
 /** As ipset prints it: a host without its length. */
-const elementOf = (prefix: Cidr): string => prefix.text.replace(prefix.family === 4 ? /\/32$/ : /\/128$/, '');
+export const elementOf = (prefix: Cidr): string => prefix.text.replace(prefix.family === 4 ? /\/32$/ : /\/128$/, '');
 
-function treesOf(family: Family, parts: readonly Contribution[]): NatTrees {
-  const own = (entries: readonly NatEntry[]): NatEntry[] => entries.filter((entry) => entry.prefix.family === family);
-  return growTrees(own(parts.flatMap((part) => part.inbound ?? [])), own(parts.flatMap((part) => part.outbound ?? [])));
+function treesOf(family: Family, parts: readonly Contribution[]): Trees {
+  const entries: Partial<Record<TreeName, readonly NatEntry[]>> = {};
+  for (const name of TREE_NAMES) {
+    const contributed = parts.flatMap((part) => (part[name] ? [part[name]] : [])).flat();
+    if (parts.some((part) => part[name])) entries[name] = contributed.filter((entry) => entry.prefix.family === family);
+  }
+  return growTrees(entries);
 }
 
-export function growTrees(inbound: readonly NatEntry[], outbound: readonly NatEntry[]): NatTrees {
+export function growTrees(entries: Trees['entries']): Trees {
   const chains = new Map<string, readonly Line[]>();
-  for (const [chain, lines] of prefixTree('D', '-d', inbound)) chains.set(`nat ${chain}`, lines);
-  for (const [chain, lines] of prefixTree('S', '-s', outbound)) chains.set(`nat ${chain}`, lines);
-  return { inbound, outbound, chains };
+  for (const name of TREE_NAMES) {
+    const { table, letter, match } = TREES[name];
+    const own = entries[name];
+    if (own) for (const [chain, lines] of prefixTree(letter, match, own)) chains.set(`${table} ${chain}`, lines);
+  }
+  return { entries, chains };
 }
 
-function iptables(family: Family, parts: readonly Contribution[], model: GatewayModel, trees: NatTrees): IptablesState {
+function iptables(family: Family, parts: readonly Contribution[], model: GatewayModel, trees: Trees): IptablesState {
   const chains = new Map(trees.chains);
   const hooks = new Map<string, Line[]>();
   for (const part of parts) {
@@ -180,6 +201,6 @@ function fromOutside(family: Family, parts: readonly Contribution[], model: Gate
       text: `-d ${prefix.text} -o ${vpc} -m conntrack --ctstate NEW -j ACCEPT`,
       origin,
     })),
-    { text: '-j DROP' },
+    { text: `-j ${dropChain('NoRule')}` },
   ];
 }

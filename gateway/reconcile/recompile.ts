@@ -2,10 +2,13 @@
  * The kernel after an edit of elastic IPs alone, from the kernel before it: what is far the most frequent edit costs no
  * compilation of thousands of others. The result is what `compile` would give; a property test holds it to that.
  */
+import { limitSetsOf } from '../features/connection-limit.js';
 import { compileElasticIp, type ElasticIpPart } from '../features/elastic-ip.js';
 import { type CompileContext, FAMILIES, type NatEntry } from '../features/feature.js';
+import { judgedEntry, leavingEntry } from '../features/firewall.js';
 import type { IpSet, IptablesState, Line } from '../kernel/state.js';
 import { exchanged } from '../model/flow.js';
+import type { ElasticIp } from '../model/gateway-model.js';
 import type { Family } from '../model/ip.js';
 import { SET_PREFIX } from '../model/ownership.js';
 import {
@@ -13,10 +16,13 @@ import {
   type Compiled,
   type CompileInput,
   contextOf,
+  elementOf,
   growTrees,
-  type NatTrees,
   routeEntry,
   sourceElement,
+  TREE_NAMES,
+  type TreeName,
+  type Trees,
 } from './compile.js';
 
 /** `undefined` when more than elastic IPs has changed. */
@@ -26,13 +32,19 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
   if (model.frame !== known.model.frame || facts !== known.facts) return undefined;
   if (allocations !== known.allocations || exhausted !== known.exhausted) return undefined;
   const context = contextOf(input);
-  const partOf = (eip: Parameters<typeof compileElasticIp>[0]): ElasticIpPart =>
-    compileElasticIp(eip, context.external(eip.external).interface);
+  const partOf = (eip: ElasticIp): Part => ({
+    ...compileElasticIp[model.firewall.defaultIngress](eip, context.external(eip.external).interface),
+    judged: judgedEntry(eip, model.firewall),
+    leaving: leavingEntry(eip, model.frame),
+    limitSets: limitSetsOf(eip),
+  });
   const { gone, come } = exchanged(model, known.model);
   const edit: Edit = { gone: gone.map(partOf), come: come.map(partOf) };
   const { sharedSources, state } = before;
   // A source that a rule names too would have to come back in the rule's name.
   if (edit.gone.some(({ source }) => source && sharedSources.has(sourceElement(source, 0).key))) return undefined;
+  const sets = editSets(state.sets, edit, context);
+  if (!sets) return undefined;
   const trees = { 4: editTrees(before.trees[4], edit, 4), 6: editTrees(before.trees[6], edit, 6) };
   return {
     input,
@@ -42,22 +54,29 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
       ...state,
       addresses: patched(state.addresses, edit, ({ address }) => address && addressEntry(address)),
       routes: patched(state.routes, edit, ({ route }) => route && routeEntry(route)),
-      sets: editSets(state.sets, edit, context),
+      sets,
       iptables4: editChains(state.iptables4, before.trees[4], trees[4]),
       iptables6: editChains(state.iptables6, before.trees[6], trees[6]),
     },
   };
 }
 
+/** All that an elastic IP asks of the kernel, whichever feature's. */
+interface Part extends ElasticIpPart {
+  readonly judged: NatEntry | undefined;
+  readonly leaving: NatEntry | undefined;
+  readonly limitSets: ReturnType<typeof limitSetsOf>;
+}
+
 interface Edit {
-  readonly gone: readonly ElasticIpPart[];
-  readonly come: readonly ElasticIpPart[];
+  readonly gone: readonly Part[];
+  readonly come: readonly Part[];
 }
 
 function patched<Value>(
   map: ReadonlyMap<string, Value>,
   { gone, come }: Edit,
-  entryOf: (part: ElasticIpPart) => [string, Value] | undefined,
+  entryOf: (part: Part) => [string, Value] | undefined,
 ): ReadonlyMap<string, Value> {
   const removed = gone.flatMap((part) => [entryOf(part)?.[0] ?? []].flat());
   const added = come.flatMap((part) => {
@@ -71,8 +90,26 @@ function patched<Value>(
   return result;
 }
 
-function editSets(sets: ReadonlyMap<string, IpSet>, edit: Edit, context: CompileContext): ReadonlyMap<string, IpSet> {
+/** `undefined` when a limit comes that no other elastic IP has, or the last of its kind goes: rules depend on that. */
+function editSets(
+  sets: ReadonlyMap<string, IpSet>,
+  edit: Edit,
+  context: CompileContext,
+): ReadonlyMap<string, IpSet> | undefined {
   const result = new Map(sets);
+  const limits = new Set([...edit.gone, ...edit.come].flatMap((part) => part.limitSets.map(({ name }) => name)));
+  for (const name of limits) {
+    const edited = FAMILIES.flatMap((family): [string, IpSet][] => {
+      const set = sets.get(`${name}${family}`);
+      const memberOf = ({ limitSets }: Part): [string, Line] | undefined => {
+        const member = limitSets.find((limit) => limit.name === name && limit.prefix.family === family);
+        return member && [elementOf(member.prefix), { text: '' }];
+      };
+      return set ? [[`${name}${family}`, { ...set, elements: patched(set.elements, edit, memberOf) }]] : [];
+    });
+    if (!edited.some(([, set]) => set.elements.size > 0)) return undefined;
+    for (const [key, set] of edited) result.set(key, set);
+  }
   for (const family of FAMILIES) {
     const name = `${SET_PREFIX}src${family}`;
     const set = sets.get(name);
@@ -87,20 +124,21 @@ function editSets(sets: ReadonlyMap<string, IpSet>, edit: Edit, context: Compile
   return result;
 }
 
-function editTrees(trees: NatTrees, { gone, come }: Edit, family: Family): NatTrees {
-  const edited = (entries: readonly NatEntry[], key: 'inbound' | 'outbound'): readonly NatEntry[] => {
-    const leaving = new Set(gone.flatMap((part) => part[key] ?? []));
-    const joining = come.flatMap((part) => part[key] ?? []).filter((entry) => entry.prefix.family === family);
+function editTrees(trees: Trees, { gone, come }: Edit, family: Family): Trees {
+  const edited = (entries: readonly NatEntry[], name: TreeName): readonly NatEntry[] => {
+    const leaving = new Set(gone.flatMap((part) => part[name] ?? []));
+    const joining = come.flatMap((part) => part[name] ?? []).filter((entry) => entry.prefix.family === family);
     if (leaving.size + joining.length === 0) return entries;
     const kept = leaving.size > 0 ? entries.filter((entry) => !leaving.has(entry)) : entries;
     return [...kept, ...joining];
   };
-  const inbound = edited(trees.inbound, 'inbound');
-  const outbound = edited(trees.outbound, 'outbound');
-  return inbound === trees.inbound && outbound === trees.outbound ? trees : growTrees(inbound, outbound);
+  const entries = Object.fromEntries(
+    TREE_NAMES.flatMap((name) => (trees.entries[name] ? [[name, edited(trees.entries[name], name)]] : [])),
+  ) as Trees['entries'];
+  return TREE_NAMES.every((name) => entries[name] === trees.entries[name]) ? trees : growTrees(entries);
 }
 
-function editChains(state: IptablesState, before: NatTrees, after: NatTrees): IptablesState {
+function editChains(state: IptablesState, before: Trees, after: Trees): IptablesState {
   if (before === after) return state;
   const chains = new Map(state.chains);
   for (const key of before.chains.keys()) chains.delete(key);

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../errors.js';
 import { type Command, CommandError, type CommandResult, type CommandRunner } from '../kernel/command.js';
 
@@ -15,6 +16,8 @@ const ENVIRONMENT = {
 /** A spare is started when its predecessor's answer has been used, and waits for so long. */
 const SPARE_AFTER_MS = 10;
 const SPARE_FOR_MS = 15_000;
+/** The last pause before a command is given up; all together twice as long. */
+const MAX_RETRY_MS = 640;
 /** For so long after its end a process is known as ours. */
 const REMEMBERED_MS = 3_000;
 
@@ -37,6 +40,17 @@ export class SystemRunner implements CommandRunner {
   constructor(private readonly prefix: readonly string[] = []) {}
 
   async run(command: Command): Promise<CommandResult> {
+    for (let waitMs = 10; ; waitMs *= 2)
+      try {
+        return await this.#once(command);
+      } catch (error) {
+        const again = error instanceof CommandError && command.retryWhile?.test(error.result.stderr);
+        if (!again || waitMs > MAX_RETRY_MS) throw error;
+        await sleep(waitMs);
+      }
+  }
+
+  async #once(command: Command): Promise<CommandResult> {
     const file = command.opensStdin ? anonymousFile(command.stdin ?? '', this.#files++) : undefined;
     const running = this.#takeSpare(command.argv) ?? this.#start(command.argv, file);
     const { child, ended } = running;

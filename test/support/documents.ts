@@ -36,19 +36,49 @@ export const prefixesBehindRouter = vpc.behind.prefixes.map((cidr, family) => ({
 }));
 
 interface ElasticIpOptions {
+  limits?: { connections?: number; newConnectionsPerSecond?: number };
+  labels?: Readonly<Record<string, string>>;
   target?: string;
   external?: string;
   announcement?: 'Neighbor' | 'Routed';
   drainTimeout?: string;
 }
 
-export function elasticIp(name: string, address: string, { target, ...more }: ElasticIpOptions = {}): Document {
-  return document('ElasticIP', name, {
-    address,
-    ...(target === undefined ? {} : { target: { address: target } }),
-    ...more,
-  });
+export function elasticIp(name: string, address: string, { target, labels, ...more }: ElasticIpOptions = {}): Document {
+  const spec = { address, ...(target === undefined ? {} : { target: { address: target } }), ...more };
+  return { ...document('ElasticIP', name, spec), metadata: { name, ...(labels ? { labels } : {}) } };
 }
+
+export interface RuleOptions {
+  priority?: number;
+  action: 'Allow' | 'Deny' | 'Reject';
+  direction?: 'Ingress' | 'Egress';
+  peers?: readonly ({ cidr: string } | { addressGroup: string })[];
+  ports?: readonly { protocol: 'TCP' | 'UDP' | 'ICMP'; port?: number; endPort?: number }[];
+  log?: boolean;
+}
+
+/** Priorities go up by 100 and directions are `Ingress`, unless a rule says otherwise. */
+const rules = (given: readonly RuleOptions[]) =>
+  given.map((rule, i) => ({ priority: (i + 1) * 100, direction: 'Ingress', ...rule }));
+
+type AppliesTo = 'gateway' | { elasticIPs: readonly string[] } | { matchLabels: Readonly<Record<string, string>> };
+
+export function firewallPolicy(
+  name: string,
+  appliesTo: AppliesTo,
+  given: readonly RuleOptions[],
+  more: { onEdit?: 'Flush' | 'Keep' } = {},
+): Document {
+  const target = appliesTo === 'gateway' ? { gateway: true } : appliesTo;
+  return document('FirewallPolicy', name, { appliesTo: target, rules: rules(given), ...more });
+}
+
+export const firewallBaseline = (name: string, given: readonly RuleOptions[]): Document =>
+  document('FirewallBaseline', name, { rules: rules(given) });
+
+export const addressGroup = (name: string, cidrs: readonly string[]): Document =>
+  document('AddressGroup', name, { cidrs });
 
 export function snatRule(
   name: string,

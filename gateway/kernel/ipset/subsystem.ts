@@ -61,7 +61,10 @@ export const ipsets: Subsystem<Sets> = {
     const small = changes.length <= TEST_AT_MOST && changes.every((change) => change.key.includes(' '));
     // `test` fails when the element is not there, and a failure ends the restore: no answer to parse.
     const questions = small ? added.map((change) => ({ text: `test ${change.key}` })) : [{ text: 'save' }];
-    const { stdout } = await feed(run, ['ipset', '-exist', 'restore'], [...lines, ...questions], 'line');
+    const { stdout } = await feed(run, ['ipset', '-exist', 'restore'], [...lines, ...questions], 'line', {
+      // The rules that used a set are freed some time after they are gone. What went before is done again, to no harm.
+      retryWhile: /in use by a kernel component/,
+    });
     return small ? merge(observed, changes, desired) : parseSets(stdout);
   },
 };

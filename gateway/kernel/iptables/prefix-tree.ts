@@ -5,6 +5,7 @@
  * 2. The same entries give the same chains, in whatever order they come.
  * 3. A chain is named after its prefix, so an entry's neighbours keep their chains when it comes and goes.
  */
+import { fnv1a64 } from '../../model/hash.js';
 import { bitsOf, type Cidr, ipFromValue, networkOf } from '../../model/ip.js';
 import { CHAIN_PREFIX } from '../../model/ownership.js';
 import type { Line } from '../state.js';
@@ -20,7 +21,7 @@ export interface TreeEntry {
   readonly rules: readonly Line[];
 }
 
-/** `letter` names the tree: its root chain is `VG-<letter>`. `match` is the option that takes the prefix. */
+/** `letter` (or two) names the tree: its root chain is `VG-<letter>`. `match` is the option that takes the prefix. */
 export function prefixTree(
   letter: string,
   match: '-s' | '-d',
@@ -146,11 +147,4 @@ function chainName({ letter, chains }: Context, prefix: Cidr): string {
     const name = `${head}${fnv1a64(`${seed} ${prefix.text}`)}`;
     if (!chains.has(name)) return name;
   }
-}
-
-function fnv1a64(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (let i = 0; i < text.length; i++)
-    hash = ((hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n) & 0xffffffffffffffffn;
-  return hash.toString(16).padStart(16, '0');
 }

@@ -41,7 +41,13 @@ export class Iptables implements Subsystem<IptablesState> {
     const readBack = this.variant() === 'nft' && listable.length <= LIST_AT_MOST;
     const keys = readBack ? listable.map((key) => key.replace(HOOK, '')) : [];
     const expected = readBack ? expectedList(changes) : undefined;
-    const { stdout } = await feed(run, this.#restore(), [...lines, ...renderList(keys)], 'line', expected);
+    const { stdout } = await feed(
+      run,
+      this.#restore(),
+      [...lines, ...renderList(keys)],
+      'line',
+      expected === undefined ? {} : { expects: expected },
+    );
     return readBack ? merge(observed, changes, touched, parseListed(stdout, keys)) : this.observe(run);
   }
 

@@ -1,0 +1,82 @@
+/** The documents of the firewall → what judges connections. */
+import type { DocumentOf, GatewayDocument } from '../documents/document.js';
+import type { Complaints } from './complaints.js';
+import type { AddressGroup, AttachedPolicy, Firewall, FirewallRule, Policy } from './firewall.js';
+import type { ElasticIp } from './gateway-model.js';
+import { elasticIpNamed, named } from './named.js';
+import { originOf } from './origin.js';
+
+type PolicyDocument = DocumentOf<'FirewallPolicy'> & GatewayDocument;
+type BaselineDocument = DocumentOf<'FirewallBaseline'> & GatewayDocument;
+
+export interface FirewallDocuments {
+  readonly gateway: DocumentOf<'VpcGateway'>;
+  readonly policies: readonly PolicyDocument[];
+  readonly baselines: readonly BaselineDocument[];
+  readonly groups: readonly (DocumentOf<'AddressGroup'> & GatewayDocument)[];
+}
+
+export function resolveFirewall(
+  { gateway, policies, baselines, groups: groupDocuments }: FirewallDocuments,
+  elasticIps: ReadonlyMap<string, ElasticIp>,
+  complaints: Complaints,
+): Firewall {
+  const groups = groupDocuments.map((document) => ({
+    name: document.metadata.name,
+    cidrs: document.spec.cidrs,
+    origin: originOf(document),
+  }));
+  const byName = new Map(groups.map((group) => [group.name, group]));
+  const policyOf = (document: PolicyDocument | BaselineDocument): Policy => ({
+    name: document.metadata.name,
+    rules: document.spec.rules.map((_, i) => resolveRule(document, i, byName, complaints)),
+    flushes: document.spec.onEdit === 'Flush',
+    origin: originOf(document),
+  });
+  const ofSome = policies.filter(({ spec }) => !spec.appliesTo.gateway);
+  return {
+    baselines: baselines.map(policyOf),
+    ofGateway: policies.filter(({ spec }) => spec.appliesTo.gateway).map(policyOf),
+    attached: ofSome.map((document): AttachedPolicy => {
+      const { elasticIPs: names = [], matchLabels } = document.spec.appliesTo;
+      names.forEach((name, i) =>
+        elasticIpNamed(name, elasticIps, document, ['spec', 'appliesTo', 'elasticIPs', i], complaints),
+      );
+      return {
+        ...policyOf(document),
+        elasticIps: new Set(names),
+        labels: matchLabels && new Map(Object.entries(matchLabels)),
+      };
+    }),
+    groups,
+    defaultIngress: gateway.spec.defaultIngress,
+  };
+}
+
+function resolveRule(
+  document: PolicyDocument | BaselineDocument,
+  index: number,
+  groups: ReadonlyMap<string, AddressGroup>,
+  complaints: Complaints,
+): FirewallRule {
+  const rule = document.spec.rules[index] as PolicyDocument['spec']['rules'][number];
+  const { priority, action, direction, log, peers, ports } = rule;
+  return {
+    priority,
+    action,
+    direction,
+    log,
+    index,
+    peers: peers && {
+      cidrs: peers.flatMap((peer) => peer.cidr ?? []),
+      groups: peers.flatMap(({ addressGroup: name }, i) => {
+        const path = ['spec', 'rules', index, 'peers', i, 'addressGroup'];
+        return name === undefined ? [] : (named('AddressGroup', name, groups, document, path, complaints) ?? []);
+      }),
+    },
+    ports: ports?.map(({ protocol, port, endPort }) => ({
+      protocol,
+      ports: port === undefined ? undefined : { first: port, last: endPort ?? port },
+    })),
+  };
+}

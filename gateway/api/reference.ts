@@ -40,6 +40,7 @@ export const GATEWAY_CONDITIONS = {
   MachineFit: 'Nothing is missing without which no gateway works. Found out only when nothing could be put into force.',
   SysctlsSet: 'Every kernel switch is as it has to be. If not, `vpcgw preflight` says how to set it.',
   PortsAvailable: 'No shared elastic IP has used up its ports.',
+  ConnectionsAvailable: 'The gateway holds fewer connections than `limits.connections`.',
 } as const;
 
 function indexPage(kinds: readonly Kind[]): string {

@@ -7,6 +7,7 @@ import { createServer, listenOnSocket } from '../http/server.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
 import { Metrics } from '../metrics/metrics.js';
+import { logs } from '../model/firewall.js';
 import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
 import { Programmer } from '../reconcile/programmer.js';
@@ -15,6 +16,7 @@ import { Supervisor } from '../reconcile/supervisor.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFolder } from '../system/folder-source.js';
+import { PacketLog } from '../system/packet-log.js';
 import { Journal } from '../system/journal.js';
 import { Memory } from '../system/memory.js';
 import { chooseVariant, missingOf, probe } from '../system/probe.js';
@@ -76,12 +78,17 @@ export async function run(flags: RunFlags): Promise<void> {
   const ports = new PortWatch(
     runner,
     model,
-    () => programmer.exhausted,
-    (exhausted) =>
+    () => programmer.pressure,
+    (pressure) =>
       void supervisor
-        .setExhausted(exhausted)
-        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'spill-over failed')),
+        .setPressure(pressure)
+        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'pressure could not be answered')),
   );
+  const packets = new PacketLog(dirname(flags.socket), ({ prefix, ...packet }) =>
+    log.info({ event: 'Firewall', rule: prefix, ...packet }, 'a connection was judged by a rule that logs'),
+  );
+  const followLogging = (): void => packets.set(logs(model()?.firewall));
+  supervisor.listeners.add(followLogging);
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
 
   const stop = async (signal: string): Promise<void> => {
@@ -89,6 +96,7 @@ export async function run(flags: RunFlags): Promise<void> {
     folder.stop();
     drift.stop();
     ports.stop();
+    packets.stop();
     supervisor.stop();
     runner.stop();
     await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]);
@@ -102,6 +110,7 @@ export async function run(flags: RunFlags): Promise<void> {
     await supervisor.startWith(() => readFolder(flags.config));
     folder.start();
   } else await supervisor.start();
+  followLogging();
   drift.start();
   ports.start();
   Memory.warm();

@@ -6,6 +6,7 @@ import type { Line } from '../kernel/state.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import { bitsOf, type Cidr, type Family, hostCidr } from '../model/ip.js';
 import { limitsInbound, limitsSources } from '../model/limits.js';
+import type { Pressure } from '../model/pressure.js';
 import { dropChain, LIMIT_CHAIN, SOURCE_LIMIT_CHAIN } from '../model/ownership.js';
 import { type Contribution, FAMILIES, type Feature } from './feature.js';
 
@@ -31,15 +32,25 @@ const countSet = (limit: number): string => `vg-c${limit}.`;
 
 export const connectionLimit: Feature = {
   name: 'connection-limit',
-  compile(model): Contribution {
+  compile(model, { pressure }): Contribution {
     const sets = membersOf(model);
     return {
       sets: FAMILIES.flatMap((family) =>
         [...sets].map(([name, all]) => ({ family, name, prefixes: all.filter((prefix) => prefix.family === family) })),
       ),
       chains: FAMILIES.flatMap((family) => [
-        { family, table: 'mangle' as const, chain: LIMIT_CHAIN, lines: inbound(family, model) },
-        { family, table: 'mangle' as const, chain: SOURCE_LIMIT_CHAIN, lines: ofSources(model) },
+        {
+          family,
+          table: 'mangle' as const,
+          chain: LIMIT_CHAIN,
+          lines: [...turnedAway(pressure), ...inbound(family, model)],
+        },
+        {
+          family,
+          table: 'mangle' as const,
+          chain: SOURCE_LIMIT_CHAIN,
+          lines: [...turnedAway(pressure), ...ofSources(model)],
+        },
       ]).filter(({ chain }) => (chain === LIMIT_CHAIN ? limitsInbound(model) : limitsSources(model))),
     };
   },
@@ -55,6 +66,9 @@ function membersOf(model: GatewayModel): Map<string, Cidr[]> {
     }
   return sets;
 }
+
+/** The kernel counts connections by walking them all, so that for the whole gateway the supervisor counts. */
+const turnedAway = ({ full }: Pressure): Line[] => (full ? [{ text: DROP }] : []);
 
 function ofGateway({ limits: { newConnectionsPerSecond } }: GatewayModel): Line[] {
   return newConnectionsPerSecond === undefined ? [] : [above(newConnectionsPerSecond, 'vg-gateway')];

@@ -5,6 +5,7 @@
 import type { Line, Facts, Table } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel, Origin } from '../model/gateway-model.js';
 import type { Cidr, Family, InterfaceAddress } from '../model/ip.js';
+import type { Pressure } from '../model/pressure.js';
 
 /** An elastic IP's packets meet these in this order; a lower rank is asked first. */
 export const INBOUND_RANK = { localClaim: 0, port: 1, wholeAddress: 2 } as const;
@@ -60,8 +61,7 @@ export interface CompileContext {
   /** A short number for a SNAT rule's chains. */
   readonly snatIndex: (name: string) => number;
   readonly external: (name: string) => ExternalNetwork;
-  /** Elastic IPs whose ports are nearly used up: new connections go to the next of their pool. */
-  readonly exhausted: ReadonlySet<string>;
+  readonly pressure: Pressure;
 }
 
 export interface Feature {

@@ -50,13 +50,13 @@ function compileRule(rule: SnatRule, family: Family, context: CompileContext): C
 }
 
 /** Also what `explain` and `show ports` answer from: which elastic IP and ports a source gets. */
-export function poolPlan(rule: SnatRule, family: Family, { exhausted }: Pick<CompileContext, 'exhausted'>): PoolPlan {
+export function poolPlan(rule: SnatRule, family: Family, { pressure }: Pick<CompileContext, 'pressure'>): PoolPlan {
   const shortest = Math.min(
     ...rule.sources.filter((source) => source.family === family).map((source) => source.length),
   );
   return planPool({
     members: rule.pool.filter((eip) => eip.address.family === family).map((eip) => eip.address.text),
-    exhausted,
+    exhausted: pressure.exhausted,
     portsPerSource: rule.portsPerSource,
     sourceBits: bitsOf(family) - shortest,
   });

@@ -5,6 +5,7 @@ import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import type { PortUse } from '../reconcile/port-watch.js';
+import { readDrops } from './drops.js';
 import type { Origin } from '../model/gateway-model.js';
 
 interface Count {
@@ -98,8 +99,14 @@ export class Metrics {
       '# HELP vpcgw_port_headroom Share of ports of a shared elastic IP that are free towards its busiest far end.',
       '# TYPE vpcgw_port_headroom gauge',
     );
+    const drops = await readDrops(this.run, this.variant());
     for (const { elasticIp, headroom } of this.portUse())
       lines.push(`vpcgw_port_headroom{name="${elasticIp}"} ${headroom}`);
+    lines.push(
+      '# HELP vpcgw_drops_total Packets that were dropped, by reason.',
+      '# TYPE vpcgw_drops_total counter',
+      ...[...drops].map(([reason, packets]) => `vpcgw_drops_total{reason="${reason}"} ${packets}`),
+    );
     return `${own}${table}${lines.join('\n')}\n`;
   }
 

@@ -1,8 +1,11 @@
 /** Which connections have a limit to pass. */
-import type { GatewayModel } from './gateway-model.js';
+import type { GatewayLimits, GatewayModel } from './gateway-model.js';
 
 export const limitsInbound = ({ limits, elasticIps }: GatewayModel): boolean =>
-  limits.newConnectionsPerSecond !== undefined || [...elasticIps.values()].some((eip) => eip.limits !== undefined);
+  limitsAll(limits) || [...elasticIps.values()].some((eip) => eip.limits !== undefined);
 
 export const limitsSources = ({ limits }: GatewayModel): boolean =>
-  limits.newConnectionsPerSecondPerSource !== undefined || limits.newConnectionsPerSecond !== undefined;
+  limits.newConnectionsPerSecondPerSource !== undefined || limitsAll(limits);
+
+const limitsAll = ({ newConnectionsPerSecond, connections }: GatewayLimits): boolean =>
+  newConnectionsPerSecond !== undefined || connections !== undefined;

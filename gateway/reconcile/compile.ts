@@ -9,13 +9,14 @@ import type { Allocations, Facts, IpSet, IptablesState, KernelState, Line, Link,
 import type { GatewayModel } from '../model/gateway-model.js';
 import { bitsOf, type Cidr, type Family, ipFromValue, networkOf } from '../model/ip.js';
 import { dropChain, MARK, roleLink, SET_PREFIX } from '../model/ownership.js';
+import type { Pressure } from '../model/pressure.js';
 import { remember, rememberWithin } from '../model/remember.js';
 
 export interface CompileInput {
   readonly model: GatewayModel;
   readonly facts: Facts;
   readonly allocations: Allocations;
-  readonly exhausted: ReadonlySet<string>;
+  readonly pressure: Pressure;
 }
 
 /** The desired kernel, and what it was put together from, so that an edit can be put in its place. */
@@ -44,10 +45,10 @@ export interface Trees {
   readonly chains: ReadonlyMap<string, readonly Line[]>;
 }
 
-export function contextOf({ model, facts, allocations, exhausted }: CompileInput): CompileContext {
+export function contextOf({ model, facts, allocations, pressure }: CompileInput): CompileContext {
   return {
     facts,
-    exhausted,
+    pressure,
     externalIndex: (name) => numberOf(allocations.externals, name),
     snatIndex: (name) => numberOf(allocations.snatRules, name),
     external: (name) => model.externals.find((external) => external.name === name) ?? missing(name),

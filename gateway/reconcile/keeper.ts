@@ -1,9 +1,10 @@
 /**
- * Keeps true what is in force: mends what somebody else changed, ends connections whose drain time is over, moves pools
- * off addresses whose ports are used up. Every method is to be called in the supervisor's queue.
+ * Keeps true what is in force: mends what somebody else changed, ends connections whose drain time is over, turns
+ * new connections away from what is used up. Every method is to be called in the supervisor's queue.
  */
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
+import { type Pressure, samePressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal } from '../system/journal.js';
 import type { Timers } from '../system/timers.js';
@@ -55,15 +56,23 @@ export class Keeper {
     if (!paused) tell('DriftRepaired', what.slice(0, 3).join('; '));
   }
 
-  async setExhausted(addresses: ReadonlySet<string>): Promise<void> {
+  async setPressure(pressure: Pressure): Promise<void> {
     const { programmer, isPaused, tell } = this.options;
-    if (sameSet(programmer.exhausted, addresses) || !programmer.inForce || isPaused()) return;
-    programmer.exhausted = addresses;
+    const before = programmer.pressure;
+    if (samePressure(before, pressure) || !programmer.inForce || isPaused()) return;
+    programmer.pressure = pressure;
     await programmer.mend();
-    tell(
-      'PortsExhausted',
-      addresses.size > 0 ? `ports nearly used up: ${[...addresses].join(', ')}` : 'all addresses have ports again',
-    );
+    const { exhausted, full } = pressure;
+    if (full !== before.full)
+      tell(
+        'ConnectionLimit',
+        full ? 'no new connections: the limit is reached' : 'new connections are let through again',
+      );
+    if (!samePressure({ ...before, full }, pressure))
+      tell(
+        'PortsExhausted',
+        exhausted.size > 0 ? `ports nearly used up: ${[...exhausted].join(', ')}` : 'all addresses have ports again',
+      );
   }
 
   /** Sets the timer for the former binding whose time is over next. */
@@ -104,6 +113,3 @@ export class Keeper {
     this.armDrains();
   }
 }
-
-const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
-  a.size === b.size && [...a].every((item) => b.has(item));

@@ -1,17 +1,20 @@
 /**
- * How full the ports of each shared elastic IP are. A port can be used once for each far end, so what counts is the
+ * How full the ports of each shared elastic IP are, and the gateway of connections. A port can be used once for each far end, so what counts is the
  * busiest far end. The table is only read when it is large enough for any address to be near its end.
  */
 import type { CommandRunner } from '../kernel/command.js';
 import { listFlows } from '../kernel/conntrack/flows.js';
 import type { Flow } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { type Pressure, samePressure } from '../model/pressure.js';
 import { PORTS_PER_FAR_END } from '../model/snat-ports.js';
 
 const SPILL_AT = 0.9;
 const RETURN_AT = 0.7;
 const LOOK_FROM = Math.floor(PORTS_PER_FAR_END * 0.5);
-const EVERY_MS = 3_000;
+const EVERY_MS = 1_000;
+/** Ports are looked at every third time, connections against their limit each time. */
+const LOOKS_FOR_PORTS = 3;
 
 export interface PortUse {
   readonly elasticIp: string;
@@ -61,12 +64,13 @@ export function exhaustedOf(uses: readonly PortUse[], before: ReadonlySet<string
 export class PortWatch {
   #timer: NodeJS.Timeout | undefined;
   #last: readonly PortUse[] = [];
+  #looks = 0;
 
   constructor(
     private readonly run: CommandRunner,
     private readonly model: () => GatewayModel | undefined,
-    private readonly exhausted: () => ReadonlySet<string>,
-    private readonly onChange: (exhausted: ReadonlySet<string>) => void,
+    private readonly pressure: () => Pressure,
+    private readonly onChange: (pressure: Pressure) => void,
   ) {}
 
   start(): void {
@@ -84,19 +88,33 @@ export class PortWatch {
 
   async #look(): Promise<void> {
     const model = this.model();
-    if (!model || model.snatRules.length === 0) return;
+    const ports = this.#looks++ % LOOKS_FOR_PORTS === 0 && (model?.snatRules.length ?? 0) > 0;
+    if (!model || (!ports && model.limits.connections === undefined)) return;
     const { stdout } = await this.run.run({ argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count'] });
     const connections = Number(stdout);
-    const before = this.exhausted();
-    // In a small table no address can be near its end: all that is there bounds what each could use.
-    if (connections < LOOK_FROM && before.size === 0) this.#last = atLeastFree(model, connections);
-    else {
-      this.#last = portUseOf(model, await listFlows(this.run));
-      const after = exhaustedOf(this.#last, before);
-      if (after.size !== before.size || [...after].some((address) => !before.has(address))) this.onChange(after);
-    }
+    const before = this.pressure();
+    const after = {
+      exhausted: ports ? await this.#exhausted(model, connections, before.exhausted) : before.exhausted,
+      full: isFull(connections, model.limits.connections, before.full),
+    };
+    if (!samePressure(before, after)) this.onChange(after);
+  }
+
+  /** In a small table no address can be near its end: all that is there bounds what each could use. */
+  async #exhausted(
+    model: GatewayModel,
+    connections: number,
+    before: ReadonlySet<string>,
+  ): Promise<ReadonlySet<string>> {
+    const small = connections < LOOK_FROM && before.size === 0;
+    this.#last = small ? atLeastFree(model, connections) : portUseOf(model, await listFlows(this.run));
+    return small ? before : exhaustedOf(this.#last, before);
   }
 }
+
+/** Below the limit by a twentieth it is open again. */
+const isFull = (connections: number, limit: number | undefined, before: boolean): boolean =>
+  limit !== undefined && (before ? connections > limit * 0.95 : connections >= limit);
 
 const atLeastFree = (model: GatewayModel, connections: number): PortUse[] =>
   portUseOf(model, []).map((use) => ({ ...use, headroom: 1 - connections / PORTS_PER_FAR_END }));

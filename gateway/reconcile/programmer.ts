@@ -12,6 +12,7 @@ import { type SubsystemName, type Subsystems } from '../kernel/registry.js';
 import type { Allocations, Facts, KernelState } from '../kernel/state.js';
 import type { Drain } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import { announce } from './announce.js';
 import { compile, type Compiled } from './compile.js';
 import { KernelView } from './converge.js';
@@ -40,7 +41,8 @@ export class Programmer {
   #inForce: InForce | undefined;
   #facts: Facts | undefined;
   #unsettable: readonly string[] = [];
-  exhausted: ReadonlySet<string> = new Set();
+  /** What the next compilation reckons with. */
+  pressure: Pressure = NO_PRESSURE;
 
   constructor(
     private readonly run: CommandRunner,
@@ -71,7 +73,7 @@ export class Programmer {
         `interface ${absent.join(', ')} does not exist here; the platform has to attach it`,
       );
     }
-    const input = { model, allocations, facts: this.#facts, exhausted: this.exhausted };
+    const input = { model, allocations, facts: this.#facts, pressure: this.pressure };
     return (this.#inForce && recompile(input, this.#inForce.compiled)) ?? compile(input);
   }
 

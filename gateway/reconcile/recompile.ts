@@ -27,10 +27,10 @@ import {
 
 /** `undefined` when more than elastic IPs has changed. */
 export function recompile(input: CompileInput, before: Compiled): Compiled | undefined {
-  const { model, facts, allocations, exhausted } = input;
+  const { model, facts, allocations, pressure } = input;
   const known = before.input;
   if (model.frame !== known.model.frame || facts !== known.facts) return undefined;
-  if (allocations !== known.allocations || exhausted !== known.exhausted) return undefined;
+  if (allocations !== known.allocations || pressure !== known.pressure) return undefined;
   const context = contextOf(input);
   const partOf = (eip: ElasticIp): Part => ({
     ...compileElasticIp[model.firewall.defaultIngress](eip, context.external(eip.external).interface),

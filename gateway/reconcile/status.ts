@@ -1,7 +1,9 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
-import { type GatewayDocument } from '../documents/document.js';
+import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
-import type { GatewayModel } from '../model/gateway-model.js';
+import { closes, policiesOf } from '../model/firewall.js';
+import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
+import type { Pressure } from '../model/pressure.js';
 import type { Candidate } from './candidate.js';
 
 export interface Condition {
@@ -90,7 +92,7 @@ export interface StatusInput {
   readonly pending: { readonly revision: number; readonly confirmByMs?: number } | undefined;
   readonly journalDamage: string | undefined;
   readonly unsettable: readonly string[];
-  readonly exhausted: ReadonlySet<string>;
+  readonly pressure: Pressure;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
 }
@@ -127,12 +129,13 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
   };
 }
 
-function conditionsOf({ standing, candidate, journalDamage, unsettable, exhausted }: StatusInput): GatewayCondition[] {
+function conditionsOf({ standing, candidate, journalDamage, unsettable, pressure }: StatusInput): GatewayCondition[] {
   const condition = (type: string, trouble: string | undefined): GatewayCondition => ({
     type,
     status: trouble === undefined ? 'True' : 'False',
     message: trouble ?? '',
   });
+  const { exhausted, full } = pressure;
   const damage = journalDamage === undefined ? undefined : `journal ${journalDamage}`;
   const switches = unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ');
   return [
@@ -143,6 +146,7 @@ function conditionsOf({ standing, candidate, journalDamage, unsettable, exhauste
     condition('MachineFit', standing.lacking === undefined ? undefined : `missing: ${standing.lacking}`),
     condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
+    condition('ConnectionsAvailable', full ? 'limits.connections is reached: new connections are dropped' : undefined),
   ];
 }
 
@@ -152,7 +156,7 @@ interface ObjectInput {
   readonly generations: ReadonlyMap<string, number>;
   readonly programmed: boolean;
   readonly whyNot: { readonly reason: string; readonly message: string };
-  readonly exhausted: ReadonlySet<string>;
+  readonly pressure: Pressure;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -193,10 +197,10 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
 const SPILLED = 'nearly all ports are in use: new connections leave by the next address of the pool, if there is one';
 
 /** Of an elastic IP that a SNAT rule shares, whether it has ports left. */
-function portsOf(document: GatewayDocument, { model, exhausted }: ObjectInput): boolean[] {
+function portsOf(document: GatewayDocument, { model, pressure }: ObjectInput): boolean[] {
   if (document.kind !== 'ElasticIP') return [];
   const shared = model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === document.metadata.name));
-  return shared ? [!exhausted.has(document.spec.address.text)] : [];
+  return shared ? [!pressure.exhausted.has(document.spec.address.text)] : [];
 }
 
 function readyReason(document: GatewayDocument, { model }: ObjectInput): string {
@@ -210,16 +214,42 @@ function readyReason(document: GatewayDocument, { model }: ObjectInput): string 
 }
 
 function notesOf(document: GatewayDocument, { model }: ObjectInput): string[] {
-  const notes: string[] = [];
-  if (document.kind === 'ElasticIP') {
-    if (document.spec.target)
-      notes.push(
-        "a VM of the VPC that reaches it is seen with its own public address, or the next hop's, since the answer must pass the gateway",
-      );
+  switch (document.kind) {
+    case 'ElasticIP':
+      return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];
+    case 'SnatRule':
+      return document.spec.portsPerSource === undefined
+        ? []
+        : [`blocks of ${document.spec.portsPerSource} ports for each source`];
+    case 'FirewallPolicy':
+      return [`judges ${judgedCount(document, model)}`];
+    default:
+      return [];
   }
-  if (document.kind === 'SnatRule' && document.spec.portsPerSource !== undefined) {
-    const rule = model.snatRules.find((candidate) => candidate.name === document.metadata.name);
-    if (rule) notes.push(`blocks of ${document.spec.portsPerSource} ports for each source`);
-  }
-  return notes;
+}
+
+const HAIRPIN =
+  "a VM of the VPC that reaches it is seen with its own public address, or the next hop's, since the answer must pass the gateway";
+
+/** Who may open connections to an elastic IP that leads somewhere. */
+function judgedBy(name: string, { elasticIps, firewall }: GatewayModel): string[] {
+  const eip = elasticIps.get(name);
+  if (!eip) return [];
+  const policies = [...policiesOf(eip, firewall), ...firewall.ofGateway].filter((policy) =>
+    closes([policy], 'Ingress'),
+  );
+  if (policies.length > 0) return [`judged by ${policies.map((policy) => policy.name).join(', ')}`];
+  if (!eip.target) return [];
+  return [
+    firewall.defaultIngress === 'Allow'
+      ? 'open to everybody: defaultIngress'
+      : 'closed but for port rules: defaultIngress',
+  ];
+}
+
+function judgedCount({ spec, metadata }: DocumentOf<'FirewallPolicy'>, { elasticIps, firewall }: GatewayModel): string {
+  if (spec.appliesTo.gateway) return 'the whole gateway';
+  const has = (eip: ElasticIp): boolean => policiesOf(eip, firewall).some((policy) => policy.name === metadata.name);
+  const count = [...elasticIps.values()].filter(has).length;
+  return `${count} elastic IP${count === 1 ? '' : 's'}`;
 }

@@ -11,6 +11,7 @@ import { type Source, type SourceFile } from '../documents/document.js';
 import { ParseCache, splitDocuments } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import { NO_ALLOCATIONS } from '../kernel/state.js';
+import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import { Timers } from '../system/timers.js';
@@ -389,9 +390,8 @@ export class Supervisor {
     });
   }
 
-  /** New connections of these addresses' pools go to others until they have room again. */
-  setExhausted(addresses: ReadonlySet<string>): Promise<void> {
-    return this.#enqueue(() => this.#keeper.setExhausted(addresses));
+  setPressure(pressure: Pressure): Promise<void> {
+    return this.#enqueue(() => this.#keeper.setPressure(pressure));
   }
 
   // ---- telling ----------------------------------------------------------------------------------------------------
@@ -464,7 +464,7 @@ export class Supervisor {
       pending: this.#undoing ?? journal.pending,
       journalDamage: journal.damage,
       unsettable: programmer.unsettable,
-      exhausted: programmer.exhausted,
+      pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,
       inForce: programmer.inForce?.model,
     });
   }

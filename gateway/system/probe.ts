@@ -25,6 +25,11 @@ const PROGRAMS: readonly {
   { argv: ['ip', '-V'], fix: 'install the package iproute2' },
   { argv: ['sysctl', '--version'], fix: 'install the package procps' },
   {
+    argv: ['ulogd', '--version'],
+    fix: 'install the packages ulogd2 and ulogd2-json; without them firewall rules with log: true log nothing',
+    optional: true,
+  },
+  {
     argv: ['arping', '-V'],
     fix: 'install the package iputils-arping; without it neighbours learn of a new address late',
     optional: true,

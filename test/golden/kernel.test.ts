@@ -7,6 +7,7 @@ import { type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js'
 import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile } from '../../gateway/reconcile/compile.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // Documents and the kernel that they mean, to be read side by side. A change of the text is a change for every gateway
 // that is running: look at it, then `UPDATE_GOLDEN=1 npm run test:unit`.
@@ -22,7 +23,7 @@ const read = (name: string) =>
 
 function kernelOf(name: string): KernelState {
   const { model } = read(name);
-  return compile({ model, facts, allocations: allocateAll(NO_ALLOCATIONS, model), exhausted: new Set() }).state;
+  return compile({ model, facts, allocations: allocateAll(NO_ALLOCATIONS, model), pressure: NO_PRESSURE }).state;
 }
 
 function readable(state: KernelState): string {

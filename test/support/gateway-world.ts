@@ -17,6 +17,7 @@ import type { Document } from './documents.js';
 import { FaultyRunner } from './faulty-runner.js';
 import { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
@@ -89,7 +90,7 @@ export class GatewayWorld {
       model,
       allocations: inForce.allocations,
       facts: await view.facts(),
-      exhausted: new Set(),
+      pressure: NO_PRESSURE,
     });
     expect(await view.plan(desired)).toEqual([]);
     expect(inForce.model).toBe(this.supervisor.current?.model);

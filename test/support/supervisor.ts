@@ -125,6 +125,14 @@ export class Supervisor {
     return JSON.parse((await this.get('/v1/status')).text) as GatewayStatus;
   }
 
+  /** The lines of the log that say this, as JSON. */
+  logged(text: string): Readonly<Record<string, unknown>>[] {
+    const lines = this.logs()
+      .split('\n')
+      .filter((line) => line.includes(text));
+    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  }
+
   /** What holds of the status, as soon as it does. */
   statusWhen(holds: (status: GatewayStatus) => boolean, timeoutMs = defaultTimeoutMs): Promise<GatewayStatus> {
     return this.until('such a status', timeoutMs, async () => {

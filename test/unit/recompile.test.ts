@@ -6,6 +6,7 @@ import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { type Candidate, candidateAfter, candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile, type Compiled, type CompileInput } from '../../gateway/reconcile/compile.js';
 import { recompile } from '../../gateway/reconcile/recompile.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // The short way of an edit must lead where the long way leads.
 
@@ -84,7 +85,7 @@ function comparable(value: unknown): unknown {
 const inputOf = ({ model }: Candidate, before: CompileInput | undefined): CompileInput => ({
   model,
   facts: before?.facts ?? { mtu: new Map() },
-  exhausted: before?.exhausted ?? new Set(),
+  pressure: before?.pressure ?? NO_PRESSURE,
   allocations: allocateAll(before?.allocations ?? NO_ALLOCATIONS, model),
 });
 

@@ -9,6 +9,7 @@ import { formatDuration } from '../../gateway/api/scalars.js';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { gatewayStatus, newStanding } from '../../gateway/reconcile/status.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // The reference pages say what the schemas and the status say.
 
@@ -47,7 +48,7 @@ describe('the reference pages', () => {
       pending: undefined,
       journalDamage: undefined,
       unsettable: [],
-      exhausted: new Set(),
+      pressure: NO_PRESSURE,
       inForce: example.model,
     });
     expect(conditions.map(({ type }) => type)).toEqual(Object.keys(GATEWAY_CONDITIONS));

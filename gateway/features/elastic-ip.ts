@@ -1,9 +1,17 @@
 /** Elastic IPs: the address on its external network and, where it is bound, 1:1 translation both ways. */
-import type { ElasticIp } from '../model/gateway-model.js';
-import { hostCidr, type IpAddress } from '../model/ip.js';
-import { MARK, ROUTE_PROTOCOL } from '../model/ownership.js';
-import { rememberWithin } from '../model/remember.js';
-import { type Contribution, type Feature, INBOUND_RANK, type NatEntry, OUTBOUND_RANK, scope } from './feature.js';
+import type { ElasticIp, Frame, GatewayModel } from '../model/gateway-model.js';
+import { type Cidr, type Family, hostCidr, type IpAddress } from '../model/ip.js';
+import { HELD_SET, MARK, ROUTE_PROTOCOL } from '../model/ownership.js';
+import { remember, rememberWithin } from '../model/remember.js';
+import {
+  type Contribution,
+  FAMILIES,
+  type Feature,
+  INBOUND_RANK,
+  type NatEntry,
+  OUTBOUND_RANK,
+  scope,
+} from './feature.js';
 
 const ALLOWED_BIT = `0x${MARK.allowed.toString(16)}`;
 const ALLOWED = `-m mark --mark ${ALLOWED_BIT}/${ALLOWED_BIT} `;
@@ -40,9 +48,25 @@ export const elasticIp: Feature = {
       inbound: all('inbound'),
       outbound: all('outbound'),
       sources: all('source'),
+      sets: FAMILIES.map((family) => ({ family, name: HELD_SET, prefixes: heldOf(model, family) })),
     };
   },
 };
+
+/** Kept, and leading nowhere: what comes for them is dropped for another reason than what no rule of a used one takes. */
+function heldOf({ elasticIps, frame }: GatewayModel, family: Family): Cidr[] {
+  const used = usedByRules(frame);
+  return [...elasticIps.values()]
+    .filter((eip) => eip.address.family === family && !eip.target && !used.has(eip.name))
+    .map((eip) => hostCidr(eip.address));
+}
+
+const usedByRules = remember(
+  ({ snatRules, dnatRules }: Frame): ReadonlySet<string> =>
+    new Set(
+      [...snatRules.flatMap((rule) => rule.pool), ...dnatRules.map((rule) => rule.elasticIp)].map(({ name }) => name),
+    ),
+);
 
 const announcedAddress = (eip: ElasticIp, parent: string): NonNullable<Contribution['addresses']>[number] => ({
   parent,

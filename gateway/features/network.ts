@@ -10,6 +10,7 @@ import {
   DROP_REASONS,
   dropChain,
   EGRESS_CHAIN,
+  HELD_SET,
   INGRESS_CHAIN,
   LIMIT_CHAIN,
   MARK,
@@ -307,6 +308,7 @@ function ownServices(family: Family, addresses: Parameters<typeof ofFamily>[0]):
     ESTABLISHED,
     ...discovery,
     ...mine.map((address) => `-d ${address}/${family === 4 ? 32 : 128} ${echo}`),
+    `-m set --match-set ${HELD_SET}${family} dst -j ${dropChain('Hold')}`,
     `-j ${dropChain('NoRule')}`,
   ];
 }

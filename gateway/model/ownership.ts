@@ -14,7 +14,7 @@ export const SOURCE_LIMIT_CHAIN = `${CHAIN_PREFIX}LS`;
 /** What is dropped goes to a chain that is named after the reason, so that its counter counts it. */
 export const DROP_REASONS = {
   mangle: ['Firewall', 'ConnectionLimit', 'Spoof'],
-  filter: ['Firewall', 'ConnectionLimit', 'NoRule'],
+  filter: ['Firewall', 'ConnectionLimit', 'NoRule', 'Hold'],
 } as const;
 type DropReason = (typeof DROP_REASONS)['mangle' | 'filter'][number];
 export const dropChain = (reason: DropReason): string => `${CHAIN_PREFIX}X-${reason}`;
@@ -24,6 +24,8 @@ export const REJECT_CHAIN = `${CHAIN_PREFIX}X-Reject`;
 export const NFLOG_GROUP = 118;
 /** ipset sets. */
 export const SET_PREFIX = 'vg-';
+/** Elastic IPs that lead nowhere; with the family's digit after it, as all sets. */
+export const HELD_SET = `${SET_PREFIX}held`;
 /** Links that a role owns, made above the interfaces that the platform gives: `vg-` + the parent's name. */
 export const LINK_PREFIX = 'vg-';
 /** `NAME_MAX` of a link is 15: the parent's name must leave room for the prefix. */

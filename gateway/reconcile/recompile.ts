@@ -9,8 +9,8 @@ import { judgedEntry, leavingEntry } from '../features/firewall.js';
 import type { IpSet, IptablesState, Line } from '../kernel/state.js';
 import { exchanged } from '../model/flow.js';
 import type { ElasticIp } from '../model/gateway-model.js';
-import type { Family } from '../model/ip.js';
-import { SET_PREFIX } from '../model/ownership.js';
+import { type Family, hostCidr } from '../model/ip.js';
+import { HELD_SET, SET_PREFIX } from '../model/ownership.js';
 import {
   addressEntry,
   type Compiled,
@@ -36,7 +36,8 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
     ...compileElasticIp[model.firewall.defaultIngress](eip, context.external(eip.external).interface),
     judged: judgedEntry(eip, model.firewall),
     leaving: leavingEntry(eip, model.frame),
-    limitSets: limitSetsOf(eip),
+    // An elastic IP that a rule uses is never edited here.
+    memberships: [...limitSetsOf(eip), ...(eip.target ? [] : [{ name: HELD_SET, prefix: hostCidr(eip.address) }])],
   });
   const { gone, come } = exchanged(model, known.model);
   const edit: Edit = { gone: gone.map(partOf), come: come.map(partOf) };
@@ -65,7 +66,7 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
 interface Part extends ElasticIpPart {
   readonly judged: NatEntry | undefined;
   readonly leaving: NatEntry | undefined;
-  readonly limitSets: ReturnType<typeof limitSetsOf>;
+  readonly memberships: ReturnType<typeof limitSetsOf>;
 }
 
 interface Edit {
@@ -97,17 +98,17 @@ function editSets(
   context: CompileContext,
 ): ReadonlyMap<string, IpSet> | undefined {
   const result = new Map(sets);
-  const limits = new Set([...edit.gone, ...edit.come].flatMap((part) => part.limitSets.map(({ name }) => name)));
-  for (const name of limits) {
+  const names = new Set([...edit.gone, ...edit.come].flatMap((part) => part.memberships.map(({ name }) => name)));
+  for (const name of names) {
     const edited = FAMILIES.flatMap((family): [string, IpSet][] => {
       const set = sets.get(`${name}${family}`);
-      const memberOf = ({ limitSets }: Part): [string, Line] | undefined => {
-        const member = limitSets.find((limit) => limit.name === name && limit.prefix.family === family);
+      const memberOf = ({ memberships }: Part): [string, Line] | undefined => {
+        const member = memberships.find((set) => set.name === name && set.prefix.family === family);
         return member && [elementOf(member.prefix), { text: '' }];
       };
       return set ? [[`${name}${family}`, { ...set, elements: patched(set.elements, edit, memberOf) }]] : [];
     });
-    if (!edited.some(([, set]) => set.elements.size > 0)) return undefined;
+    if (name !== HELD_SET && !edited.some(([, set]) => set.elements.size > 0)) return undefined;
     for (const [key, set] of edited) result.set(key, set);
   }
   for (const family of FAMILIES) {

@@ -55,8 +55,10 @@ describe('what is dropped', () => {
     expect(await overTcp(inet, { to: eip })).toMatchObject({ server: 'blue-web' });
   });
 
-  it('since nothing leads it anywhere', () =>
-    risesFor('NoRule', () => overTcp(inet, { to: held, timeoutMs: silenceMs })));
+  it('since nothing leads it anywhere', async () => {
+    await risesFor('Hold', () => overTcp(inet, { to: held, timeoutMs: silenceMs }));
+    await risesFor('NoRule', () => overTcp(inet, { to: pool, timeoutMs: silenceMs }));
+  });
 
   it('with a source that is not the VPC’s', async () => {
     await lab.tenant.vm('app').namespace.exec(['ip', 'address', 'add', '10.9.9.9/32', 'dev', 'lo']);

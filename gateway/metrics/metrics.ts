@@ -5,20 +5,14 @@ import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import type { PortUse } from '../reconcile/port-watch.js';
+import { ConnectionCounts } from './connection-counts.js';
+import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
-import type { Origin } from '../model/gateway-model.js';
-
-interface Count {
-  packets: number;
-  bytes: number;
-}
 
 export class Metrics {
   readonly #registry = new Registry();
   readonly #convergeSeconds: Histogram;
-  /** Totals that outlive a chain's replacement, and what the kernel showed last. */
-  readonly #totals = new Map<string, Count>();
-  readonly #last = new Map<string, Count>();
+  readonly connections: ConnectionCounts;
 
   constructor(
     private readonly run: CommandRunner,
@@ -27,6 +21,7 @@ export class Metrics {
     private readonly variant: () => IptablesVariant,
     private readonly portUse: () => readonly PortUse[],
   ) {
+    this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
     const gauge = (name: string, help: string, read: () => number): void =>
       void new Gauge({
         name,
@@ -86,15 +81,17 @@ export class Metrics {
   }
 
   async text(): Promise<string> {
-    const [own, table, counts] = [await this.#registry.metrics(), await this.#conntrack(), await this.ruleCounts()];
+    const own = await this.#registry.metrics();
+    const table = await this.#conntrack();
+    const counts = await this.connections.read();
     const lines = [
       '# HELP vpcgw_connections_total Connections that a document translated, since it was first programmed.',
       '# TYPE vpcgw_connections_total counter',
     ];
-    for (const [id, { packets }] of counts) {
+    await inSlices([...counts], ([id, count]) => {
       const slash = id.indexOf('/');
-      lines.push(`vpcgw_connections_total{kind="${id.slice(0, slash)}",name="${id.slice(slash + 1)}"} ${packets}`);
-    }
+      lines.push(`vpcgw_connections_total{kind="${id.slice(0, slash)}",name="${id.slice(slash + 1)}"} ${count}`);
+    });
     lines.push(
       '# HELP vpcgw_port_headroom Share of ports of a shared elastic IP that are free towards its busiest far end.',
       '# TYPE vpcgw_port_headroom gauge',
@@ -118,43 +115,4 @@ export class Metrics {
     const [count = 'NaN', max = 'NaN'] = stdout.trim().split('\n');
     return `# HELP vpcgw_conntrack_entries Connections in the table.\n# TYPE vpcgw_conntrack_entries gauge\nvpcgw_conntrack_entries ${count}\n# HELP vpcgw_conntrack_max Connections that the table holds.\n# TYPE vpcgw_conntrack_max gauge\nvpcgw_conntrack_max ${max}\n`;
   }
-
-  /** Connections by document. Only the first packet of a connection meets a NAT rule, so packets are connections. */
-  async ruleCounts(): Promise<ReadonlyMap<string, Count>> {
-    const desired = this.programmer.inForce?.desired;
-    if (!desired) return this.#totals;
-    for (const family of [4, 6] as const) {
-      const { stdout } = await this.run.run({
-        argv: [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant()}-save`, '-c', '-t', 'nat'],
-      });
-      const seen = new Map<string, Count>();
-      const position = new Map<string, number>();
-      for (const line of stdout.split('\n')) {
-        const match = /^\[(\d+):(\d+)\] -A (VG-\S+)/.exec(line);
-        if (!match) continue;
-        const [, packets, bytes, chain = ''] = match;
-        const index = position.get(chain) ?? 0;
-        position.set(chain, index + 1);
-        const origin = desired[`iptables${family}`].chains.get(`nat ${chain}`)?.[index]?.origin;
-        if (origin) add(seen, origin, Number(packets), Number(bytes));
-      }
-      for (const [id, count] of seen) this.#accumulate(`${family} ${id}`, id, count);
-    }
-    return this.#totals;
-  }
-
-  #accumulate(key: string, id: string, count: Count): void {
-    const last = this.#last.get(key) ?? { packets: 0, bytes: 0 };
-    const total = this.#totals.get(id) ?? { packets: 0, bytes: 0 };
-    // A smaller figure means that the chain was replaced and counts from nought.
-    total.packets += count.packets >= last.packets ? count.packets - last.packets : count.packets;
-    total.bytes += count.bytes >= last.bytes ? count.bytes - last.bytes : count.bytes;
-    this.#totals.set(id, total);
-    this.#last.set(key, count);
-  }
-}
-
-function add(counts: Map<string, Count>, { id }: Origin, packets: number, bytes: number): void {
-  const count = counts.get(id) ?? { packets: 0, bytes: 0 };
-  counts.set(id, { packets: count.packets + packets, bytes: count.bytes + bytes });
 }

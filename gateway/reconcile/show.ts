@@ -35,8 +35,8 @@ export class Show {
   async nat(): Promise<NatRow[]> {
     const model = this.model();
     if (!model) return [];
-    const counts = await this.metrics.ruleCounts();
-    const connections = (id: string): number => counts.get(id)?.packets ?? 0;
+    const counts = await this.metrics.connections.read();
+    const connections = (id: string): number => counts.get(id) ?? 0;
     return [
       ...[...model.elasticIps.values()].map((eip) => ({
         kind: 'ElasticIP',

@@ -17,6 +17,7 @@ const bars: Readonly<Record<string, Bar>> = {
   'connection-setup-spread': { of: 'ratio', atMost: 1.2 },
   'connection-setup-growth': { of: 'ratio', atMost: 1.1 },
   throughput: { of: 'ratio', atLeast: 0.95 },
+  scrape: { of: 'value', atMost: 50 },
   'startup-cpu': { of: 'value', atMost: 350 },
   'startup-rss': { of: 'value', atMost: 72 },
   'startup-rss-5000': { of: 'value', atMost: 120 },

@@ -2,6 +2,7 @@ import { applyOne } from './apply-one.js';
 import { connectionSetup } from './connection-setup.js';
 import { resync } from './resync.js';
 import type { Bench } from './row.js';
+import { scrape } from './scrape.js';
 import { startup } from './startup.js';
 import { throughput } from './throughput.js';
 
@@ -11,5 +12,6 @@ export const benches: Readonly<Record<string, Bench>> = {
   resync,
   'connection-setup': connectionSetup,
   throughput,
+  scrape,
   startup,
 };

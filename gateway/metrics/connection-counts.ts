@@ -1,0 +1,64 @@
+/**
+ * Connections by document, from the counters of NAT rules: only the first packet of a connection meets one, so packets
+ * are connections. Totals outlive a chain's replacement, after which the kernel counts from nought.
+ */
+import type { CommandRunner } from '../kernel/command.js';
+import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
+import type { IptablesState, KernelState } from '../kernel/state.js';
+import { inSlices } from './in-slices.js';
+
+/** Connections, by the id of the document that translated them. */
+export type ConnectionTotals = ReadonlyMap<string, number>;
+
+export class ConnectionCounts {
+  readonly #totals = new Map<string, number>();
+  /** What the kernel showed last, by family and document. */
+  readonly #last = new Map<string, number>();
+  #reading: Promise<ConnectionTotals> | undefined;
+
+  constructor(
+    private readonly run: CommandRunner,
+    private readonly inForce: () => KernelState | undefined,
+    private readonly variant: () => IptablesVariant,
+  ) {}
+
+  /** Who asks while another's answer is being read gets the same: an older reading counted later would count twice. */
+  read(): Promise<ConnectionTotals> {
+    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  async #read(): Promise<ConnectionTotals> {
+    for (const family of [4, 6] as const) {
+      const desired = this.inForce()?.[`iptables${family}`];
+      if (!desired) break;
+      const argv = [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant()}-save`, '-c', '-t', 'nat'] as const;
+      const { stdout } = await this.run.run({ argv });
+      for (const [id, count] of await countsOf(stdout, desired)) this.#accumulate(`${family} ${id}`, id, count);
+    }
+    return this.#totals;
+  }
+
+  #accumulate(key: string, id: string, count: number): void {
+    const last = this.#last.get(key) ?? 0;
+    this.#totals.set(id, (this.#totals.get(id) ?? 0) + (count >= last ? count - last : count));
+    this.#last.set(key, count);
+  }
+}
+
+async function countsOf(listing: string, { chains }: IptablesState): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  let chain = '';
+  let index = 0;
+  await inSlices(listing.split('\n'), (line) => {
+    // A chain's rules stand together.
+    const match = /^\[(\d+):\d+\] -A (VG-\S+)/.exec(line);
+    if (!match) return;
+    const [, packets, name = ''] = match;
+    index = name === chain ? index + 1 : 0;
+    chain = name;
+    const id = chains.get(`nat ${chain}`)?.[index]?.origin?.id;
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + Number(packets));
+  });
+  return counts;
+}

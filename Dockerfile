@@ -29,7 +29,8 @@ RUN strip -o /node "$(command -v node)"
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY images/bundle.mjs images/never-called.mjs images/
+COPY images/bundle.mjs images/compile.mjs images/never-called.mjs images/
+COPY manifests/examples/blue.yaml manifests/examples/
 COPY gateway gateway
 RUN node images/bundle.mjs
 
@@ -41,7 +42,7 @@ RUN apt-get -qq update \
   && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
   && mkdir -p /etc/vpcgw /var/lib/vpcgw
 COPY --from=build /node /usr/local/bin/node
-COPY --from=build /src/dist/vpcgw.js /opt/vpcgw/vpcgw.js
+COPY --from=build /src/dist/vpcgw.js /src/dist/vpcgw.js.cache /opt/vpcgw/
 RUN ln -s /opt/vpcgw/vpcgw.js /usr/local/bin/vpcgw
 ENV NODE_ENV=production
 VOLUME /var/lib/vpcgw

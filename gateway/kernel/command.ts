@@ -29,6 +29,8 @@ export interface CommandResult {
 export interface CommandRunner {
   /** Rejects with `CommandFailed` (or `CommandMissing`) when the exit code is not one that the command allows. */
   run(command: Command): Promise<CommandResult>;
+  /** Values of kernel switches, by the names that `sysctl` gives them; what is not there has none. */
+  switches(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Why a command failed, kept apart from its message so that a refused line can be traced to its document. */

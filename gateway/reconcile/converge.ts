@@ -6,7 +6,7 @@
  */
 import { VpcgwError } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
-import { parseLinks } from '../kernel/links/subsystem.js';
+import { askedOnce, readInterfaces } from '../kernel/ip.js';
 import type { Facts, KernelState } from '../kernel/state.js';
 import { SUBSYSTEM_ORDER, type SubsystemName, type Subsystems } from '../kernel/registry.js';
 import type { Change } from '../kernel/subsystem.js';
@@ -42,20 +42,23 @@ export class KernelView {
   }
 
   async facts(): Promise<Facts> {
-    const { stdout } = await this.run.run({ argv: ['ip', '-j', '-d', 'link', 'show'] });
-    return { mtu: new Map(parseLinks(stdout).map((link) => [link.ifname, link.mtu])) };
+    const interfaces = await readInterfaces(this.run);
+    return { mtu: new Map(interfaces.map((link) => [link.ifname, link.mtu])) };
   }
 
   async observe(desired: KernelState, names: readonly SubsystemName[] = SUBSYSTEM_ORDER): Promise<KernelState> {
-    const parts = await Promise.all(names.map(async (name) => [name, await this.#observeOne(name, desired)] as const));
+    const run = askedOnce(this.run);
+    const parts = await Promise.all(
+      names.map(async (name) => [name, await this.#observeOne(run, name, desired)] as const),
+    );
     this.#observed = { ...(this.#observed ?? {}), ...Object.fromEntries(parts) } as KernelState;
     return this.#observed;
   }
 
-  async #observeOne(name: SubsystemName, desired: KernelState): Promise<unknown> {
+  async #observeOne(run: CommandRunner, name: SubsystemName, desired: KernelState): Promise<unknown> {
     const subsystem = this.subsystems[name] as { observe(run: CommandRunner, desired: unknown): Promise<unknown> };
     try {
-      return await subsystem.observe(this.run, desired[name]);
+      return await subsystem.observe(run, desired[name]);
     } catch (error) {
       throw new VpcgwError('ObserveFailed', `${this.subsystems[name].title}: ${(error as Error).message}`, {
         cause: error,

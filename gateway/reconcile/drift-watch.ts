@@ -132,8 +132,8 @@ export class DriftWatch {
     try {
       const keys = [...(this.believed()?.sysctls.keys() ?? [])];
       const sets = await this.run.run({ argv: ['ipset', 'save'] });
-      const values = await this.run.run({ argv: ['sysctl', '-e', ...keys], okExitCodes: [0, 1, 255] });
-      const digest = createHash('sha256').update(sets.stdout).update(values.stdout).digest('hex');
+      const values = JSON.stringify([...(await this.run.switches(keys))]);
+      const digest = createHash('sha256').update(sets.stdout).update(values).digest('hex');
       const changed = digest !== this.#digest;
       this.#digest = digest;
       if (!changed) return;

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../errors.js';
 import { type Command, CommandError, type CommandResult, type CommandRunner } from '../kernel/command.js';
+import { readSwitches } from './switches.js';
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
@@ -70,6 +71,13 @@ export class SystemRunner implements CommandRunner {
       if (child.pid !== undefined) this.#remember(child.pid);
       if (command.recurs && this.keepsSpares) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
     }
+  }
+
+  /** In another namespace they can be read by a program only. */
+  async switches(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (this.prefix.length === 0) return readSwitches(names);
+    const { stdout } = await this.run({ argv: ['sysctl', '-e', ...names], okExitCodes: [0, 1, 255] });
+    return new Map([...stdout.matchAll(/^(\S+) = (.*)$/gm)].map(([, name = '', value = '']) => [name, value.trim()]));
   }
 
   /** Whether a process was started here, and ended no longer than a moment ago. */

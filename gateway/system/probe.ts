@@ -130,8 +130,7 @@ async function tryMacvlan(run: CommandRunner): Promise<void> {
 /** A switch is fine when it is as it should be, whoever set it, and when it can be set from here. */
 async function probeSysctls(run: CommandRunner): Promise<Finding[]> {
   const wanted = networkSysctls({ timeouts: { tcpEstablished: 900_000, udp: 30_000, udpStream: 120_000 } });
-  const { stdout } = await run.run({ argv: ['sysctl', '-e', ...Object.keys(wanted)], okExitCodes: [0, 1, 255] });
-  const actual = new Map(stdout.split('\n').map((line) => line.split(' = ') as [string, string]));
+  const actual = await run.switches(Object.keys(wanted));
   const findings: Finding[] = [];
   for (const [key, value] of Object.entries(wanted)) {
     const found = actual.get(key);

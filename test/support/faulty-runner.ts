@@ -51,6 +51,12 @@ export class FaultyRunner implements CommandRunner {
     }
   }
 
+  /** A reading that is no command: it changes nothing, so there is nothing to interrupt. */
+  async switches(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (this.#dead) throw new Killed();
+    return this.#system.switches(names);
+  }
+
   #die(): never {
     this.#dead = true;
     throw new Killed();

@@ -1,24 +1,15 @@
 /** Addresses of role links: the next hop, the gateway's own external address, elastic IPs. */
 import { LINK_PREFIX } from '../../model/ownership.js';
 import { feed } from '../feed.js';
+import { type IpAddresses, lastList, readInterfaces } from '../ip.js';
 import type { Line } from '../state.js';
 import { diffLines, type Subsystem } from '../subsystem.js';
 
 type Addresses = ReadonlyMap<string, Line>;
 
-interface IpAddr {
-  readonly ifname?: string;
-  readonly addr_info?: readonly {
-    readonly local?: string;
-    readonly prefixlen?: number;
-    readonly scope?: string;
-    readonly family?: string;
-  }[];
-}
-
-export function parseAddresses(text: string): Map<string, Line> {
+function ownAddresses(interfaces: readonly IpAddresses[]): Map<string, Line> {
   const result = new Map<string, Line>();
-  for (const { ifname = '', addr_info: infos = [] } of JSON.parse(text === '' ? '[]' : text) as IpAddr[]) {
+  for (const { ifname = '', addr_info: infos = [] } of interfaces) {
     if (!ifname.startsWith(LINK_PREFIX)) continue;
     for (const { local, prefixlen, scope, family } of infos) {
       // The kernel's own link-local address is the link's, not ours.
@@ -40,10 +31,7 @@ const lineOf = (verb: 'replace' | 'delete', key: string, line: Line): Line => {
 export const addresses: Subsystem<Addresses> = {
   title: 'address',
 
-  async observe(run) {
-    const { stdout } = await run.run({ argv: ['ip', '-j', 'address', 'show'] });
-    return parseAddresses(stdout);
-  },
+  observe: async (run) => ownAddresses(await readInterfaces(run)),
 
   diff: (observed, desired) =>
     diffLines(observed, desired, { add: 'prepare', remove: 'prune' }).map((change) => ({
@@ -57,7 +45,7 @@ export const addresses: Subsystem<Addresses> = {
     const lines = changes.flatMap((change) => change.lines);
     if (!few) {
       const whole = await feed(run, ['ip', '-j', '-batch', '-'], [...lines, { text: 'address show' }], 'dash');
-      return parseAddresses(whole.stdout);
+      return ownAddresses(lastList(whole.stdout) as readonly IpAddresses[]);
     }
     const { stdout } = await feed(run, ['ip', '-o', '-batch', '-'], [...lines, ...added.map(questionOf)], 'dash');
     const result = new Map(observed);

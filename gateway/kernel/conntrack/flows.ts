@@ -45,8 +45,11 @@ const tupleOf = (fields: Record<string, string>): Tuple => ({
   destinationPort: Number(fields['dport'] ?? 0),
 });
 
+const COUNT = 'net.netfilter.nf_conntrack_count';
+
 /** Both families. */
 export async function listFlows(run: CommandRunner): Promise<Flow[]> {
+  if ((await run.switches([COUNT])).get(COUNT) === '0') return [];
   const { stdout } = await run.run({ argv: ['conntrack', '-L', '-o', 'extended'], okExitCodes: [0, 1] });
   const flows: Flow[] = [];
   for (const line of stdout.split('\n')) {

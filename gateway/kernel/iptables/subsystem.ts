@@ -43,7 +43,7 @@ export class Iptables implements Subsystem<IptablesState> {
     const expected = readBack ? expectedList(changes) : undefined;
     const { stdout } = await feed(
       run,
-      this.#restore(),
+      this.#restore(expected !== undefined),
       [...lines, ...renderList(keys)],
       'line',
       expected === undefined ? {} : { expects: expected },
@@ -53,19 +53,20 @@ export class Iptables implements Subsystem<IptablesState> {
 
   /** Reads some chains only: what a change of somebody else's named. */
   async read(run: CommandRunner, keys: readonly string[]): Promise<Map<string, Line[]>> {
-    const { stdout } = await feed(run, this.#restore(), renderList(keys), 'line');
+    const { stdout } = await feed(run, this.#restore(false), renderList(keys), 'line');
     return parseListed(stdout, keys);
   }
 
   #tool = (verb: 'save' | 'restore'): string => `${this.#program}-${this.variant()}-${verb}`;
   /**
-   * Line by line: the program has read the chains back long before it ends, since closing its socket waits for the
-   * kernel to free the former rules (20 ms and more).
+   * Line by line where the answer is awaited: the program has read the chains back long before it ends, since closing
+   * its socket waits for the kernel to free the former rules (20 ms and more).
    */
-  #restore = (): [string, ...string[]] =>
-    this.variant() === 'nft'
-      ? ['stdbuf', '-oL', this.#tool('restore'), '--noflush']
-      : [this.#tool('restore'), '--noflush', '-w', '5'];
+  #restore(lineByLine: boolean): [string, ...string[]] {
+    const argv: [string, ...string[]] = [this.#tool('restore'), '--noflush'];
+    if (this.variant() === 'legacy') return [...argv, '-w', '5'];
+    return lineByLine ? ['stdbuf', '-oL', ...argv] : argv;
+  }
 }
 
 /** What the listing says when the chains are as they should be; not told when a hook is among them. */

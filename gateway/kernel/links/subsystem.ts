@@ -4,28 +4,16 @@
  */
 import { LINK_PREFIX } from '../../model/ownership.js';
 import { feed } from '../feed.js';
+import { type IpLink, lastList, readInterfaces } from '../ip.js';
 import type { Link } from '../state.js';
 import type { Change, Subsystem } from '../subsystem.js';
 
 type Links = ReadonlyMap<string, Link>;
 
-interface IpLink {
-  readonly ifname: string;
-  readonly link?: string;
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly linkinfo?: { readonly info_kind?: string };
-}
-
-export const parseLinks = (text: string): IpLink[] => JSON.parse(text === '' ? '[]' : text) as IpLink[];
-
 export const links: Subsystem<Links> = {
   title: 'link',
 
-  async observe(run) {
-    const { stdout } = await run.run({ argv: ['ip', '-j', '-d', 'link', 'show'] });
-    return ownLinks(stdout);
-  },
+  observe: async (run) => ownLinks(await readInterfaces(run)),
 
   diff(observed, desired) {
     const changes: Change[] = [];
@@ -59,14 +47,12 @@ export const links: Subsystem<Links> = {
   async apply(run, changes) {
     const lines = changes.flatMap((change) => change.lines);
     const { stdout } = await feed(run, ['ip', '-j', '-d', '-batch', '-'], [...lines, { text: 'link show' }], 'dash');
-    return ownLinks(stdout);
+    return ownLinks(lastList(stdout) as readonly IpLink[]);
   },
 };
 
-function ownLinks(text: string): Map<string, Link> {
-  const own = parseLinks(text).filter(
-    (link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan',
-  );
+function ownLinks(links: readonly IpLink[]): Map<string, Link> {
+  const own = links.filter((link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan');
   return new Map(
     own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]),
   );

@@ -2,35 +2,21 @@
 import { ROUTE_PROTOCOL } from '../../model/ownership.js';
 import type { CommandRunner } from '../command.js';
 import { feed } from '../feed.js';
+import {
+  IP_FAMILIES,
+  type IpFamily,
+  type IpRoute,
+  type IpRule,
+  lastList,
+  readRoutes,
+  readRules,
+  ROUTES,
+  RULES,
+} from '../ip.js';
 import type { Line } from '../state.js';
 import { type Change, diffLines, type Subsystem } from '../subsystem.js';
 
 type Lines = ReadonlyMap<string, Line>;
-
-interface IpRoute {
-  readonly type?: string;
-  readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly table?: string;
-  readonly scope?: string;
-  readonly prefsrc?: string;
-  readonly flags?: readonly string[];
-}
-
-interface IpRule {
-  readonly priority: number;
-  readonly src?: string;
-  readonly srclen?: number;
-  readonly fwmark?: string;
-  readonly fwmask?: string;
-  readonly iif?: string;
-  readonly table?: string;
-  readonly action?: string;
-  readonly protocol?: string | number;
-}
-
-const FAMILIES = ['4', '6'] as const;
 
 export function formatRoute(family: string, route: IpRoute): string {
   const { type, dst, gateway, dev, table, scope, prefsrc, flags = [] } = route;
@@ -62,47 +48,56 @@ export function formatRule(rule: IpRule): string {
 /** Family, prefix and table of a route's text. */
 const destinationOf = (key: string): string => `${key.split(/ (?:via|dev) /)[0]} ${/ table \S+/.exec(key)?.[0]}`;
 
-/** Carries out changes of one family and lists what is there then, in one process. */
-async function list<T>(
-  run: CommandRunner,
-  family: string,
-  changes: readonly Change[],
-  what: string,
-  entryOf: (item: T) => string | undefined,
-): Promise<[string, Line][]> {
-  const lines = changes.filter((change) => change.key.startsWith(`${family} `)).flatMap((change) => change.lines);
-  const { stdout } = await feed(run, ['ip', '-j', `-${family}`, '-batch', '-'], [...lines, { text: what }], 'dash');
-  return (JSON.parse(stdout.trim() === '' ? '[]' : stdout) as T[]).flatMap((item): [string, Line][] => {
-    const text = entryOf(item);
+/** One of the two lists: how it is asked for, read, and spelt. */
+interface Listing<T> {
+  readonly question: string;
+  readonly read: (run: CommandRunner, family: IpFamily) => Promise<readonly T[]>;
+  /** Nothing for what is not the gateway's. */
+  readonly textOf: (item: T, family: IpFamily) => string | undefined;
+}
+
+const ROUTE_LIST: Listing<IpRoute> = {
+  question: ROUTES,
+  read: readRoutes,
+  textOf: (route, family) => formatRoute(family, route),
+};
+
+const RULE_LIST: Listing<IpRule> = {
+  question: RULES,
+  read: readRules,
+  textOf: (rule) => (String(rule.protocol) === String(ROUTE_PROTOCOL) ? formatRule(rule) : undefined),
+};
+
+function entriesOf<T>({ textOf }: Listing<T>, family: IpFamily, items: readonly T[]): [string, Line][] {
+  return items.flatMap((item): [string, Line][] => {
+    const text = textOf(item, family);
     return text === undefined ? [] : [[`${family} ${text}`, { text }]];
   });
 }
 
-type List = (run: CommandRunner, family: string, changes: readonly Change[]) => Promise<[string, Line][]>;
-
-const listRoutes: List = (run, family, changes) =>
-  list<IpRoute>(run, family, changes, `route show table all proto ${ROUTE_PROTOCOL}`, (route) =>
-    formatRoute(family, route),
-  );
-
-const listRules: List = (run, family, changes) =>
-  list<IpRule>(run, family, changes, 'rule show', (rule) =>
-    String(rule.protocol) === String(ROUTE_PROTOCOL) ? formatRule(rule) : undefined,
-  );
-
-async function observeAll(run: CommandRunner, listed: List): Promise<Lines> {
+async function observeAll<T>(run: CommandRunner, listing: Listing<T>): Promise<Lines> {
   const entries: [string, Line][] = [];
-  for (const family of FAMILIES) entries.push(...(await listed(run, family, [])));
+  for (const family of IP_FAMILIES) entries.push(...entriesOf(listing, family, await listing.read(run, family)));
   return new Map(entries);
 }
 
-/** A family that no change is of keeps what was observed. */
-async function applyAll(run: CommandRunner, listed: List, changes: readonly Change[], observed: Lines): Promise<Lines> {
+/** Of each family one process carries out the changes and lists what is there then; without changes the former holds. */
+async function applyAll<T>(
+  run: CommandRunner,
+  listing: Listing<T>,
+  changes: readonly Change[],
+  observed: Lines,
+): Promise<Lines> {
   const entries: [string, Line][] = [];
-  for (const family of FAMILIES) {
-    const ofFamily = ({ key }: { key: string }): boolean => key.startsWith(`${family} `);
-    if (changes.some(ofFamily)) entries.push(...(await listed(run, family, changes)));
-    else entries.push(...[...observed].filter(([key]) => ofFamily({ key })));
+  for (const family of IP_FAMILIES) {
+    const lines = changes.filter(({ key }) => key.startsWith(`${family} `)).flatMap((change) => change.lines);
+    if (lines.length === 0) {
+      entries.push(...[...observed].filter(([key]) => key.startsWith(`${family} `)));
+      continue;
+    }
+    const argv = ['ip', '-j', `-${family}`, '-batch', '-'] as const;
+    const { stdout } = await feed(run, argv, [...lines, { text: listing.question }], 'dash');
+    entries.push(...entriesOf(listing, family, lastList(stdout) as readonly T[]));
   }
   return new Map(entries);
 }
@@ -110,7 +105,7 @@ async function applyAll(run: CommandRunner, listed: List, changes: readonly Chan
 export const routes: Subsystem<Lines> = {
   title: 'route',
 
-  observe: (run) => observeAll(run, listRoutes),
+  observe: (run) => observeAll(run, ROUTE_LIST),
 
   /** Of one destination there is one route: a wrong one is replaced in place, which IPv6 takes for the same as the new. */
   diff(observed, desired) {
@@ -129,13 +124,13 @@ export const routes: Subsystem<Lines> = {
       });
   },
 
-  apply: (run, changes, observed) => applyAll(run, listRoutes, changes, observed),
+  apply: (run, changes, observed) => applyAll(run, ROUTE_LIST, changes, observed),
 };
 
 export const rules: Subsystem<Lines> = {
   title: 'rule',
 
-  observe: (run) => observeAll(run, listRules),
+  observe: (run) => observeAll(run, RULE_LIST),
 
   diff: (observed, desired) =>
     diffLines(observed, desired, { add: 'switch', remove: 'prune' }).map((change) => ({
@@ -145,7 +140,7 @@ export const rules: Subsystem<Lines> = {
       })),
     })),
 
-  apply: (run, changes, observed) => applyAll(run, listRules, changes, observed),
+  apply: (run, changes, observed) => applyAll(run, RULE_LIST, changes, observed),
 };
 
 function ruleArguments(text: string): string {

@@ -21,6 +21,7 @@ const bars: Readonly<Record<string, Bar>> = {
   'startup-cpu': { of: 'value', atMost: 350 },
   'startup-rss': { of: 'value', atMost: 72 },
   'startup-rss-5000': { of: 'value', atMost: 120 },
+  'idle-cpu': { of: 'value', atMost: 2 },
 };
 
 export interface Verdict {

@@ -1,5 +1,6 @@
 import { applyOne } from './apply-one.js';
 import { connectionSetup } from './connection-setup.js';
+import { idle } from './idle.js';
 import { resync } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
@@ -14,4 +15,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   throughput,
   scrape,
   startup,
+  idle,
 };

@@ -34,7 +34,7 @@ function print(row: Row): boolean {
   }
   const verdict = judge(row);
   const against = row.baseline === null ? '' : `/ ${row.baseline} = ${row.ratio}`;
-  const figure = `${String(row.value).padStart(8)} ${row.unit.padEnd(9)} ${against.padEnd(18)}`;
+  const figure = `${String(row.value).padStart(8)} ${row.unit.padEnd(11)} ${against.padEnd(18)}`;
   console.log(`${row.name.padEnd(25)} ${figure} ${(verdict?.bar ?? '').padEnd(14)} ${word(verdict?.passed)}`);
   return verdict?.passed !== false;
 }

@@ -15,6 +15,8 @@ export interface Command {
   readonly expects?: string;
   /** Tried again, for a second at most, while it fails and says this: the kernel lets some things go only after a while. */
   readonly retryWhile?: RegExp;
+  /** Answers with the SHA-256 of what the program says, for comparing: the text itself is never held. */
+  readonly digests?: boolean;
   /** Exit codes that are no failure; 0 when absent. */
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;

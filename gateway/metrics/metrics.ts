@@ -1,6 +1,7 @@
 /** The figures of `/metrics`. Per-object counters are appended as text: thousands of series cost little that way. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CommandRunner } from '../kernel/command.js';
+import { CONNECTION_COUNT, CONNECTION_MAX } from '../kernel/conntrack/flows.js';
 import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
@@ -108,11 +109,8 @@ export class Metrics {
   }
 
   async #conntrack(): Promise<string> {
-    const { stdout } = await this.run.run({
-      argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count', 'net.netfilter.nf_conntrack_max'],
-      okExitCodes: [0, 1, 255],
-    });
-    const [count = 'NaN', max = 'NaN'] = stdout.trim().split('\n');
+    const values = await this.run.switches([CONNECTION_COUNT, CONNECTION_MAX]);
+    const [count = 'NaN', max = 'NaN'] = [values.get(CONNECTION_COUNT), values.get(CONNECTION_MAX)];
     return `# HELP vpcgw_conntrack_entries Connections in the table.\n# TYPE vpcgw_conntrack_entries gauge\nvpcgw_conntrack_entries ${count}\n# HELP vpcgw_conntrack_max Connections that the table holds.\n# TYPE vpcgw_conntrack_max gauge\nvpcgw_conntrack_max ${max}\n`;
   }
 }

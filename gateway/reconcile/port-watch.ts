@@ -3,7 +3,7 @@
  * busiest far end. The table is only read when it is large enough for any address to be near its end.
  */
 import type { CommandRunner } from '../kernel/command.js';
-import { listFlows } from '../kernel/conntrack/flows.js';
+import { CONNECTION_COUNT, listFlows } from '../kernel/conntrack/flows.js';
 import type { Flow } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { type Pressure, samePressure } from '../model/pressure.js';
@@ -90,8 +90,7 @@ export class PortWatch {
     const model = this.model();
     const ports = this.#looks++ % LOOKS_FOR_PORTS === 0 && (model?.snatRules.length ?? 0) > 0;
     if (!model || (!ports && model.limits.connections === undefined)) return;
-    const { stdout } = await this.run.run({ argv: ['sysctl', '-n', 'net.netfilter.nf_conntrack_count'] });
-    const connections = Number(stdout);
+    const connections = Number((await this.run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT));
     const before = this.pressure();
     const after = {
       exhausted: ports ? await this.#exhausted(model, connections, before.exhausted) : before.exhausted,

@@ -1,10 +1,11 @@
 /** Runs programs. Bounded in time and output; the environment is fixed, so that every tool speaks the same language. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../errors.js';
 import { type Command, CommandError, type CommandResult, type CommandRunner } from '../kernel/command.js';
+import { anonymousFile, digestOf } from './anonymous-file.js';
 import { readSwitches } from './switches.js';
 
 const DEFAULT_TIMEOUT_MS = 20_000;
@@ -33,7 +34,6 @@ export class SystemRunner implements CommandRunner {
   /** Programs that wait for their input, by their argument vector: starting one is half of a small change. */
   readonly #spares = new Map<string, Running & { readonly expiry: NodeJS.Timeout }>();
   readonly #pids = new Map<number, number>();
-  #files = 0;
   /** Set when the start is over: what runs once is not worth a spare. */
   keepsSpares = false;
 
@@ -52,8 +52,9 @@ export class SystemRunner implements CommandRunner {
   }
 
   async #once(command: Command): Promise<CommandResult> {
-    const file = command.opensStdin ? anonymousFile(command.stdin ?? '', this.#files++) : undefined;
-    const running = this.#takeSpare(command.argv) ?? this.#start(command.argv, file);
+    const input = command.opensStdin ? anonymousFile(command.stdin ?? '') : undefined;
+    const output = command.digests ? anonymousFile('') : undefined;
+    const running = this.#takeSpare(command.argv) ?? this.#start(command.argv, input, output);
     const { child, ended } = running;
     const limit = setTimeout(() => child.kill('SIGKILL'), command.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const forget = (): void => clearTimeout(limit);
@@ -64,10 +65,11 @@ export class SystemRunner implements CommandRunner {
       const result = await (command.expects === undefined
         ? ended
         : Promise.race([ended, said(running, command.expects)]));
-      if ((command.okExitCodes ?? [0]).includes(result.code)) return result;
+      if ((command.okExitCodes ?? [0]).includes(result.code))
+        return output === undefined ? result : { ...result, stdout: digestOf(output) };
       throw new CommandError(command, result);
     } finally {
-      if (file !== undefined) closeSync(file);
+      for (const file of [input, output]) if (file !== undefined) closeSync(file);
       if (child.pid !== undefined) this.#remember(child.pid);
       if (command.recurs && this.keepsSpares) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
     }
@@ -89,10 +91,10 @@ export class SystemRunner implements CommandRunner {
     for (const { child } of this.#spares.values()) child.kill('SIGKILL');
   }
 
-  #start(argv: Command['argv'], file?: number): Running {
+  #start(argv: Command['argv'], input?: number, output?: number): Running {
     const [program, ...args] = [...this.prefix, ...argv] as [string, ...string[]];
-    const child = spawn(program, args, { env: ENVIRONMENT, stdio: [file ?? 'pipe', 'pipe', 'pipe'] });
-    const stdout = collect(child.stdout as Readable, () => child.kill('SIGKILL'));
+    const child = spawn(program, args, { env: ENVIRONMENT, stdio: [input ?? 'pipe', output ?? 'pipe', 'pipe'] });
+    const stdout = child.stdout ? collect(child.stdout, () => child.kill('SIGKILL')) : () => '';
     const stderr = collect(child.stderr as Readable, () => child.kill('SIGKILL'));
     // A program that ends before it has read everything closes the pipe; its exit code tells more than EPIPE.
     child.stdin?.on('error', () => undefined);
@@ -152,15 +154,6 @@ const startFailure = (program: string, error: NodeJS.ErrnoException): VpcgwError
   error.code === 'ENOENT'
     ? new VpcgwError('CommandMissing', `${program} is not installed`)
     : new VpcgwError('CommandFailed', `${program}: ${error.message}`);
-
-/** In memory, and gone with its last reader. Written by position, so that the reader begins at its beginning. */
-function anonymousFile(text: string, number: number): number {
-  const path = `/dev/shm/vpcgw-${process.pid}-${number}`;
-  const file = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
-  writeSync(file, text, 0);
-  return file;
-}
 
 function collect(stream: NodeJS.ReadableStream, overflow: () => void): () => string {
   const chunks: Buffer[] = [];

@@ -45,11 +45,13 @@ const tupleOf = (fields: Record<string, string>): Tuple => ({
   destinationPort: Number(fields['dport'] ?? 0),
 });
 
-const COUNT = 'net.netfilter.nf_conntrack_count';
+/** The switches that say how many connections there are and how many there may be. */
+export const CONNECTION_COUNT = 'net.netfilter.nf_conntrack_count';
+export const CONNECTION_MAX = 'net.netfilter.nf_conntrack_max';
 
 /** Both families. */
 export async function listFlows(run: CommandRunner): Promise<Flow[]> {
-  if ((await run.switches([COUNT])).get(COUNT) === '0') return [];
+  if ((await run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT) === '0') return [];
   const { stdout } = await run.run({ argv: ['conntrack', '-L', '-o', 'extended'], okExitCodes: [0, 1] });
   const flows: Flow[] = [];
   for (const line of stdout.split('\n')) {

@@ -92,7 +92,7 @@ export class Supervisor {
     if (!this.options.programmer.inForce) {
       await this.#enqueue(() => this.#startFromJournal());
       // What went back to an earlier revision still wants the folder's.
-      if (this.#standing.folder?.taken === false) this.#retry(() => this.loadFolder(read));
+      if (this.#standing.folder?.taken === false) this.#retryFolder(read);
     }
     this.#keeper.armDrains();
   }
@@ -174,7 +174,7 @@ export class Supervisor {
     this.#standing.refusal = refused ? messageOf(error) : undefined;
     const text = refused ? 'the folder was refused; what was in force stays' : 'the folder is not in force yet';
     log.error({ error: messageOf(error), diagnostics: this.#standing.refused }, text);
-    if (code !== 'ConfigInvalid') this.#retry(() => this.loadFolder(read));
+    if (code !== 'ConfigInvalid') this.#retryFolder(read);
   }
 
   submit(submission: Submission): Promise<Submitted> {
@@ -315,19 +315,33 @@ export class Supervisor {
   /** Something changed while nothing could be put into force: an interface may have come. */
   async #firstAttempt(): Promise<void> {
     if (!this.#current || this.#standing.ready) return;
-    // Asked once: an answer takes seconds, and an interface that is not there yet has said enough.
-    if (this.#standing.trouble.reason !== 'NotConverged' && !this.#diagnosed) {
-      this.#diagnosed = true;
-      this.#standing.lacking = await this.options.diagnose();
-    }
+    await this.#diagnose();
     await this.#putIntoForce(this.#current);
     const { folder, refusal } = this.#standing;
     if (folder && refusal === undefined) this.#standing.folder = { ...folder, taken: true };
   }
 
+  /** Asked once: an answer takes seconds, and an interface that is not there yet has said enough. */
+  async #diagnose(): Promise<void> {
+    const { programmer, diagnose } = this.options;
+    if (programmer.inForce || this.#standing.trouble.reason === 'NotConverged' || this.#diagnosed) return;
+    this.#diagnosed = true;
+    this.#standing.lacking = await diagnose();
+  }
+
+  #retryFolder(read: () => SourceFile[]): void {
+    this.#retry(async () => {
+      await this.#enqueue(() => this.#diagnose());
+      await this.loadFolder(read);
+    });
+  }
+
+  /** A failure may ask for it more than once; the pause grows with each time that it comes to that. */
   #retry(work: () => Promise<unknown>): void {
-    this.#timers.set('retry', this.#retryMs, work);
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+    this.#timers.set('retry', this.#retryMs, () => {
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+      return work();
+    });
   }
 
   #countGenerations(revision: Revision): void {

@@ -34,11 +34,8 @@ export async function run(flags: RunFlags): Promise<void> {
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
-  const programmer = new Programmer(
-    runner,
-    createSubsystems(() => variant),
-    log,
-  );
+  const subsystems = createSubsystems(() => variant);
+  const programmer = new Programmer(runner, subsystems, log);
   const supervisor = new Supervisor({
     source: flags.source === 'folder' ? 'Folder' : 'Api',
     editAt: flags.config,
@@ -70,6 +67,7 @@ export async function run(flags: RunFlags): Promise<void> {
 
   const drift = new DriftWatch(
     runner,
+    subsystems,
     () => programmer.view.believed,
     (pid) => runner.owns(pid),
     (suspicion) => void supervisor.inspect(suspicion),

@@ -5,7 +5,7 @@
  * 2. What `apply` returns was read back from the kernel, for all that it touched.
  * 3. Objects without the gateway's tag are neither reported nor changed.
  */
-import type { CommandRunner } from './command.js';
+import type { Command, CommandRunner } from './command.js';
 import type { Line } from './state.js';
 
 /** prepare: add what nothing uses yet. switch: begin to attract traffic. prune: take away what nothing uses any more. */
@@ -25,6 +25,8 @@ export interface Subsystem<State> {
   observe(run: CommandRunner, desired: State): Promise<State>;
   diff(observed: State, desired: State): readonly Change[];
   apply(run: CommandRunner, changes: readonly Change[], observed: State, desired: State): Promise<State>;
+  /** What is compared by digest every now and then: readings of that of which the kernel tells nobody when it changes. */
+  readonly silent?: () => readonly Command[];
   /** A difference that stays after `apply` is a condition to report, not a failure (a read-only sysctl). */
   readonly tolerant?: boolean;
 }

@@ -1,10 +1,10 @@
 /**
  * Notices that somebody else changed what the gateway owns: by the kernel's events where there are any, by comparing a
- * digest where there are none (sets, sysctls). It only says where to look; what is different is found by observing.
+ * digest where there are none (sysctls, and what a subsystem calls silent). It only says where to look; what is different is found by observing.
  */
-import type { CommandRunner } from '../kernel/command.js';
+import type { Command, CommandRunner } from '../kernel/command.js';
 import type { KernelState } from '../kernel/state.js';
-import type { SubsystemName } from '../kernel/registry.js';
+import { SUBSYSTEM_ORDER, type SubsystemName, type Subsystems } from '../kernel/registry.js';
 import { CHAIN_PREFIX, GUARD_TABLE, LINK_PREFIX, ROUTE_PROTOCOL } from '../model/ownership.js';
 import { Doorbell } from '../system/doorbell.js';
 
@@ -30,10 +30,12 @@ export class DriftWatch {
   #timers: NodeJS.Timeout[] = [];
   readonly #doorbells: Doorbell[];
   #transaction: string[] = [];
-  #digest = '';
+  /** What was read last of that which gives no events, by subsystem. */
+  readonly #readings = new Map<string, string>();
 
   constructor(
     private readonly run: CommandRunner,
+    private readonly subsystems: Subsystems,
     private readonly believed: () => KernelState | undefined,
     private readonly isOwn: (pid: number) => boolean,
     private readonly onSuspicion: (suspicion: Suspicion) => void,
@@ -126,23 +128,31 @@ export class DriftWatch {
 
   #polling = false;
   async #poll(): Promise<void> {
-    if (this.#polling || !this.believed()) return;
+    const believed = this.believed();
+    if (this.#polling || !believed) return;
     this.#polling = true;
     try {
-      const keys = [...(this.believed()?.sysctls.keys() ?? [])];
-      const sets = await this.run.run({ argv: ['ipset', 'save'], digests: true });
-      const values = JSON.stringify([...(await this.run.switches(keys))]);
-      const digest = `${sets.stdout} ${values}`;
-      const changed = digest !== this.#digest;
-      this.#digest = digest;
-      if (!changed) return;
-      this.#suspect('sets');
-      this.#suspect('sysctls');
-      this.#report();
-    } catch {
-      this.#suspect('sets');
+      this.#compare('sysctls', JSON.stringify([...(await this.run.switches([...believed.sysctls.keys()]))]));
+      for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name);
     } finally {
       this.#polling = false;
     }
+    if (this.#subsystems.size > 0) this.#report();
+  }
+
+  /** A reading that fails is looked into, too. */
+  async #pollOne(name: SubsystemName): Promise<void> {
+    const { silent }: { readonly silent?: () => readonly Command[] } = this.subsystems[name];
+    for (const [index, command] of (silent?.() ?? []).entries()) {
+      const { stdout } = await this.run.run({ ...command, digests: true }).catch(() => ({ stdout: 'failed' }));
+      this.#compare(name, stdout, index);
+    }
+  }
+
+  #compare(name: SubsystemName, reading: string, index = 0): void {
+    const key = `${name} ${index}`;
+    const changed = this.#readings.get(key) !== reading || reading === 'failed';
+    this.#readings.set(key, reading);
+    if (changed) this.#subsystems.add(name);
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import type { CommandRunner } from '../kernel/command.js';
+import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 
 export interface Finding {
   readonly check: string;
@@ -17,8 +18,6 @@ const PROGRAMS: readonly {
   readonly fix: string;
   readonly optional?: boolean;
 }[] = [
-  { argv: ['iptables-nft-restore', '--version'], fix: 'install the package iptables (1.8 or later)' },
-  { argv: ['ip6tables-nft-restore', '--version'], fix: 'install the package iptables (1.8 or later)' },
   { argv: ['nft', '--version'], fix: 'install the package nftables' },
   { argv: ['ipset', '--version'], fix: 'install the package ipset' },
   { argv: ['conntrack', '--version'], fix: 'install the package conntrack' },
@@ -66,21 +65,10 @@ const RULES: readonly { readonly check: string; readonly rules: string; readonly
 ];
 
 export async function probe(run: CommandRunner): Promise<Finding[]> {
-  const findings: Finding[] = [];
+  const variant = await chooseVariant(run);
+  const findings = await probeIptables(run, variant);
   for (const { argv, fix, optional } of PROGRAMS)
     findings.push(await tryOut(`program ${argv[0]}`, fix, optional ? 'Degraded' : 'Missing', () => run.run({ argv })));
-  for (const { check, rules, config } of RULES)
-    for (const family of ['ip', 'ip6'] as const) {
-      const stdin = family === 'ip' ? rules : rules.replace('192.0.2.1', '2001:db8::1');
-      findings.push(
-        await tryOut(
-          `${check} (${family === 'ip' ? 'IPv4' : 'IPv6'})`,
-          `a kernel with ${config}, and NET_ADMIN`,
-          'Missing',
-          () => run.run({ argv: [`${family}tables-nft-restore`, '--noflush', '--test'], stdin }),
-        ),
-      );
-    }
   findings.push(
     await tryOut('sets with marks', 'a kernel with CONFIG_IP_SET_HASH_NET and CONFIG_NETFILTER_XT_SET', 'Missing', () =>
       trySet(run),
@@ -95,6 +83,38 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
     ),
   );
   return [...findings, ...(await probeSysctls(run))];
+}
+
+async function probeIptables(run: CommandRunner, variant: IptablesVariant): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  if (variant === 'legacy')
+    findings.push({
+      check: 'iptables of the nft variant',
+      state: 'Degraded',
+      found: 'does not work here; legacy does',
+      fix: 'a kernel with CONFIG_NFT_COMPAT',
+    });
+  for (const family of ['ip', 'ip6'] as const) {
+    const program = `${family}tables-${variant}-restore`;
+    findings.push(
+      await tryOut(`program ${program}`, 'install the package iptables (1.8 or later)', 'Missing', () =>
+        run.run({ argv: [program, '--version'] }),
+      ),
+    );
+  }
+  for (const { check, rules, config } of RULES)
+    for (const family of ['ip', 'ip6'] as const) {
+      const stdin = family === 'ip' ? rules : rules.replace('192.0.2.1', '2001:db8::1');
+      findings.push(
+        await tryOut(
+          `${check} (${family === 'ip' ? 'IPv4' : 'IPv6'})`,
+          `a kernel with ${config}, and NET_ADMIN`,
+          'Missing',
+          () => run.run({ argv: [`${family}tables-${variant}-restore`, '--noflush', '--test'], stdin }),
+        ),
+      );
+    }
+  return findings;
 }
 
 async function tryOut(
@@ -158,7 +178,7 @@ function holdsNetRaw(): Promise<void> {
 }
 
 /** The variant of iptables that this kernel takes: nft, or legacy where nothing else works. */
-export async function chooseVariant(run: CommandRunner): Promise<'nft' | 'legacy'> {
+export async function chooseVariant(run: CommandRunner): Promise<IptablesVariant> {
   const stdin = '*nat\n-A POSTROUTING -j SNAT --to-source 192.0.2.1 --random-fully\nCOMMIT\n';
   const works = (variant: string): Promise<boolean> =>
     run.run({ argv: [`iptables-${variant}-restore`, '--noflush', '--test'], stdin }).then(

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import type { Agent } from './agent.js';
 import type { Document } from './documents.js';
 import { showLogsOfFailures } from './show-logs.js';
-import { Supervisor } from './supervisor.js';
+import { Supervisor, type SupervisorOptions } from './supervisor.js';
 import type { GatewayStatus } from './supervisor.js';
 import { Topology } from './topology.js';
 import type { Host, Tenant, TopologyOptions } from './topology.js';
@@ -12,6 +12,8 @@ import type { Host, Tenant, TopologyOptions } from './topology.js';
 export interface GatewayLabOptions extends TopologyOptions {
   /** What each tenant's gateway starts with. */
   documents: (tenant: Tenant) => readonly Document[];
+  /** How each supervisor is started. */
+  supervisor?: Pick<SupervisorOptions, 'wrapper'>;
   /** Between the wiring and the first supervisor. */
   prepare?: (topology: Topology) => Promise<void>;
 }
@@ -62,7 +64,10 @@ export class GatewayLab {
     await prepare?.(this.built);
     await Promise.all(
       this.built.tenants.map(async (tenant) => {
-        const supervisor = Supervisor.launch(tenant.gateway, { documents: documents(tenant) });
+        const supervisor = Supervisor.launch(tenant.gateway, {
+          ...this.options.supervisor,
+          documents: documents(tenant),
+        });
         this.supervisors.set(tenant.name, supervisor);
         await supervisor.ready();
       }),

@@ -30,6 +30,7 @@ export function parseSets(text: string): Map<string, IpSet> {
 
 export const ipsets: Subsystem<Sets> = {
   title: 'ipset',
+  silent: () => [{ argv: ['ipset', 'save'] }],
 
   async observe(run) {
     const { stdout } = await run.run({ argv: ['ipset', 'save'] });

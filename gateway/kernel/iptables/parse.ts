@@ -2,7 +2,8 @@
 import { CHAIN_PREFIX } from '../../model/ownership.js';
 import type { IptablesState, Line, Table } from '../state.js';
 
-const TABLES: ReadonlySet<string> = new Set<Table>(['mangle', 'nat', 'filter']);
+export const TABLES: readonly Table[] = ['mangle', 'nat', 'filter'];
+const isTable = (name: string): boolean => (TABLES as readonly string[]).includes(name);
 const isOwn = (chain: string): boolean => chain.startsWith(CHAIN_PREFIX);
 const refersToOwn = (rule: string): boolean => new RegExp(` -[jg] ${CHAIN_PREFIX}`).test(` ${rule}`);
 
@@ -12,7 +13,7 @@ export function parseSave(text: string): IptablesState {
   let table = '';
   for (const line of text.split('\n')) {
     if (line.startsWith('*')) table = line.slice(1).trim();
-    if (!TABLES.has(table)) continue;
+    if (!isTable(table)) continue;
     if (line.startsWith(':')) declare(table, line.slice(1).split(' ')[0] ?? '', chains);
     else if (line.startsWith('-A ')) append(table, line, chains, hooks);
   }

@@ -1,15 +1,17 @@
 /** iptables of one family. The nft variant; `legacy` only where the kernel has nothing else. */
 import type { Family } from '../../model/ip.js';
-import type { CommandRunner } from '../command.js';
+import type { Command, CommandRunner } from '../command.js';
 import { feed } from '../feed.js';
 import type { IptablesState, Line } from '../state.js';
 import type { Change, Subsystem } from '../subsystem.js';
 import { diffIptables, HOOK } from './diff.js';
-import { ownHooks, parseListed, parseSave } from './parse.js';
+import { ownHooks, parseListed, parseSave, TABLES } from './parse.js';
 import { renderList, renderRestore } from './render.js';
 
 /** Above this many chains, reading the whole table back is cheaper than listing each. */
 const LIST_AT_MOST = 64;
+
+const LIST_ALL = TABLES.map((table) => `*${table}\n-S\nCOMMIT\n`).join('');
 
 export type IptablesVariant = 'nft' | 'legacy';
 
@@ -31,6 +33,10 @@ export class Iptables implements Subsystem<IptablesState> {
   }
 
   diff = diffIptables;
+
+  /** The legacy variant gives no events. Its `save` is never twice the same, as it tells the time and counts. */
+  silent = (): readonly Command[] =>
+    this.variant() === 'legacy' ? [{ argv: this.#restore(false), stdin: LIST_ALL }] : [];
 
   async apply(run: CommandRunner, changes: readonly Change[], observed: IptablesState): Promise<IptablesState> {
     const lines = renderRestore(changes, observed);

@@ -37,7 +37,7 @@ function readable(state: KernelState): string {
   ];
   const texts = (map: ReadonlyMap<string, unknown>): string[] => [...map.keys()];
   return [
-    section('leak guard', [state.guard.replace(/ (?=set |chain |oifname |ip6? saddr )/g, '\n  ')]),
+    section('leak guard', [state.guard.replace(/ (?=set |chain |ip6? saddr @)/g, '\n  ')]),
     section('sets', [...state.sets].flatMap(([name, { type, elements }]) => [
       `${name} ${type}`,
       ...[...elements].map(([element, { text }]) => `  ${element} ${text}`.trimEnd()),

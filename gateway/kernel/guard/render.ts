@@ -26,11 +26,9 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[])
       setText('vpc4', 'ipv4_addr', 'flags interval', vpc(4)),
       setText('vpc6', 'ipv6_addr', 'flags interval', vpc(6)),
       `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
-      // Asked once, not by each rule: every packet passes here.
-      'oifname != @outside accept',
-      'ip saddr @vpc4 counter drop',
-      'ip6 saddr @public6 accept',
-      'ip6 saddr @vpc6 counter drop',
+      // The source first: every packet passes here, and few that leave still have one of the VPC's.
+      'ip saddr @vpc4 oifname @outside counter drop',
+      'ip6 saddr @vpc6 ip6 saddr != @public6 oifname @outside counter drop',
       '} }',
     ].join('\n'),
   );

@@ -38,6 +38,6 @@ export const guard: Subsystem<string> = {
 /** nft wants separators between statements; the normalised text has folded them. */
 const statements = (text: string): string =>
   text
-    .replace(/ (set |chain |oifname |ip6? saddr |elements = |flags |policy |type )/g, '\n$1')
+    .replace(/ (set |chain |ip6? saddr @|elements = |flags |policy |type )/g, '\n$1')
     .replace(/policy accept/, '; policy accept ;')
     .replace(/ \}/g, '\n}');

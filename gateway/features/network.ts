@@ -157,7 +157,7 @@ function baseChains(
       const mark = `${hex(markOfExternal(index))}/${OWN_BITS}`;
       return [
         chain('mangle', `VG-EXT-${index}`, [
-          `-m set --match-set vg-vpc${family} src -j ${dropChain('Spoof')}`,
+          ...claimedSources(family, model).map((sources) => `${sources} -j ${dropChain('Spoof')}`),
           `-j MARK --set-xmark ${mark}`,
           `-m conntrack --ctstate NEW -j VG-OPEN-${index}`,
         ]),
@@ -190,6 +190,16 @@ function markRules(vpc: string, model: GatewayModel, context: CompileContext): s
       (external) => `-i ${roleLink(external.interface)} -j VG-EXT-${context.externalIndex(external.name)}`,
     ),
   ];
+}
+
+/** Every packet from outside is asked whether it claims to be the VPC's: ten comparisons cost less than one look-up. */
+const COMPARED_SOURCES = 10;
+
+function claimedSources(family: Family, model: GatewayModel): string[] {
+  const own = model.internal.prefixes.filter((prefix) => prefix.family === family);
+  return own.length > COMPARED_SOURCES
+    ? [`-m set --match-set vg-vpc${family} src`]
+    : own.map((prefix) => `-s ${prefix.text}`);
 }
 
 /** What somebody opens to an elastic IP or a public prefix passes policies and limits; the gateway's own addresses do not. */

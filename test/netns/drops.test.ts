@@ -65,6 +65,19 @@ describe('what is dropped', () => {
     await risesFor('Spoof', () => overUdp(app, { to: far, from: '10.9.9.9', timeoutMs: silenceMs }));
   });
 
+  it('from outside with a source of the VPC’s, of which there may be few or many', async () => {
+    const [near, behind] = ['10.0.0.99', '10.20.3.99'];
+    for (const address of [near, behind])
+      await lab.topology.inet.namespace.exec(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
+    const claims = (from: string) => () => overUdp(inet, { to: eip, from, timeoutMs: silenceMs });
+    await risesFor('Spoof', claims(near));
+    const prefixes = Array.from({ length: 12 }, (_, i) => ({ cidr: `10.20.${i}.0/24`, via: '10.0.0.254' }));
+    await lab.apply([gateway(lab.tenant, { prefixes }), ...documents().slice(1)]);
+    for (const from of [near, behind]) await risesFor('Spoof', claims(from));
+    await lab.apply(documents());
+    expect(await overTcp(inet, { to: eip, from: far })).toMatchObject({ server: 'blue-web' });
+  });
+
   it('by the limit of the whole gateway, while connections that stand go on', async () => {
     const standing = await inet.tcpConnect({ to: eip, port: ports.tcp });
     await lab.apply(documents({ connections: 1 }));

@@ -25,6 +25,7 @@ import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
 import { type GatewayStatus, gatewayStatus, newStanding, type Standing } from './status.js';
 import type { Planned, Submission, Submitted } from './submission.js';
+import { WayBack } from './way-back.js';
 
 export interface SupervisorOptions {
   readonly source: 'Folder' | 'Api';
@@ -56,12 +57,11 @@ export class Supervisor {
   #kept: ReadonlyMap<string, { readonly source: Source }> = new Map();
   #generations = new Map<string, number>();
   readonly #standing: Standing = newStanding();
-  /** What waited for its confirmation, while it is being undone. */
-  #undoing: Revision | undefined;
   #diagnosed = false;
   #retryMs = RETRY_MIN_MS;
   readonly #timers: Timers;
   readonly #keeper: Keeper;
+  readonly #wayBack: WayBack;
   readonly listeners = new Set<(event: { type: string; message: string }) => void>();
 
   constructor(private readonly options: SupervisorOptions) {
@@ -74,6 +74,13 @@ export class Supervisor {
       isPaused: () => this.#current?.model.paused ?? false,
       enqueue: (work) => this.#enqueue(work),
       tell: (type, message) => this.#tell(type, message),
+    });
+    this.#wayBack = new WayBack({
+      ...options,
+      timers: this.#timers,
+      enqueue: (work) => this.#enqueue(work),
+      tell: (type, message) => this.#tell(type, message),
+      putBack: (sources) => this.#accept(this.#whole(sources), { by: 'rollback' }),
     });
   }
 
@@ -106,7 +113,7 @@ export class Supervisor {
   }
 
   async #startFromJournal(): Promise<void> {
-    const { journal, clock, log } = this.options;
+    const { journal, log } = this.options;
     for (const { revision } of [...journal.revisions].reverse().slice(0, 5)) {
       const sources = journal.documentsAt(revision);
       if (!sources || sources.size === 0) continue;
@@ -120,8 +127,7 @@ export class Supervisor {
         if (error instanceof VpcgwError && error.code === 'NotConverged') break;
       }
     }
-    const { pending } = journal;
-    if (pending) this.#armConfirm(pending, Math.max(0, (pending.confirmByMs ?? 0) - clock.nowMs()));
+    this.#wayBack.armKept();
     this.#keeper.armDrains();
   }
 
@@ -211,11 +217,7 @@ export class Supervisor {
 
   async #accept(candidate: Candidate, submission: Pick<Submission, 'by' | 'confirmWithinMs'>): Promise<Submitted> {
     const { journal, clock } = this.options;
-    if (journal.pending && submission.by !== 'rollback')
-      throw new VpcgwError(
-        'ConfirmPending',
-        `revision ${journal.pending.revision} waits for its confirmation; confirm it or roll it back first`,
-      );
+    if (submission.by !== 'rollback') this.#wayBack.refuseWhilePending();
     const { put, remove } = difference(this.#current?.documents ?? this.#kept, candidate);
     const changed = [...Object.keys(put), ...remove];
     if (changed.length === 0 && this.#standing.ready)
@@ -238,7 +240,7 @@ export class Supervisor {
     try {
       const { steps, cut } = await this.#putIntoForce(candidate, revision);
       this.#countGenerations(revision);
-      if (submission.confirmWithinMs !== undefined) this.#armConfirm(revision, submission.confirmWithinMs);
+      if (submission.confirmWithinMs !== undefined) this.#wayBack.arm(revision, submission.confirmWithinMs);
       this.#keeper.armDrains();
       this.#timers.set('after change', AFTER_CHANGE_MS, () => Promise.resolve(this.options.afterChange()));
       if (changed.length > 0)
@@ -351,45 +353,13 @@ export class Supervisor {
 
   // ---- confirm and go back ----------------------------------------------------------------------------------------
 
-  #armConfirm(revision: Revision, ms: number): void {
-    this.#timers.set('confirm', ms, () =>
-      this.#enqueue(async () => {
-        if (this.options.journal.pending?.revision !== revision.revision) return;
-        this.#tell('RolledBack', `revision ${revision.revision} was not confirmed in time`);
-        await this.#goBackTo(this.#before(revision.revision));
-      }),
-    );
-  }
-
   confirm(): Promise<number> {
-    return this.#enqueue(() => {
-      const { pending } = this.options.journal;
-      if (!pending) throw new VpcgwError('NothingToConfirm', 'no change waits for a confirmation');
-      this.options.journal.confirm(pending.revision);
-      this.#timers.cancel('confirm');
-      this.#tell('Confirmed', `revision ${pending.revision} is confirmed`);
-      return Promise.resolve(pending.revision);
-    });
+    return this.#enqueue(async () => this.#wayBack.confirm());
   }
 
   rollback(to?: number): Promise<Submitted> {
     this.#refuseOtherWriters();
-    return this.#enqueue(() => this.#goBackTo(to ?? this.#before(this.options.journal.latest?.revision ?? 0)));
-  }
-
-  #before(revision: number): number {
-    return this.options.journal.revisions.filter((known) => known.revision < revision).at(-1)?.revision ?? 0;
-  }
-
-  async #goBackTo(revision: number): Promise<Submitted> {
-    const sources = this.options.journal.documentsAt(revision);
-    if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${revision} is not kept`);
-    this.#undoing = this.options.journal.pending;
-    try {
-      return await this.#accept(this.#whole([...sources.values()]), { by: 'rollback' });
-    } finally {
-      this.#undoing = undefined;
-    }
+    return this.#enqueue(() => this.#wayBack.goBack(to));
   }
 
   // ---- kept true --------------------------------------------------------------------------------------------------
@@ -475,7 +445,7 @@ export class Supervisor {
       source,
       version,
       revision: this.revision,
-      pending: this.#undoing ?? journal.pending,
+      pending: this.#wayBack.pending,
       journalDamage: journal.damage,
       unsettable: programmer.unsettable,
       pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,

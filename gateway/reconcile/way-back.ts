@@ -1,0 +1,92 @@
+/**
+ * The way back: a revision that waits for its confirmation and is undone without it, and going back to an earlier one.
+ * Every method but `armKept` is to be called in the supervisor's queue.
+ */
+import type { Source } from '../documents/document.js';
+import { VpcgwError } from '../errors.js';
+import type { Clock } from '../system/clock.js';
+import type { Journal, Revision } from '../system/journal.js';
+import type { Timers } from '../system/timers.js';
+import type { Submitted } from './submission.js';
+
+export interface WayBackOptions {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly enqueue: (work: () => Promise<unknown>) => Promise<unknown>;
+  readonly tell: (type: string, message: string) => void;
+  /** Puts these documents into force, as a new revision. */
+  readonly putBack: (sources: readonly Source[]) => Promise<Submitted>;
+}
+
+export class WayBack {
+  /** What waited for its confirmation, while it is being undone. */
+  #undoing: Revision | undefined;
+
+  constructor(private readonly options: WayBackOptions) {}
+
+  /** What waits for its confirmation, also while it is being undone. */
+  get pending(): Revision | undefined {
+    return this.#undoing ?? this.options.journal.pending;
+  }
+
+  refuseWhilePending(): void {
+    const { pending } = this.options.journal;
+    if (pending)
+      throw new VpcgwError(
+        'ConfirmPending',
+        `revision ${pending.revision} waits for its confirmation; confirm it or roll it back first`,
+      );
+  }
+
+  /** After a start: what waited then waits for the rest of its time. */
+  armKept(): void {
+    const { journal, clock } = this.options;
+    if (journal.pending) this.arm(journal.pending, Math.max(0, (journal.pending.confirmByMs ?? 0) - clock.nowMs()));
+  }
+
+  arm({ revision }: Revision, ms: number): void {
+    const { journal, timers, enqueue, tell } = this.options;
+    timers.set('confirm', ms, () =>
+      enqueue(async () => {
+        if (journal.pending?.revision !== revision) return;
+        tell('RolledBack', `revision ${revision} was not confirmed in time`);
+        await this.goBack();
+      }),
+    );
+  }
+
+  confirm(): number {
+    const { journal, timers, tell } = this.options;
+    const { pending } = journal;
+    if (!pending) throw new VpcgwError('NothingToConfirm', 'no change waits for a confirmation');
+    journal.confirm(pending.revision);
+    timers.cancel('confirm');
+    tell('Confirmed', `revision ${pending.revision} is confirmed`);
+    return pending.revision;
+  }
+
+  /** To a revision, or by one. */
+  async goBack(to?: number): Promise<Submitted> {
+    const { journal, putBack } = this.options;
+    const sources = journal.documentsAt(to ?? this.#beforeLatest());
+    if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${to} is not kept`);
+    this.#undoing = journal.pending;
+    try {
+      return await putBack([...sources.values()]);
+    } finally {
+      this.#undoing = undefined;
+    }
+  }
+
+  #beforeLatest(): number {
+    const [before, latest] = [undefined, ...this.options.journal.revisions].slice(-2);
+    if (before) return before.revision;
+    throw new VpcgwError(
+      'UnknownRevision',
+      latest
+        ? `revision ${latest.revision} is the first that is kept: there is none before it to go back to`
+        : 'there is no revision yet',
+    );
+  }
+}

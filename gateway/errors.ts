@@ -12,6 +12,13 @@ export const ERRORS = {
   UnknownRevision: { status: 404, exit: 3, retryable: false, title: 'No such revision' },
   NotFound: { status: 404, exit: 3, retryable: false, title: 'No such thing' },
   BadRequest: { status: 400, exit: 2, retryable: false, title: 'The request is not valid' },
+  Unauthorized: { status: 401, exit: 3, retryable: false, title: 'Nobody known asks' },
+  Forbidden: { status: 403, exit: 3, retryable: false, title: 'The role does not allow it' },
+  PreconditionFailed: { status: 412, exit: 3, retryable: false, title: 'It has changed meanwhile' },
+  PayloadTooLarge: { status: 413, exit: 2, retryable: false, title: 'The request is too large' },
+  UnsupportedMediaType: { status: 415, exit: 2, retryable: false, title: 'The content type is not taken' },
+  TooManyRequests: { status: 429, exit: 5, retryable: true, title: 'Too many requests' },
+  Overloaded: { status: 503, exit: 5, retryable: true, title: 'Too much is under way' },
   CommandFailed: { status: 503, exit: 4, retryable: true, title: 'A command failed' },
   CommandMissing: { status: 503, exit: 4, retryable: false, title: 'A program is not installed' },
   KernelRejected: { status: 500, exit: 4, retryable: false, title: 'The kernel refused the change' },
@@ -27,16 +34,19 @@ export type ErrorCode = keyof typeof ERRORS;
 export class VpcgwError extends Error {
   readonly code: ErrorCode;
   readonly diagnostics: readonly Diagnostic[];
+  /** Of what was not as the caller believed. */
+  readonly etag: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { diagnostics?: readonly Diagnostic[]; cause?: unknown } = {},
+    options: { diagnostics?: readonly Diagnostic[]; etag?: string | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = code;
     this.code = code;
     this.diagnostics = options.diagnostics ?? [];
+    this.etag = options.etag;
   }
 }
 

@@ -12,45 +12,72 @@ import { vpcGatewaySpec } from './vpc-gateway.js';
 export const API_VERSION = 'vpcgw.io/v1alpha1';
 
 export const KINDS = {
-  VpcGateway: { plural: 'vpcgateways', shortName: 'vgw', spec: vpcGatewaySpec, summary: "A VPC's way out and in." },
-  ElasticIP: { plural: 'elasticips', shortName: 'eip', spec: elasticIpSpec, summary: 'A public address.' },
+  VpcGateway: {
+    plural: 'vpcgateways',
+    shortName: 'vgw',
+    changedBy: 'operator',
+    spec: vpcGatewaySpec,
+    summary: "A VPC's way out and in.",
+  },
+  ElasticIP: {
+    plural: 'elasticips',
+    shortName: 'eip',
+    changedBy: 'editor',
+    spec: elasticIpSpec,
+    summary: 'A public address.',
+  },
   SnatRule: {
     plural: 'snatrules',
     shortName: 'snat',
+    changedBy: 'editor',
     spec: snatRuleSpec,
     summary: 'Many sources leave by a few elastic IPs.',
   },
   DnatRule: {
     plural: 'dnatrules',
     shortName: 'dnat',
+    changedBy: 'editor',
     spec: dnatRuleSpec,
     summary: 'Ports of an elastic IP lead to a VM.',
   },
   Ipv6Prefix: {
     plural: 'ipv6prefixes',
     shortName: 'v6p',
+    changedBy: 'editor',
     spec: ipv6PrefixSpec,
     summary: 'Routed public IPv6 for the VPC.',
   },
   FirewallPolicy: {
     plural: 'firewallpolicies',
     shortName: 'fwp',
+    changedBy: 'editor',
     spec: firewallPolicySpec,
     summary: 'Who may open connections to elastic IPs, and where the VPC may go.',
   },
   FirewallBaseline: {
     plural: 'firewallbaselines',
     shortName: 'fwb',
+    changedBy: 'operator',
     spec: firewallBaselineSpec,
     summary: "The operator's rules, asked before every policy.",
   },
   AddressGroup: {
     plural: 'addressgroups',
     shortName: 'ag',
+    changedBy: 'editor',
     spec: addressGroupSpec,
     summary: 'Prefixes under one name, for firewall rules.',
   },
-} as const satisfies Record<string, { plural: string; shortName: string; spec: z.ZodType; summary: string }>;
+} as const satisfies Record<string, KindOfDocument>;
+
+interface KindOfDocument {
+  readonly plural: string;
+  readonly shortName: string;
+  /** The least role over the API that may change it. */
+  readonly changedBy: 'editor' | 'operator';
+  readonly spec: z.ZodType;
+  readonly summary: string;
+}
 
 export type Kind = keyof typeof KINDS;
 export type SpecOf<K extends Kind> = z.output<(typeof KINDS)[K]['spec']>;

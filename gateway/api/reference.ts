@@ -37,6 +37,7 @@ export const GATEWAY_CONDITIONS = {
   Programmed: 'The kernel was read, and holds the latest revision.',
   Unpaused: '`spec.paused` is not set.',
   StatePersisted: 'Revisions can be written to the state directory, and those on it could be read.',
+  AuditKept: 'The audit can be written to the state directory.',
   MachineFit: 'Nothing is missing without which no gateway works. Found out only when nothing could be put into force.',
   SysctlsSet: 'Every kernel switch is as it has to be. If not, `vpcgw preflight` says how to set it.',
   PortsAvailable: 'No shared elastic IP has used up its ports.',

@@ -1,7 +1,10 @@
-/** Speaks to a running supervisor over its unix socket. */
-import { request } from 'node:http';
-import { type ErrorCode, ERRORS, VpcgwError } from '../errors.js';
+/** Speaks to a running supervisor: over its unix socket, or by HTTP or HTTPS to its management address. */
+import { readFileSync } from 'node:fs';
+import { type IncomingMessage, request, type RequestOptions } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { type ErrorCode, ERRORS, messageOf, VpcgwError } from '../errors.js';
 import type { Diagnostic } from '../model/diagnostic.js';
+import type { Target } from './options.js';
 
 const TIMEOUT_MS = 120_000;
 
@@ -12,7 +15,19 @@ interface Problem {
 }
 
 export class Client {
-  constructor(private readonly socketPath: string) {}
+  readonly #base: RequestOptions;
+  readonly #prefix: string;
+  readonly #where: string;
+  readonly #request: typeof request;
+
+  /** Throws `BadRequest` when a file of the target cannot be read. */
+  constructor(target: Target) {
+    const url = target.server === undefined ? undefined : urlOf(target.server);
+    this.#where = url ? url.origin : target.socket;
+    this.#request = url?.protocol === 'https:' ? tlsRequest : request;
+    this.#prefix = url?.pathname.replace(/\/$/, '') ?? '';
+    this.#base = url ? remote(url, target) : { socketPath: target.socket };
+  }
 
   get<T>(path: string): Promise<T> {
     return this.#call('GET', path);
@@ -22,36 +37,91 @@ export class Client {
     return this.#call('POST', path, body ?? {});
   }
 
-  #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  delete<T>(path: string): Promise<T> {
+    return this.#call('DELETE', path);
+  }
+
+  /** The lines of an answer that goes on, until the other side ends it. */
+  async follow(path: string, onLine: (line: string) => void): Promise<void> {
+    const response = await this.#open('GET', path, undefined, 0);
+    if ((response.statusCode ?? 500) >= 400)
+      throw asError((await read(response)) as Problem, response.statusCode ?? 500);
+    let rest = '';
+    response.setEncoding('utf8');
+    for await (const chunk of response as AsyncIterable<string>) {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop() ?? '';
+      lines.forEach(onLine);
+    }
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#open(method, path, body === undefined ? undefined : JSON.stringify(body), TIMEOUT_MS);
+    const value = await read(response);
+    if ((response.statusCode ?? 500) < 400) return value as T;
+    throw asError(value as Problem, response.statusCode ?? 500);
+  }
+
+  #open(method: string, path: string, payload: string | undefined, timeout: number): Promise<IncomingMessage> {
+    const body =
+      payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    const headers = { ...this.#base.headers, ...body };
     return new Promise((resolve, reject) => {
-      const payload = body === undefined ? undefined : JSON.stringify(body);
-      const headers =
-        payload === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
-      const call = request({ socketPath: this.socketPath, method, path, headers, timeout: TIMEOUT_MS }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
-          const value: unknown = response.headers['content-type']?.includes('json') ? JSON.parse(text) : text;
-          if ((response.statusCode ?? 500) < 400) resolve(value as T);
-          else reject(asError(value as Problem, response.statusCode ?? 500));
-        });
-      });
-      call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
-      call.on('error', (error) =>
-        reject(
-          new VpcgwError(
-            'SupervisorUnreachable',
-            `no supervisor answers at ${this.socketPath} (${error.message}); is vpcgw run alive, or is it elsewhere (--socket)?`,
-          ),
-        ),
-      );
+      const options = { ...this.#base, method, path: `${this.#prefix}${path}`, headers, timeout };
+      const call = this.#request(options, resolve);
+      call.on('timeout', () => call.destroy(new Error(`no answer within ${timeout / 1000} s`)));
+      call.on('error', (error) => reject(this.#unreachable(error)));
       call.end(payload);
     });
   }
+
+  #unreachable(error: Error): VpcgwError {
+    const hint =
+      this.#base.socketPath === undefined
+        ? 'does vpcgw run have --listen there, and does --ca fit?'
+        : 'is vpcgw run alive, or is it elsewhere (--socket)?';
+    return new VpcgwError(
+      'SupervisorUnreachable',
+      `no supervisor answers at ${this.#where} (${error.message}); ${hint}`,
+    );
+  }
+}
+
+function urlOf(server: string): URL {
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  if (!url || !['http:', 'https:'].includes(url.protocol))
+    throw new VpcgwError('BadRequest', `--server ${server}: a URL such as https://10.1.0.5:9100`);
+  return url;
+}
+
+function remote({ hostname, port, protocol }: URL, { tokenFile, ca, cert, key }: Target): RequestOptions {
+  const tls = {
+    ...(ca === undefined ? {} : { ca: contents('--ca', ca) }),
+    ...(cert === undefined ? {} : { cert: contents('--cert', cert) }),
+    ...(key === undefined ? {} : { key: contents('--key', key) }),
+  };
+  const token = tokenFile === undefined ? undefined : contents('--token-file', tokenFile).trim();
+  return {
+    hostname: hostname.replace(/^\[|\]$/g, ''),
+    port: port || (protocol === 'https:' ? 443 : 80),
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    ...tls,
+  };
+}
+
+function contents(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new VpcgwError('BadRequest', `${option}: ${messageOf(error)}`);
+  }
+}
+
+async function read(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  return response.headers['content-type']?.includes('json') ? JSON.parse(text) : text;
 }
 
 function asError({ code, detail, diagnostics }: Problem, status: number): VpcgwError {

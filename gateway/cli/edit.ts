@@ -1,37 +1,28 @@
 /** `plan`, `apply`, `confirm`, `rollback`: changes of documents, at a running supervisor. */
 import type { Diagnostic } from '../model/diagnostic.js';
 import { formatDiagnostic } from '../model/diagnostic.js';
-import type { Flow } from '../model/flow.js';
 import type { Step } from '../reconcile/plan.js';
+import type { Planned } from '../reconcile/submission.js';
 import { Client } from './client.js';
 import { readPaths } from './documents.js';
 import { bold, dim, green, print, red, table, yellow } from './output.js';
 import type { Common } from './options.js';
 import { withProgress } from './progress.js';
 
-interface PlanAnswer {
-  readonly put: readonly string[];
-  readonly added: readonly string[];
-  readonly remove: readonly string[];
-  readonly steps: readonly Step[];
-  readonly cut: readonly { readonly flow: Flow; readonly reason: string }[];
-  readonly warnings: readonly Diagnostic[];
-}
-
 const KERNEL_LINES = 40;
 
 export async function plan(
   paths: readonly string[],
-  { socket, output, prune }: Common & { prune: boolean },
+  { target, output, prune }: Common & { prune: boolean },
 ): Promise<void> {
   const answer = await withProgress(
     'planning',
-    new Client(socket).post<PlanAnswer>('/v1/plan', { files: readPaths(paths), prune }),
+    new Client(target).post<Planned>('/v1/plan', { files: readPaths(paths), prune }),
   );
   print(output, answer, () => planText(answer));
 }
 
-function planText({ put, added, remove, steps, cut, warnings }: PlanAnswer): string {
+export function planText({ put, added, remove, steps, cut, warnings }: Planned): string {
   const parts = warnings.map((warning) => yellow(formatDiagnostic(warning)));
   parts.push(bold('Documents'));
   parts.push(
@@ -56,7 +47,7 @@ function kernelLines(steps: readonly Step[]): string[] {
     : lines;
 }
 
-const cutTable = (cut: PlanAnswer['cut']): string =>
+const cutTable = (cut: Planned['cut']): string =>
   table(cut.slice(0, 100), [
     { title: 'PROTOCOL', value: ({ flow }) => flow.protocol },
     { title: 'FROM', value: ({ flow }) => `${flow.original.source}:${flow.original.sourcePort}` },
@@ -75,7 +66,7 @@ interface ApplyAnswer {
 export async function apply(
   paths: readonly string[],
   {
-    socket,
+    target,
     output,
     prune,
     confirmWithinMs,
@@ -83,7 +74,7 @@ export async function apply(
   }: Common & { prune: boolean; confirmWithinMs: number | undefined; by: string },
 ): Promise<void> {
   const body = { files: readPaths(paths), prune, by, ...(confirmWithinMs === undefined ? {} : { confirmWithinMs }) };
-  const answer = await withProgress('applying', new Client(socket).post<ApplyAnswer>('/v1/apply', body));
+  const answer = await withProgress('applying', new Client(target).post<ApplyAnswer>('/v1/apply', body));
   print(output, answer, () => {
     const warnings = (answer.warnings ?? []).map((warning) => `${yellow(formatDiagnostic(warning))}\n`).join('');
     if (answer.changed.length === 0) return `${warnings}no change; revision ${answer.revision} is in force\n`;
@@ -94,15 +85,15 @@ export async function apply(
   });
 }
 
-export async function confirm({ socket, output }: Common): Promise<void> {
-  const answer = await new Client(socket).post<{ revision: number }>('/v1/confirm');
+export async function confirm({ target, output }: Common): Promise<void> {
+  const answer = await new Client(target).post<{ revision: number }>('/v1/confirm');
   print(output, answer, () => `revision ${answer.revision} is confirmed\n`);
 }
 
-export async function rollback({ socket, output, to }: Common & { to: number | undefined }): Promise<void> {
+export async function rollback({ target, output, to }: Common & { to: number | undefined }): Promise<void> {
   const answer = await withProgress(
     'rolling back',
-    new Client(socket).post<ApplyAnswer>('/v1/rollback', to === undefined ? {} : { to }),
+    new Client(target).post<ApplyAnswer>('/v1/rollback', to === undefined ? {} : { to }),
   );
   print(
     output,

@@ -1,4 +1,5 @@
 /** What the commands are given. */
+import type { ListenFlags } from '../http/listen.js';
 import type { Format } from './output.js';
 
 export interface Process {
@@ -6,17 +7,26 @@ export interface Process {
   readonly exit: (code: number) => never;
 }
 
-export interface Common {
+/** The supervisor that is spoken to: by its socket, or by the URL of its management address. */
+export interface Target {
   readonly socket: string;
+  readonly server?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export interface Common {
+  readonly target: Target;
   readonly output: Format;
 }
 
-export interface RunFlags {
+export interface RunFlags extends ListenFlags {
   readonly source: 'folder' | 'api' | 'kubernetes';
   readonly config: string;
   readonly state: string;
   readonly socket: string;
-  readonly listen?: string;
   readonly logLevel: string;
 }
 

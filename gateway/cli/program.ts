@@ -2,21 +2,33 @@
 import { Command, Option } from 'commander';
 import { duration } from '../api/scalars.js';
 import { VpcgwError } from '../errors.js';
+import { ROLES } from '../http/route.js';
 import { VERSION } from '../version.js';
-import type { Common, Process, RunFlags, ShowWhat } from './options.js';
-import { useColours } from './output.js';
+import type { Common, Process, RunFlags, ShowWhat, Target } from './options.js';
+import { type Format, useColours } from './output.js';
 
 const DEFAULT_SOCKET = '/run/vpcgw/vpcgw.sock';
 const EXIT_CODES = `
 Exit codes:
   0   done                          4   the system failed: a command, the kernel, the disk
-  1   a check said no               5   no supervisor answers
+  1   a check said no               5   no supervisor answers, or it has too much to do
   2   the documents or options      70  a defect of vpcgw
       are not valid
-  3   refused: not the writer, unknown revision, nothing to confirm`;
+  3   refused: not the writer, unknown revision, nothing to confirm, no such account or role, changed meanwhile`;
+
+interface Given {
+  readonly socket: string;
+  readonly output: Format;
+  readonly json?: boolean;
+}
 
 const toRevision = (text: string): number => {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new VpcgwError('BadRequest', `--to ${text}: a revision is a whole number`);
+  return Number(text);
+};
+
+const toLimit = (text: string): number => {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new VpcgwError('BadRequest', `--limit ${text}: a number from 1 to 99999`);
   return Number(text);
 };
 
@@ -32,7 +44,12 @@ export function createProgram({ env, exit }: Process): Command {
     .version(VERSION)
     .addHelpText('after', EXIT_CODES)
     .showHelpAfterError('(vpcgw --help tells more)')
-    .exitOverride((error) => exit(error.exitCode === 0 ? 0 : 2));
+    .exitOverride((error) => exit(error.exitCode === 0 ? 0 : 2))
+    .addOption(new Option('--server <url>', 'a management address in place of the socket').env('VPCGW_SERVER'))
+    .addOption(new Option('--token-file <file>', 'holds the token to show it').env('VPCGW_TOKEN_FILE'))
+    .option('--ca <file>', "who may have signed the server's certificate")
+    .option('--cert <file>', 'the certificate to show it')
+    .option('--key <file>', 'the key of that');
   useColours(process.stdout.isTTY && env['NO_COLOR'] === undefined);
 
   const common = (command: Command): Command =>
@@ -44,10 +61,13 @@ export function createProgram({ env, exit }: Process): Command {
         new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'),
       );
   const jsonToo = (command: Command): Command => command.option('--json', 'the same as --output json');
-  const withFormat = (options: Common & { json?: boolean }): Common => ({
-    ...options,
-    output: options.json ? 'json' : options.output,
+  const withFormat = ({ json, socket, output }: Given): Common => ({
+    // A socket that was typed is meant, whatever the environment says.
+    target: isTyped('socket') ? { socket } : { ...program.opts<Omit<Target, 'socket'>>(), socket },
+    output: json ? 'json' : output,
   });
+  const isTyped = (option: string): boolean =>
+    program.commands.some((command) => command.getOptionValueSource(option) === 'cli');
 
   program
     .command('run')
@@ -60,20 +80,24 @@ export function createProgram({ env, exit }: Process): Command {
     .option('--config <directory>', 'the folder of documents', '/etc/vpcgw')
     .option('--state <directory>', 'where revisions are kept', '/var/lib/vpcgw')
     .option('--socket <path>', 'unix socket of the local API', env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET)
-    .option('--listen <address:port>', 'management address for /healthz, /readyz and /metrics')
+    .option('--listen <address:port>', 'management address: health and metrics, and the API for those with an account')
+    .option('--tokens <file>', 'accounts of the management address; vpcgw token new makes them')
+    .option('--tls-cert <file>', 'certificate of the management address')
+    .option('--tls-key <file>', 'its key')
+    .option('--tls-client-ca <file>', "who signs clients' certificates; their OU is the role")
     .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
     .action(async (options: RunFlags) => (await import('./run.js')).run(options));
 
   jsonToo(common(program.command('validate').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
     .description('checks documents and changes nothing')
-    .action(async (paths: string[], options: Common) =>
+    .action(async (paths: string[], options: Given) =>
       (await import('./validate.js')).validate(paths, withFormat(options)),
     );
 
   jsonToo(common(program.command('plan').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
     .description('shows what documents would change: objects, kernel, live connections')
     .option('--prune', 'as if documents that the files do not hold were taken away')
-    .action(async (paths: string[], options: Common & { prune?: boolean }) =>
+    .action(async (paths: string[], options: Given & { prune?: boolean }) =>
       (await import('./edit.js')).plan(paths, { ...withFormat(options), prune: options.prune ?? false }),
     );
 
@@ -81,7 +105,7 @@ export function createProgram({ env, exit }: Process): Command {
     .description('puts documents into force (supervisor with --source api)')
     .option('--prune', 'take away documents that the files do not hold')
     .option('--confirm-within <duration>', 'roll back by itself unless confirmed, such as 60s', toMs)
-    .action(async (paths: string[], options: Common & { prune?: boolean; confirmWithin?: number }) =>
+    .action(async (paths: string[], options: Given & { prune?: boolean; confirmWithin?: number }) =>
       (await import('./edit.js')).apply(paths, {
         ...withFormat(options),
         prune: options.prune ?? false,
@@ -92,39 +116,74 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('confirm')))
     .description('keeps a change that was applied with --confirm-within')
-    .action(async (options: Common) => (await import('./edit.js')).confirm(withFormat(options)));
+    .action(async (options: Given) => (await import('./edit.js')).confirm(withFormat(options)));
 
   jsonToo(common(program.command('rollback')))
     .description('goes back to an earlier revision')
     .option('--to <revision>', 'which; the one before the last when left out', toRevision)
-    .action(async (options: Common & { to?: number }) =>
+    .action(async (options: Given & { to?: number }) =>
       (await import('./edit.js')).rollback({ ...withFormat(options), to: options.to }),
+    );
+
+  jsonToo(common(program.command('get').argument('[kind]').argument('[name]')))
+    .description('lists documents in force, or prints one')
+    .action(async (kind: string | undefined, name: string | undefined, options: Given) =>
+      (await import('./one-document.js')).get(kind, name, withFormat(options)),
+    );
+
+  jsonToo(common(program.command('delete').argument('<kind>').argument('<name>')))
+    .description('takes a document away (supervisor with --source api)')
+    .option('--dry-run', 'shows what it would change, and changes nothing')
+    .action(async (kind: string, name: string, options: Given & { dryRun?: boolean }) =>
+      (await import('./one-document.js')).remove(kind, name, {
+        ...withFormat(options),
+        dryRun: options.dryRun ?? false,
+      }),
     );
 
   jsonToo(common(program.command('status')))
     .description('how the gateway is')
     .option('--watch', 'again and again')
-    .action(async (options: Common & { watch?: boolean }) =>
+    .action(async (options: Given & { watch?: boolean }) =>
       (await import('./status.js')).status({ ...withFormat(options), watch: options.watch ?? false }),
     );
 
   jsonToo(common(program.command('history')))
     .description('the revisions that are kept')
-    .action(async (options: Common) => (await import('./status.js')).history(withFormat(options)));
+    .action(async (options: Given) => (await import('./status.js')).history(withFormat(options)));
+
+  jsonToo(common(program.command('events')))
+    .description('what happens, as it happens')
+    .action(async (options: Given) => (await import('./events.js')).events(withFormat(options)));
+
+  jsonToo(common(program.command('audit')))
+    .description('who changed what, when, and with which result')
+    .option('--limit <lines>', 'the newest so many', toLimit, 100)
+    .action(async (options: Given & { limit: number }) =>
+      (await import('./events.js')).audit({ ...withFormat(options), limit: options.limit }),
+    );
 
   common(program.command('export'))
     .description('prints the documents in force')
-    .action(async (options: Common) => (await import('./status.js')).exportDocuments(options));
+    .action(async (options: Given) => (await import('./status.js')).exportDocuments(withFormat(options)));
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
     .description('nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are')
-    .action(async (what: ShowWhat, options: Common) => (await import('./show.js')).show(what, withFormat(options)));
+    .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
   jsonToo(common(program.command('preflight')))
     .description('checks what this machine gives a gateway, with the fix for what is missing')
-    .action(async (options: Common) => {
+    .action(async (options: Given) => {
       if (!(await (await import('./preflight.js')).preflight(withFormat(options)))) exit(1);
     });
+
+  const token = program.command('token').description('accounts of the management address');
+  jsonToo(common(token.command('new').argument('<name>', 'whose it is')))
+    .description('prints a new token, once, and its line for the file of vpcgw run --tokens')
+    .addOption(new Option('--role <role>').choices([...ROLES]).default('viewer'))
+    .action(async (name: string, options: Given & { role: string }) =>
+      (await import('./token.js')).tokenNew(name, { role: options.role, output: withFormat(options).output }),
+    );
 
   program
     .command('schema')

@@ -3,16 +3,19 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pino } from 'pino';
 import { messageOf, VpcgwError } from '../errors.js';
-import { createServer, listenOnSocket } from '../http/server.js';
+import { EventHub } from '../http/event-hub.js';
+import { listenOnAddress, listenOnSocket } from '../http/listen.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
 import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
+import { Auditor } from '../reconcile/audit.js';
 import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
 import { Programmer } from '../reconcile/programmer.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
+import { AuditFile } from '../system/audit-file.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFolder } from '../system/folder-source.js';
@@ -22,6 +25,9 @@ import { Memory } from '../system/memory.js';
 import { chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
+
+/** At the end, for answers that are on their way; who does not take them by then goes without. */
+const LAST_ANSWERS_MS = 1_000;
 
 export async function run(flags: RunFlags): Promise<void> {
   if (flags.source === 'kubernetes')
@@ -36,6 +42,7 @@ export async function run(flags: RunFlags): Promise<void> {
   let variant: IptablesVariant = 'nft';
   const subsystems = createSubsystems(() => variant);
   const programmer = new Programmer(runner, subsystems, log);
+  const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const supervisor = new Supervisor({
     source: flags.source === 'folder' ? 'Folder' : 'Api',
     editAt: flags.config,
@@ -43,6 +50,7 @@ export async function run(flags: RunFlags): Promise<void> {
     programmer,
     journal: new Journal(flags.state),
     clock: systemClock,
+    auditor,
     afterChange: () => memory.settle(),
     diagnose: async () => {
       variant = await chooseVariant(runner);
@@ -59,11 +67,12 @@ export async function run(flags: RunFlags): Promise<void> {
     () => variant,
     () => ports.last,
   );
-  const parts = { supervisor, metrics, show: new Show(runner, model, metrics) };
-  const local = createServer(parts, 'Local');
+  const events = new EventHub();
+  supervisor.listeners.add((event) => events.publish(event));
+  const parts = { supervisor, metrics, show: new Show(runner, model, metrics), events, auditor };
   mkdirSync(dirname(flags.socket), { recursive: true });
-  await listenOnSocket(local, flags.socket);
-  const management = flags.listen === undefined ? undefined : await listenOnAddress(parts, flags.listen);
+  const local = await listenOnSocket(parts, flags.socket, log);
+  const management = flags.listen === undefined ? undefined : await listenOnAddress(parts, flags, log);
 
   const drift = new DriftWatch(
     runner,
@@ -98,7 +107,9 @@ export async function run(flags: RunFlags): Promise<void> {
     supervisor.stop();
     runner.stop();
     await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]);
-    await Promise.all([local.close(), management?.close()]);
+    const servers = [local, ...(management ? [management] : [])];
+    setTimeout(() => servers.forEach(({ server }) => server.closeAllConnections()), LAST_ANSWERS_MS).unref();
+    await Promise.all(servers.map((server) => server.close()));
     process.exitCode = 0;
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
@@ -113,18 +124,4 @@ export async function run(flags: RunFlags): Promise<void> {
   ports.start();
   Memory.warm();
   runner.keepsSpares = true;
-}
-
-async function listenOnAddress(parts: Parameters<typeof createServer>[0], listen: string) {
-  const match = /^\[?([^\]]+)\]?:(\d+)$/.exec(listen);
-  if (!match)
-    throw new VpcgwError(
-      'BadRequest',
-      `--listen ${listen}: an address and a port such as 10.1.0.5:9100 or [fd00::5]:9100`,
-    );
-  const app = createServer(parts, 'Management');
-  await app.listen({ host: match[1] ?? '', port: Number(match[2]) }).catch((error: unknown) => {
-    throw new VpcgwError('BadRequest', `--listen ${listen}: ${messageOf(error)}`);
-  });
-  return app;
 }

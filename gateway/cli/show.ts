@@ -8,7 +8,7 @@ import type { Common, ShowWhat } from './options.js';
 const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = { nat, conntrack, ports };
 
 export const show = (what: ShowWhat, options: Common): Promise<void> =>
-  SHOWS[what](new Client(options.socket), options);
+  SHOWS[what](new Client(options.target), options);
 
 async function nat(client: Client, { output }: Common): Promise<void> {
   const rows = await client.get<NatRow[]>('/v1/show/nat');

@@ -8,8 +8,8 @@ import type { Common } from './options.js';
 
 const WATCH_MS = 1_000;
 
-export async function status({ socket, output, watch }: Common & { watch: boolean }): Promise<void> {
-  const client = new Client(socket);
+export async function status({ target, output, watch }: Common & { watch: boolean }): Promise<void> {
+  const client = new Client(target);
   for (;;) {
     const answer = await client.get<GatewayStatus>('/v1/status');
     if (watch && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
@@ -64,8 +64,8 @@ interface HistoryRow {
   readonly state: string;
 }
 
-export async function history({ socket, output }: Common): Promise<void> {
-  const rows = await new Client(socket).get<HistoryRow[]>('/v1/history');
+export async function history({ target, output }: Common): Promise<void> {
+  const rows = await new Client(target).get<HistoryRow[]>('/v1/history');
   const changes = ({ put, remove }: HistoryRow): string => {
     const all = [...put.map((id) => `±${id}`), ...remove.map((id) => `-${id}`)];
     return all.length > 4 ? `${all.slice(0, 4).join(' ')} … (${all.length})` : all.join(' ');
@@ -81,8 +81,8 @@ export async function history({ socket, output }: Common): Promise<void> {
   );
 }
 
-export async function exportDocuments({ socket, output }: Common): Promise<void> {
-  const sources = await new Client(socket).get<Source[]>('/v1/documents');
+export async function exportDocuments({ target, output }: Common): Promise<void> {
+  const sources = await new Client(target).get<Source[]>('/v1/documents');
   print(output === 'table' ? 'table' : output, sources, () =>
     sources.map((source) => `---\n${source.text.trim()}\n`).join(''),
   );

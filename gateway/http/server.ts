@@ -1,116 +1,154 @@
-/** The supervisor's HTTP side: on a unix socket all of it, on the management address health and metrics. */
-import { chmodSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import * as z from 'zod';
-import { ERRORS, messageOf, VpcgwError } from '../errors.js';
-import type { Metrics } from '../metrics/metrics.js';
-import type { Supervisor } from '../reconcile/supervisor.js';
-import type { Show } from '../reconcile/show.js';
+/**
+ * The supervisor's HTTP side, from the one table of routes. Guarantees, on every route alike: who asks is judged first,
+ * then how much is under way, and only then is a body read; nothing reaches a handler that its schemas did not judge.
+ */
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { ServerOptions as TlsServerOptions } from 'node:https';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { MAX_FILE_BYTES } from '../documents/parse.js';
+import { messageOf, VpcgwError } from '../errors.js';
+import { type Access, admit } from './access.js';
+import { isKnown, preconditionsOf } from './etag.js';
+import { Gate, type RateLimit } from './limits.js';
+import { sendProblem } from './problem.js';
+import { type Answer, type Caller, type HttpParts, judge, type Route } from './route.js';
+import { ROUTES } from './routes.js';
 
-const BODY_LIMIT = 32 * 1024 * 1024;
+const IN_FLIGHT = 64;
+/** Each may hold 16 MiB. */
+const IN_FLIGHT_WITH_BODY = 16;
+/** For one that sends slowly: its head, then all of it. */
+const TIMEOUTS: ServerOptions = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+/** For one that does not read, and longer than any answer takes. */
+const SILENT_CONNECTION_MS = 120_000;
 
-export interface HttpParts {
-  readonly supervisor: Supervisor;
-  readonly metrics: Metrics;
-  readonly show: Show;
+export interface ServerSettings {
+  readonly access: Access;
+  readonly log: Logger;
+  /** Of requests from one address. */
+  readonly rate?: RateLimit;
+  readonly tls?: TlsServerOptions;
 }
 
-const documentsBody = z.strictObject({
-  files: z.array(z.strictObject({ file: z.string().max(4096), text: z.string() })).max(10_000),
-  prune: z.boolean().optional(),
-  by: z.string().max(128).optional(),
-  confirmWithinMs: z.int().min(1000).max(86_400_000).optional(),
-});
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    route?: Route;
+  }
+  interface FastifyRequest {
+    caller: Caller | undefined;
+    /** The work, which goes on when its caller has gone. */
+    handling: Promise<Answer> | undefined;
+  }
+}
 
-const rollbackBody = z.object({ to: z.int().min(1).optional() }).nullish();
-
-/** In place of Fastify's own compilers, which take 70 ms of every start and 4 MB: bodies are judged by zod. */
+/** In place of Fastify's own compilers, which take 70 ms of every start and 4 MB: everything is judged by zod. */
 const noCompiler = (): never => {
   throw new VpcgwError('Invariant', 'a route has a schema');
 };
 
-function judged<Body>(schema: z.ZodType<Body>, body: unknown): Body {
-  const { data, error } = schema.safeParse(body);
-  if (error) throw new VpcgwError('BadRequest', z.prettifyError(error));
-  return data;
-}
-
-export function createServer(parts: HttpParts, scope: 'Local' | 'Management'): FastifyInstance {
-  const app = Fastify({
-    bodyLimit: BODY_LIMIT,
+export function createServer(parts: HttpParts, settings: ServerSettings): FastifyInstance {
+  const common = {
+    bodyLimit: MAX_FILE_BYTES,
     logger: false,
-    requestTimeout: 60_000,
+    connectionTimeout: SILENT_CONNECTION_MS,
+    requestTimeout: TIMEOUTS.requestTimeout ?? 0,
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
+    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => sendProblem(reply, error),
+  };
+  const app = (
+    settings.tls
+      ? Fastify({ ...common, https: { ...TIMEOUTS, ...settings.tls } })
+      : Fastify({ ...common, http: TIMEOUTS })
+  ) as FastifyInstance;
+  app.addContentTypeParser('application/yaml', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => {
+    if (!(error instanceof VpcgwError) && !('statusCode' in (error as object)))
+      settings.log.error(
+        { error: messageOf(error), stack: (error as Error).stack, url: request.url },
+        'a request failed',
+      );
+    sendProblem(reply, error);
   });
-  app.setErrorHandler((error, _request, reply) => sendProblem(reply, error));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, new VpcgwError('NotFound', `${request.method} ${request.url} is no route`)),
   );
-  health(app, parts);
-  if (scope === 'Local') documents(app, parts);
+  admission(app, parts, settings);
+  for (const route of ROUTES) register(app, parts, route);
+  app.addHook('preClose', () => parts.events.close());
   return app;
 }
 
-function sendProblem(reply: FastifyReply, error: unknown): void {
-  const code = error instanceof VpcgwError ? error.code : isClientError(error) ? 'BadRequest' : 'Invariant';
-  const { status, title, retryable } = ERRORS[code];
-  const diagnostics = error instanceof VpcgwError ? error.diagnostics : [];
-  void reply
+/** All that is looked at before a body is read. */
+function admission(app: FastifyInstance, { auditor }: HttpParts, { access, rate }: ServerSettings): void {
+  const requests = new Gate(IN_FLIGHT, 'requests');
+  const bodies = new Gate(IN_FLIGHT_WITH_BODY, 'requests with a body');
+  app.decorateRequest('caller', undefined);
+  app.decorateRequest('handling', undefined);
+  app.addHook('onRequest', async (request, reply) => {
+    const { raw } = request;
+    const seconds = rate?.take(raw.socket.remoteAddress ?? '') ?? 0;
+    if (seconds > 0) throw new VpcgwError('TooManyRequests', `too many requests; try again in ${seconds} s`);
+    const { route } = request.routeOptions.config;
+    request.caller = access(raw);
+    try {
+      admit(route, request.caller, access);
+    } catch (error) {
+      if (route?.audited && request.caller) auditor.refused(request.caller.author, route.audited, error);
+      throw error;
+    }
+    // Whether it lives is answered also by one that is busy.
+    if (route?.role === undefined || route.streams) return;
+    hold(requests, request, reply.raw);
+    if (hasBody(raw)) hold(bodies, request, reply.raw);
+  });
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** A place is free again when the connection is, and the work is done. */
+function hold(gate: Gate, request: FastifyRequest, response: ServerResponse): void {
+  const leave = gate.enter();
+  response.once('close', () => void Promise.allSettled([request.handling]).then(leave));
+}
+
+function register(app: FastifyInstance, parts: HttpParts, route: Route): void {
+  app.route({
+    method: route.method,
+    url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+    exposeHeadRoute: route.method === 'GET' && !route.streams,
+    config: { route },
+    handler: async (request, reply) => {
+      const { caller, headers } = request;
+      const call = {
+        ...judge(route, request),
+        // Those that need no role look at nobody.
+        caller: caller as Caller,
+        preconditions: preconditionsOf(headers),
+        accept: headers.accept ?? '',
+      };
+      request.handling = Promise.resolve(route.handle(parts, call));
+      return send(reply, route, call.preconditions, await request.handling);
+    },
+  });
+}
+
+function send(
+  reply: FastifyReply,
+  { method }: Route,
+  preconditions: ReturnType<typeof preconditionsOf>,
+  { status = 200, body, type, etag, stream }: Answer,
+): FastifyReply {
+  if (stream) {
+    reply.hijack();
+    stream(reply.raw);
+    return reply;
+  }
+  if (etag !== undefined) void reply.header('etag', etag);
+  if (method === 'GET' && etag !== undefined && isKnown(preconditions, etag)) return reply.status(304).send();
+  return reply
     .status(status)
-    .type('application/problem+json')
-    .send({ type: `urn:vpcgw:${code}`, code, title, status, retryable, detail: messageOf(error), diagnostics });
-}
-
-const isClientError = (error: unknown): boolean =>
-  typeof error === 'object' &&
-  error !== null &&
-  'statusCode' in error &&
-  typeof error.statusCode === 'number' &&
-  error.statusCode < 500;
-
-function health(app: FastifyInstance, { supervisor, metrics }: HttpParts): void {
-  app.get('/healthz', () => ({ status: 'ok' }));
-  app.get('/readyz', (_request, reply) => reply.status(supervisor.ready ? 200 : 503).send({ ready: supervisor.ready }));
-  app.get('/metrics', async (_request, reply) => reply.type('text/plain; version=0.0.4').send(await metrics.text()));
-}
-
-function documents(app: FastifyInstance, { supervisor, show }: HttpParts): void {
-  app.get('/v1/status', () => supervisor.status());
-  app.get('/v1/history', () => supervisor.history());
-  app.get('/v1/documents', () => supervisor.sources());
-  app.post('/v1/plan', ({ body }) => {
-    const { files, prune = false } = judged(documentsBody, body);
-    return supervisor.plan({ files, prune });
-  });
-  app.post('/v1/apply', async ({ body }) => {
-    const { files, prune = false, by = 'api', confirmWithinMs } = judged(documentsBody, body);
-    const { revision, changed, cut, warnings } = await supervisor.submit({ files, prune, by, confirmWithinMs });
-    return { revision, changed, cut: cut.length, warnings, paused: supervisor.current?.model.paused ?? false };
-  });
-  app.post('/v1/confirm', async () => ({ revision: await supervisor.confirm() }));
-  app.post('/v1/rollback', async ({ body }) => {
-    const { revision, changed } = await supervisor.rollback(judged(rollbackBody, body)?.to);
-    return { revision, changed };
-  });
-  app.get('/v1/show/nat', () => show.nat());
-  app.get('/v1/show/conntrack', () => show.conntrack());
-  app.get('/v1/show/ports', () => show.ports());
-}
-
-const answers = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = connect({ path });
-    probe.on('connect', () => resolve(true));
-    probe.on('error', () => resolve(false));
-    probe.on('connect', () => probe.destroy());
-  });
-
-/** Takes the socket over from a former process that was killed; only root may speak to it. */
-export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
-  if (await answers(path))
-    throw new VpcgwError('NotWriter', `another supervisor answers at ${path}; one gateway has one supervisor`);
-  rmSync(path, { force: true });
-  await app.listen({ path });
-  chmodSync(path, 0o600);
+    .type(type ?? 'application/json; charset=utf-8')
+    .send(typeof body === 'string' ? body : JSON.stringify(body));
 }

@@ -27,3 +27,6 @@ export function digestOf(files: readonly SourceFile[]): string {
   for (const { text } of files) hash.update(text);
   return hash.digest('hex');
 }
+
+/** Of one document's text: equal when the document is. */
+export const textDigest = (text: string): string => createHash('sha256').update(text.trim()).digest('hex').slice(0, 16);

@@ -91,6 +91,7 @@ export interface StatusInput {
   readonly revision: number;
   readonly pending: { readonly revision: number; readonly confirmByMs?: number } | undefined;
   readonly journalDamage: string | undefined;
+  readonly auditTrouble: string | undefined;
   readonly unsettable: readonly string[];
   readonly pressure: Pressure;
   /** The model that the kernel holds. */
@@ -129,7 +130,8 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
   };
 }
 
-function conditionsOf({ standing, candidate, journalDamage, unsettable, pressure }: StatusInput): GatewayCondition[] {
+function conditionsOf(input: StatusInput): GatewayCondition[] {
+  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure } = input;
   const condition = (type: string, trouble: string | undefined): GatewayCondition => ({
     type,
     status: trouble === undefined ? 'True' : 'False',
@@ -143,6 +145,7 @@ function conditionsOf({ standing, candidate, journalDamage, unsettable, pressure
     condition('Programmed', standing.ready ? undefined : standing.trouble.message),
     condition('Unpaused', candidate?.model.paused ? 'spec.paused is set: nothing is written to the kernel' : undefined),
     condition('StatePersisted', standing.persistTrouble ?? damage),
+    condition('AuditKept', auditTrouble),
     condition('MachineFit', standing.lacking === undefined ? undefined : `missing: ${standing.lacking}`),
     condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),

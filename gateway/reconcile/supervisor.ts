@@ -16,15 +16,16 @@ import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import { Timers } from '../system/timers.js';
 import { allocateAll } from './allocate.js';
+import type { AuditAction, Auditor } from './audit.js';
 import { type Candidate, candidateAfter, candidateOf } from './candidate.js';
 import type { Suspicion } from './drift-watch.js';
-import { difference, digestOf } from './document-change.js';
+import { difference, digestOf, type DocumentChange } from './document-change.js';
 import { type CutFlow, drainsAfter } from './flow-keeper.js';
 import { Keeper } from './keeper.js';
 import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
 import { type GatewayStatus, gatewayStatus, newStanding, type Standing } from './status.js';
-import type { Planned, Submission, Submitted } from './submission.js';
+import type { Author, Edit, Planned, Present, Submission, Submitted, Terms } from './submission.js';
 import { WayBack } from './way-back.js';
 
 export interface SupervisorOptions {
@@ -35,6 +36,7 @@ export interface SupervisorOptions {
   readonly programmer: Programmer;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly auditor: Auditor;
   /** Called when the answer to a change has gone out. */
   readonly afterChange: () => void;
   /** Asked when nothing could be put into force: what this machine lacks, or `undefined` for nothing. */
@@ -42,6 +44,13 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
+interface ChangeTerms extends Terms {
+  readonly author: Author;
+  readonly action: AuditAction;
+  readonly confirmWithinMs?: number | undefined;
+}
+
+const BY_FOLDER: ChangeTerms = { author: { name: 'folder', via: 'Folder' }, action: 'Folder' };
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 /** Texts of documents that are kept although no document has them any more. */
@@ -80,7 +89,7 @@ export class Supervisor {
       timers: this.#timers,
       enqueue: (work) => this.#enqueue(work),
       tell: (type, message) => this.#tell(type, message),
-      putBack: (sources) => this.#accept(this.#whole(sources), { by: 'rollback' }),
+      putBack: (author, sources) => this.#change({ author, action: 'Rollback' }, () => this.#whole(sources())),
     });
   }
 
@@ -160,7 +169,7 @@ export class Supervisor {
       try {
         const files = read();
         digest = digestOf(files);
-        await this.#accept(this.#whole(files.flatMap(splitDocuments)), { by: 'folder' });
+        await this.#change(BY_FOLDER, () => this.#whole(files.flatMap(splitDocuments)));
         this.#standing.refused = [];
         this.#standing.refusal = undefined;
         this.#standing.folder = { digest, taken: true };
@@ -184,13 +193,32 @@ export class Supervisor {
   }
 
   submit(submission: Submission): Promise<Submitted> {
-    this.#refuseOtherWriters();
-    if (submission.confirmWithinMs !== undefined && !this.options.journal.latest)
-      throw new VpcgwError(
-        'BadRequest',
-        'this is the first revision: there is none to go back to, so it cannot wait for a confirmation',
-      );
-    return this.#enqueue(() => this.#accept(this.#candidate(submission), submission));
+    return this.#enqueue(() =>
+      this.#change(submission, () => {
+        this.#refuseOtherWriters();
+        if (submission.confirmWithinMs !== undefined && !this.options.journal.latest)
+          throw new VpcgwError(
+            'BadRequest',
+            'this is the first revision: there is none to go back to, so it cannot wait for a confirmation',
+          );
+        return this.#candidate(submission);
+      }),
+    );
+  }
+
+  /** Every change of documents comes this way. */
+  #change(change: ChangeTerms, make: () => Candidate): Promise<Submitted> {
+    return this.options.auditor.during(change.author, change.action, async (note) => {
+      const candidate = make();
+      const documents = difference(this.#present.documents, candidate);
+      note(documents, this.#present);
+      change.permission?.(documents);
+      return this.#accept(candidate, documents, change);
+    });
+  }
+
+  get #present(): Present {
+    return { revision: this.revision, documents: this.#current?.documents ?? this.#kept };
   }
 
   #refuseOtherWriters(): void {
@@ -202,8 +230,10 @@ export class Supervisor {
       );
   }
 
-  #candidate({ files, prune }: Pick<Submission, 'files' | 'prune'>): Candidate {
+  #candidate({ files, remove = [], prune, precondition }: Edit): Candidate {
+    precondition?.(this.#present);
     const sources = files.flatMap(splitDocuments);
+    if (remove.length > 0) return this.#whole([...this.#sourcesWithout(remove), ...sources]);
     if (prune || !this.#current) return this.#whole(sources);
     if (this.#cache.size > 2 * this.#current.documents.size + REMEMBERED_EDITS) this.#cache.forgetUnused();
     return candidateAfter(this.#current, sources, this.#cache);
@@ -215,10 +245,14 @@ export class Supervisor {
     return candidate;
   }
 
-  async #accept(candidate: Candidate, submission: Pick<Submission, 'by' | 'confirmWithinMs'>): Promise<Submitted> {
+  #sourcesWithout(ids: readonly string[]): Source[] {
+    return [...this.#present.documents].flatMap(([id, { source }]) => (ids.includes(id) ? [] : [source]));
+  }
+
+  async #accept(candidate: Candidate, { put, remove }: DocumentChange, terms: ChangeTerms): Promise<Submitted> {
     const { journal, clock } = this.options;
-    if (submission.by !== 'rollback') this.#wayBack.refuseWhilePending();
-    const { put, remove } = difference(this.#current?.documents ?? this.#kept, candidate);
+    const by = terms.action === 'Rollback' ? 'rollback' : terms.author.name;
+    if (terms.action !== 'Rollback') this.#wayBack.refuseWhilePending();
     const changed = [...Object.keys(put), ...remove];
     if (changed.length === 0 && this.#standing.ready)
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
@@ -227,12 +261,12 @@ export class Supervisor {
     const revision: Revision = {
       revision: journal.nextRevision,
       time: new Date(nowMs).toISOString(),
-      by: submission.by,
+      by,
       put,
       remove,
       allocations: allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
       drains: drainsAfter(before?.model, candidate.model, journal.drains, nowMs),
-      ...(submission.confirmWithinMs === undefined ? {} : { confirmByMs: nowMs + submission.confirmWithinMs }),
+      ...(terms.confirmWithinMs === undefined ? {} : { confirmByMs: nowMs + terms.confirmWithinMs }),
     };
     if (changed.length > 0) this.#remember(revision);
     const former = this.#current;
@@ -240,11 +274,11 @@ export class Supervisor {
     try {
       const { steps, cut } = await this.#putIntoForce(candidate, revision);
       this.#countGenerations(revision);
-      if (submission.confirmWithinMs !== undefined) this.#wayBack.arm(revision, submission.confirmWithinMs);
+      if (terms.confirmWithinMs !== undefined) this.#wayBack.arm(revision, terms.confirmWithinMs);
       this.#keeper.armDrains();
       this.#timers.set('after change', AFTER_CHANGE_MS, () => Promise.resolve(this.options.afterChange()));
       if (changed.length > 0)
-        this.#tell('Applied', `revision ${revision.revision} by ${submission.by}: ${changed.length} document(s)`);
+        this.#tell('Applied', `revision ${revision.revision} by ${by}: ${changed.length} document(s)`);
       return { revision: revision.revision, changed, steps, cut, warnings: candidate.warnings };
     } catch (error) {
       // With nothing in force there is nothing to go back to: these documents are what the retries aim at.
@@ -353,13 +387,23 @@ export class Supervisor {
 
   // ---- confirm and go back ----------------------------------------------------------------------------------------
 
-  confirm(): Promise<number> {
-    return this.#enqueue(async () => this.#wayBack.confirm());
+  confirm(author: Author, { precondition, permission }: Terms = {}): Promise<{ revision: number }> {
+    return this.#enqueue(() =>
+      this.options.auditor.during(author, 'Confirm', async () => {
+        precondition?.(this.#present);
+        return { revision: this.#wayBack.confirm(permission) };
+      }),
+    );
   }
 
-  rollback(to?: number): Promise<Submitted> {
-    this.#refuseOtherWriters();
-    return this.#enqueue(() => this.#wayBack.goBack(to));
+  /** By one, or to a certain revision. */
+  rollback(author: Author, { to, precondition }: Terms & { to?: number | undefined } = {}): Promise<Submitted> {
+    return this.#enqueue(() =>
+      this.#wayBack.goBack(author, to, () => {
+        this.#refuseOtherWriters();
+        precondition?.(this.#present);
+      }),
+    );
   }
 
   // ---- kept true --------------------------------------------------------------------------------------------------
@@ -380,11 +424,12 @@ export class Supervisor {
 
   // ---- telling ----------------------------------------------------------------------------------------------------
 
-  plan(submission: Pick<Submission, 'files' | 'prune'>): Promise<Planned> {
+  plan(edit: Edit): Promise<Planned> {
     return this.#enqueue(async () => {
       const { programmer, journal, clock } = this.options;
-      const candidate = this.#candidate(submission);
-      const { put, remove } = difference(this.#current?.documents ?? this.#kept, candidate);
+      const candidate = this.#candidate(edit);
+      const { put, remove } = difference(this.#present.documents, candidate);
+      edit.permission?.({ put, remove });
       const { state: desired } = await programmer.compile(
         candidate.model,
         allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
@@ -392,7 +437,7 @@ export class Supervisor {
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
       return {
         put: Object.keys(put),
-        added: Object.keys(put).filter((id) => !this.#current?.documents.has(id)),
+        added: Object.keys(put).filter((id) => !this.#present.documents.has(id)),
         remove,
         steps: await programmer.view.plan(desired),
         cut: await programmer.flows.wouldCut(candidate.model, drains),
@@ -437,7 +482,7 @@ export class Supervisor {
   }
 
   status(): GatewayStatus {
-    const { journal, source, version, programmer } = this.options;
+    const { journal, auditor, source, version, programmer } = this.options;
     return gatewayStatus({
       standing: this.#standing,
       candidate: this.#current,
@@ -447,6 +492,7 @@ export class Supervisor {
       revision: this.revision,
       pending: this.#wayBack.pending,
       journalDamage: journal.damage,
+      auditTrouble: auditor.log.trouble,
       unsettable: programmer.unsettable,
       pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,
       inForce: programmer.inForce?.model,

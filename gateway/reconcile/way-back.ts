@@ -7,7 +7,7 @@ import { VpcgwError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import type { Timers } from '../system/timers.js';
-import type { Submitted } from './submission.js';
+import type { Author, Submitted, Terms } from './submission.js';
 
 export interface WayBackOptions {
   readonly journal: Journal;
@@ -15,8 +15,8 @@ export interface WayBackOptions {
   readonly timers: Timers;
   readonly enqueue: (work: () => Promise<unknown>) => Promise<unknown>;
   readonly tell: (type: string, message: string) => void;
-  /** Puts these documents into force, as a new revision. */
-  readonly putBack: (sources: readonly Source[]) => Promise<Submitted>;
+  /** Puts documents into force, as a new revision; why there are none is thrown by `sources`. */
+  readonly putBack: (author: Author, sources: () => readonly Source[]) => Promise<Submitted>;
 }
 
 export class WayBack {
@@ -51,32 +51,40 @@ export class WayBack {
       enqueue(async () => {
         if (journal.pending?.revision !== revision) return;
         tell('RolledBack', `revision ${revision} was not confirmed in time`);
-        await this.goBack();
+        await this.goBack({ name: 'deadline', via: 'Deadline' });
       }),
     );
   }
 
-  confirm(): number {
+  confirm(permission?: Terms['permission']): number {
     const { journal, timers, tell } = this.options;
     const { pending } = journal;
     if (!pending) throw new VpcgwError('NothingToConfirm', 'no change waits for a confirmation');
+    permission?.(pending);
     journal.confirm(pending.revision);
     timers.cancel('confirm');
     tell('Confirmed', `revision ${pending.revision} is confirmed`);
     return pending.revision;
   }
 
-  /** To a revision, or by one. */
-  async goBack(to?: number): Promise<Submitted> {
+  /** To a revision, or by one; `check` may refuse it. */
+  async goBack(author: Author, to?: number, check: () => void = () => undefined): Promise<Submitted> {
     const { journal, putBack } = this.options;
-    const sources = journal.documentsAt(to ?? this.#beforeLatest());
-    if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${to} is not kept`);
     this.#undoing = journal.pending;
     try {
-      return await putBack([...sources.values()]);
+      return await putBack(author, () => {
+        check();
+        return this.#documentsOf(to ?? this.#beforeLatest());
+      });
     } finally {
       this.#undoing = undefined;
     }
+  }
+
+  #documentsOf(revision: number): Source[] {
+    const sources = this.options.journal.documentsAt(revision);
+    if (!sources || sources.size === 0) throw new VpcgwError('UnknownRevision', `revision ${revision} is not kept`);
+    return [...sources.values()];
   }
 
   #beforeLatest(): number {

@@ -5,11 +5,13 @@ import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { createSubsystems } from '../../gateway/kernel/registry.js';
+import { Auditor } from '../../gateway/reconcile/audit.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile } from '../../gateway/reconcile/compile.js';
 import { KernelView } from '../../gateway/reconcile/converge.js';
 import { Programmer } from '../../gateway/reconcile/programmer.js';
 import { Supervisor } from '../../gateway/reconcile/supervisor.js';
+import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
@@ -25,6 +27,7 @@ const subsystems = () => createSubsystems(() => 'nft');
 const filesOf = (documents: readonly Document[]) => [
   { file: 'given.yaml', text: documents.map((each) => stringify(each)).join('---\n') },
 ];
+const BY_TEST = { name: 'test', via: 'Socket' } as const;
 let worlds = 0;
 
 export class GatewayWorld {
@@ -67,6 +70,7 @@ export class GatewayWorld {
         programmer: this.programmer,
         journal: new Journal(this.journal),
         clock: systemClock,
+        auditor: new Auditor(new AuditFile(this.journal), systemClock),
         afterChange: () => undefined,
         diagnose: () => Promise.resolve(undefined),
         log,
@@ -75,7 +79,7 @@ export class GatewayWorld {
   }
 
   async submit(documents: readonly Document[]): Promise<void> {
-    await this.supervisor.submit({ files: filesOf(documents), prune: true, by: 'test' });
+    await this.supervisor.submit({ files: filesOf(documents), prune: true, author: BY_TEST, action: 'Apply' });
   }
 
   /** What the kernel holds is what the documents mean, by fresh eyes: nothing remembered, everything read. */

@@ -1,0 +1,172 @@
+/** What routes answer, for OpenAPI. Every schema is made when it is asked for: a supervisor that is not asked has none. */
+import * as z from 'zod';
+
+const diagnostic = () =>
+  z.strictObject({
+    position: z.strictObject({ file: z.string(), line: z.int(), column: z.int() }),
+    path: z.string(),
+    message: z.string(),
+    severity: z.enum(['Error', 'Warning']),
+  });
+
+/** RFC 9457; `code` is that of the one table of errors. */
+export const problem = () =>
+  z.strictObject({
+    type: z.string(),
+    code: z.string(),
+    title: z.string(),
+    status: z.int(),
+    retryable: z.boolean(),
+    detail: z.string(),
+    diagnostics: z.array(diagnostic()),
+    etag: z.string().optional().describe('Of what is there, when it is not what If-Match or If-None-Match demanded.'),
+  });
+
+const source = { file: z.string(), firstLine: z.int(), text: z.string() };
+const documentFields = { id: z.string(), kind: z.string(), name: z.string(), etag: z.string(), ...source };
+
+export const documentList = () => z.array(z.strictObject(documentFields));
+export const oneDocument = () =>
+  z.strictObject({ ...documentFields, document: z.unknown().describe('The text as an object.') });
+
+const cutFlow = () => z.strictObject({ flow: z.looseObject({ protocol: z.string() }), reason: z.string() });
+
+export const planned = () =>
+  z.strictObject({
+    put: z.array(z.string()),
+    added: z.array(z.string()).describe('Those of `put` that are new.'),
+    remove: z.array(z.string()),
+    steps: z.array(
+      z.strictObject({
+        subsystem: z.string(),
+        phase: z.enum(['prepare', 'switch', 'prune']),
+        changes: z.array(z.looseObject({ action: z.enum(['add', 'replace', 'remove']), key: z.string() })),
+      }),
+    ),
+    cut: z.array(cutFlow()).describe('Live connections that would be ended.'),
+    warnings: z.array(diagnostic()),
+  });
+
+export const changed = () =>
+  z.strictObject({
+    revision: z.int().describe('In force now.'),
+    changed: z.array(z.string()),
+    cut: z.int().describe('Connections that were ended.'),
+    warnings: z.array(diagnostic()),
+    paused: z.boolean().describe('The gateway is paused: the documents are kept, and the kernel was not touched.'),
+  });
+
+/** With `?dryRun=true` the plan. */
+export const changedOrPlanned = () => z.union([changed(), planned()]);
+
+export const confirmed = () => z.strictObject({ revision: z.int() });
+
+const condition = () =>
+  z.strictObject({
+    type: z.string(),
+    status: z.enum(['True', 'False', 'Unknown']),
+    reason: z.string(),
+    message: z.string(),
+    observedGeneration: z.int(),
+  });
+
+export const status = () =>
+  z.strictObject({
+    name: z.string().optional(),
+    version: z.string(),
+    source: z.enum(['Folder', 'Api']),
+    revision: z.int(),
+    ready: z.boolean().describe('The kernel was verified to hold the latest revision.'),
+    paused: z.boolean(),
+    pendingConfirm: z.strictObject({ revision: z.int(), deadline: z.iso.datetime() }).optional(),
+    lastChange: z.strictObject({ time: z.iso.datetime(), durationMs: z.number(), cutFlows: z.int() }).optional(),
+    drift: z.strictObject({
+      repairs: z.int(),
+      last: z.strictObject({ time: z.iso.datetime(), what: z.array(z.string()), repaired: z.boolean() }).optional(),
+    }),
+    conditions: z.array(z.strictObject({ type: z.string(), status: z.enum(['True', 'False']), message: z.string() })),
+    diagnostics: z.array(diagnostic()).describe('Of the documents that were refused last.'),
+    folder: z.strictObject({ digest: z.string().optional(), taken: z.boolean() }).optional(),
+    objects: z.array(
+      z.strictObject({
+        kind: z.string(),
+        name: z.string(),
+        source: z.string(),
+        conditions: z.array(condition()),
+        notes: z.array(z.string()),
+      }),
+    ),
+  });
+
+export const history = () =>
+  z.array(
+    z.strictObject({
+      revision: z.int(),
+      time: z.iso.datetime(),
+      by: z.string(),
+      put: z.array(z.string()),
+      remove: z.array(z.string()),
+      state: z.enum(['WaitsForConfirm', 'Current', 'Superseded']),
+    }),
+  );
+
+export const auditLines = () =>
+  z.array(
+    z.strictObject({
+      time: z.iso.datetime(),
+      who: z.strictObject({
+        name: z.string(),
+        via: z.enum(['Folder', 'Socket', 'Token', 'Certificate', 'Deadline']),
+        role: z.string().optional(),
+        from: z.string().optional().describe('The address of the other side.'),
+      }),
+      action: z.string(),
+      result: z.enum(['Done', 'Refused']),
+      code: z.string().optional(),
+      revision: z.int().optional(),
+      documents: z.array(
+        z.strictObject({
+          id: z.string(),
+          change: z.enum(['Added', 'Changed', 'Removed']),
+          digest: z.string().optional(),
+        }),
+      ),
+      documentCount: z.int(),
+      digest: z.string().optional(),
+    }),
+  );
+
+export const natRows = () =>
+  z.array(
+    z.strictObject({
+      kind: z.string(),
+      name: z.string(),
+      elasticIps: z.string(),
+      match: z.string(),
+      target: z.string(),
+      connections: z.int(),
+    }),
+  );
+
+export const conntrackRows = () =>
+  z.array(
+    z.strictObject({
+      protocol: z.string(),
+      from: z.string(),
+      to: z.string(),
+      seenAs: z.string(),
+      endsAt: z.string(),
+      bytes: z.int(),
+    }),
+  );
+
+export const portRows = () =>
+  z.array(
+    z.strictObject({
+      elasticIp: z.string(),
+      address: z.string(),
+      connections: z.int(),
+      busiest: z.strictObject({ farEnd: z.string(), used: z.int() }).optional(),
+      headroom: z.number().describe('Share of ports that are free towards the busiest far end, 0 to 1.'),
+    }),
+  );

@@ -7,7 +7,16 @@ const oneAtATime = { fileParallelism: false, isolate: false, testTimeout: 60_000
 
 // What is about documents, disks and commands is the same on every kernel, and takes minutes in the lab, where a process
 // costs 50 ms: there the packets are what is tested.
-const sameOnEveryKernel = ['cli', 'supervisor-api', 'supervisor-state', 'convergence.property'];
+const sameOnEveryKernel = [
+  'cli',
+  'http-access',
+  'http-api',
+  'http-api.property',
+  'http-hostile',
+  'supervisor-api',
+  'supervisor-state',
+  'convergence.property',
+];
 const excluded = process.env.KERNEL_LAB === undefined ? [] : sameOnEveryKernel;
 
 const reportFile = process.env.TEST_REPORT;

@@ -45,8 +45,14 @@ export function createProgram({ env, exit }: Process): Command {
     .addHelpText('after', EXIT_CODES)
     .showHelpAfterError('(vpcgw --help tells more)')
     .exitOverride((error) => exit(error.exitCode === 0 ? 0 : 2))
-    .addOption(new Option('--server <url>', 'a management address in place of the socket').env('VPCGW_SERVER'))
-    .addOption(new Option('--token-file <file>', 'holds the token to show it').env('VPCGW_TOKEN_FILE'))
+    .addOption(
+      new Option('--server <url>', 'a management address in place of the socket').default(
+        env['VPCGW_SERVER'] || undefined,
+      ),
+    )
+    .addOption(
+      new Option('--token-file <file>', 'holds the token to show it').default(env['VPCGW_TOKEN_FILE'] || undefined),
+    )
     .option('--ca <file>', "who may have signed the server's certificate")
     .option('--cert <file>', 'the certificate to show it')
     .option('--key <file>', 'the key of that');

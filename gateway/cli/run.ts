@@ -72,7 +72,7 @@ export async function run(flags: RunFlags): Promise<void> {
   const parts = { supervisor, metrics, show: new Show(runner, model, metrics), events, auditor };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
-  const management = flags.listen === undefined ? undefined : await listenOnAddress(parts, flags, log);
+  const management = await listenOnAddress(parts, flags, log);
 
   const drift = new DriftWatch(
     runner,

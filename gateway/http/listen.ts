@@ -43,11 +43,13 @@ export async function listenOnSocket(parts: HttpParts, path: string, log: Logger
   return app;
 }
 
+/** Nothing without `--listen`. */
 export async function listenOnAddress(
   parts: HttpParts,
-  { listen = '', ...flags }: ListenFlags,
+  { listen, ...flags }: ListenFlags,
   log: Logger,
-): Promise<FastifyInstance> {
+): Promise<FastifyInstance | undefined> {
+  if (listen === undefined) return refuseLeftOver(flags);
   const match = /^\[?([^\]]+)\]?:(\d+)$/.exec(listen);
   const [, host = '', port] = match ?? [];
   if (!match)
@@ -70,6 +72,16 @@ export async function listenOnAddress(
     throw new VpcgwError('BadRequest', `--listen ${listen}: ${messageOf(error)}`);
   });
   return app;
+}
+
+function refuseLeftOver({ tokens, tlsCert, tlsKey, tlsClientCa }: ListenFlags): undefined {
+  for (const [option, given] of Object.entries({
+    tokens,
+    'tls-cert': tlsCert,
+    'tls-key': tlsKey,
+    'tls-client-ca': tlsClientCa,
+  }))
+    if (given !== undefined) throw new VpcgwError('BadRequest', `--${option} needs --listen ADDRESS:PORT`);
 }
 
 const isLoopback = (host: string): boolean => /^127\.|^::1$|^localhost$/.test(host);

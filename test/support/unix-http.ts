@@ -29,6 +29,8 @@ export function requestOver(
   const headers = {
     ...(typeof body === 'object' ? { 'content-type': 'application/json' } : {}),
     ...(typeof body === 'string' ? { 'content-type': 'application/yaml' } : {}),
+    // Node itself frames no body of a GET, HEAD or DELETE, which then reads as the next request.
+    ...(payload === undefined ? {} : { 'content-length': String(Buffer.byteLength(payload)) }),
     ...options.headers,
   };
   return new Promise((resolve, reject) => {

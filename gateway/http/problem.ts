@@ -3,6 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { type ErrorCode, ERRORS, messageOf, VpcgwError } from '../errors.js';
 
 const RETRY_AFTER_S = 1;
+/** A connection that is closed while data comes is reset, and the answer with it: its sender is given time to read. */
+const LINGER_MS = 1_000;
 
 export function sendProblem(reply: FastifyReply, error: unknown): void {
   const code = codeOf(error);
@@ -12,14 +14,25 @@ export function sendProblem(reply: FastifyReply, error: unknown): void {
     ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     ...(status === 429 || code === 'Overloaded' ? { 'retry-after': RETRY_AFTER_S } : {}),
     ...(etag === undefined ? {} : { etag }),
-    // What is still being sent is not read to its end.
-    ...(reply.request.raw.complete ? {} : { connection: 'close' }),
   });
+  if (!reply.request.raw.complete) closeLater(reply);
   const detail = code === 'Invariant' ? 'a defect; the log says more' : messageOf(error);
   void reply
     .status(status)
     .type('application/problem+json')
     .send({ type: `urn:vpcgw:${code}`, code, title, status, retryable, detail, diagnostics, etag });
+}
+
+/** What is still being sent is not read to its end; what comes of it meanwhile is thrown away. */
+function closeLater(reply: FastifyReply): void {
+  const { raw, socket } = reply.request;
+  const { shouldKeepAlive } = reply.raw;
+  void reply.removeHeader('connection');
+  reply.raw.shouldKeepAlive = true;
+  reply.raw.once('finish', () => {
+    const timer = setTimeout(() => (shouldKeepAlive && raw.complete) || socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(timer));
+  });
 }
 
 /** Fastify has codes of its own for what it refuses by itself. */

@@ -12,7 +12,8 @@ const entriesOf = (program: Command): Entry[] =>
     name: command.name(),
     description: command.description(),
     words: [
-      ...command.options.map((option) => option.long ?? option.short ?? ''),
+      ...command.commands.map((inner) => inner.name()),
+      ...[...command.options, ...program.options].map((option) => option.long ?? option.short ?? ''),
       ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
     ],
   }));

@@ -180,6 +180,34 @@ describe('with TLS, tokens and certificates', () => {
     expect((await call('POST', '/v1/confirm', {}, as('operator'))).status).toBe(200);
   });
 
+  it("what the operator's baseline is made of is the operator's", async () => {
+    const made = (kind: string, name: string, spec: object) => ({
+      apiVersion: 'vpcgw.io/v1alpha1',
+      kind,
+      metadata: { name },
+      spec,
+    });
+    const rules = [{ priority: 1, action: 'Deny', direction: 'Ingress', peers: [{ addressGroup: 'bad' }] }];
+    const [bad, own] = ['bad', 'own'].map((name) => made('AddressGroup', name, { cidrs: ['192.0.2.0/24'] }));
+    const documents = [bad, own, made('FirewallBaseline', 'base', { rules })] as Document[];
+    expect((await call('POST', '/v1/apply', { files: files(documents) }, as('operator'))).status).toBe(200);
+    for (const [kind, name, status] of [
+      ['AddressGroup', 'bad', 403],
+      ['AddressGroup', 'own', 200],
+      ['FirewallBaseline', 'base', 403],
+    ] as const) {
+      const body =
+        kind === 'AddressGroup'
+          ? made(kind, name, { cidrs: [] })
+          : made(kind, name, { rules: [{ ...rules[0], action: 'Allow' }] });
+      const reply = await call('PUT', `/v1/documents/${kind}/${name}`, body, as('editor'));
+      expect({ name, status: reply.status }).toEqual({ name, status });
+    }
+    expect((await call('DELETE', '/v1/documents/FirewallBaseline/base', undefined, as('editor'))).status).toBe(403);
+    expect((await call('DELETE', '/v1/documents/FirewallBaseline/base', undefined, as('operator'))).status).toBe(200);
+    expect((await call('DELETE', '/v1/documents/AddressGroup/bad', undefined, as('editor'))).status).toBe(200);
+  });
+
   it('who it was is what the account says, and not what the request says', async () => {
     const body = { files: files([elasticIp('more', '203.0.113.30')]), by: 'somebody-else' };
     expect((await call('POST', '/v1/apply', body, as('editor'))).status).toBe(200);

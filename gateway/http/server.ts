@@ -117,7 +117,8 @@ function register(app: FastifyInstance, parts: HttpParts, route: Route): void {
   app.route({
     method: route.method,
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
-    exposeHeadRoute: route.method === 'GET' && !route.streams,
+    // For probes; each costs a start as much as a route.
+    exposeHeadRoute: route.method === 'GET' && route.role === undefined,
     config: { route },
     handler: async (request, reply) => {
       const { caller, headers } = request;

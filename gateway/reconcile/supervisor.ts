@@ -446,10 +446,6 @@ export class Supervisor {
     });
   }
 
-  sources(): Source[] {
-    return [...(this.#current?.documents.values() ?? [])].map((document) => document.source);
-  }
-
   get current(): Candidate | undefined {
     return this.#current;
   }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { duration, ipAddress, newConnectionsPerSecond, objectName, target } from './scalars.js';
+import { bandwidth, duration, ipAddress, newConnectionsPerSecond, objectName, target } from './scalars.js';
 
 export const elasticIpSpec = z.strictObject({
   address: ipAddress.describe('The public address.'),
@@ -23,5 +23,6 @@ export const elasticIpSpec = z.strictObject({
     })
     .optional()
     .describe('Limits on connections that are opened to it.'),
+  bandwidth: bandwidth.optional().describe('What it may carry at most, in each direction.'),
   drainTimeout: duration.default(0).describe('How long the flows of a former target live on after detach or rebind.'),
 });

@@ -35,6 +35,7 @@ spec:
       gateways: [100.64.0.1, "2001:db8:ffff::1"]
   timeouts: {tcpEstablished: 1h}
   limits: {connectionsPerSource: 10000}
+  bandwidth: {ingress: 10G, egress: 1G}             # on each external network by itself
 `,
   },
   ElasticIP: {
@@ -70,6 +71,14 @@ apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
 metadata: {name: shared-b}
 spec: {address: 198.51.100.77, announcement: Routed}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: mail}
+spec:
+  address: 203.0.113.30
+  target: {address: 10.0.0.8}
+  bandwidth: {ingress: 100M, egress: 20M}
 `,
   },
   SnatRule: {
@@ -210,6 +219,36 @@ kernel, and no rule.`,
 kind: AddressGroup
 metadata: {name: office}
 spec: {cidrs: [198.51.100.0/24, 192.0.2.7/32, "2001:db8:77::/48"]}
+`,
+  },
+  BandwidthPackage: {
+    about: `A bandwidth that several elastic IPs share: what one does not use, the others may. Limits nest: the gateway's
+\`bandwidth\`, then the package's, then the elastic IP's own.
+
+- \`guaranteed\` is what a member gets however busy the others are. All of a direction fit into the package's ceiling, and
+  those of all packages of an external network into the gateway's.
+- What is left of the ceiling goes in equal turns to the members that want more.
+- A member gets at most the smallest of its \`max\`, its elastic IP's own \`bandwidth\`, the package's ceiling and the
+  gateway's. A number above a ceiling around it is taken for that ceiling; a warning or a note in
+  the elastic IP's status says so.
+- All members are of one external network; each elastic IP is in one package at most.
+
+What counts is the size of the Ethernet frames. What does not count: ARP and neighbour discovery, the traffic of the
+gateway's own addresses, and traffic between VMs by way of an elastic IP, which never reaches the external network. An
+elastic IP without any limit shares what the gateway's ceiling leaves; where there is no such ceiling, it is not shaped.
+
+A limit is changed in place: no packet is lost by it and the counters go on. What does not fit is queued for about 100 ms,
+then dropped; \`vpcgw show bandwidth\` tells both.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: BandwidthPackage
+metadata: {name: office}
+spec:
+  bandwidth: {ingress: 1G, egress: 200M}
+  members:
+    - elasticIP: web
+      guaranteed: {egress: 100M}
+    - elasticIP: shared-a
+      max: {egress: 50M}
 `,
   },
 };

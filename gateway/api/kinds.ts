@@ -1,6 +1,7 @@
 /** The kinds of the document language. A kind is one line here; types, schemas and reference pages follow from it. */
 import * as z from 'zod';
 import { addressGroupSpec } from './address-group.js';
+import { bandwidthPackageSpec } from './bandwidth-package.js';
 import { dnatRuleSpec } from './dnat-rule.js';
 import { elasticIpSpec } from './elastic-ip.js';
 import { firewallBaselineSpec, firewallPolicySpec } from './firewall-policy.js';
@@ -67,6 +68,13 @@ export const KINDS = {
     changedBy: 'editor',
     spec: addressGroupSpec,
     summary: 'Prefixes under one name, for firewall rules.',
+  },
+  BandwidthPackage: {
+    plural: 'bandwidthpackages',
+    shortName: 'bwp',
+    changedBy: 'editor',
+    spec: bandwidthPackageSpec,
+    summary: 'A bandwidth that several elastic IPs share.',
   },
 } as const satisfies Record<string, KindOfDocument>;
 

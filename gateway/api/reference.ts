@@ -4,7 +4,7 @@
 import { EXAMPLES } from './examples.js';
 import { type JsonSchema, jsonSchema, jsonSchemaOf, toJsonSchema } from './json-schema.js';
 import { API_VERSION, type Kind, KINDS } from './kinds.js';
-import { cidr, duration, interfaceAddress, interfaceName, ipAddress, objectName, port } from './scalars.js';
+import { cidr, duration, interfaceAddress, interfaceName, ipAddress, objectName, port, rate } from './scalars.js';
 
 /** File name → text. */
 export function referenceFiles(): ReadonlyMap<string, string> {
@@ -40,13 +40,14 @@ export const GATEWAY_CONDITIONS = {
   AuditKept: 'The audit can be written to the state directory.',
   MachineFit: 'Nothing is missing without which no gateway works. Found out only when nothing could be put into force.',
   SysctlsSet: 'Every kernel switch is as it has to be. If not, `vpcgw preflight` says how to set it.',
+  BandwidthEnforced: 'The kernel can hold the limits of bandwidth. If not, everything passes without a limit.',
   PortsAvailable: 'No shared elastic IP has used up its ports.',
   ConnectionsAvailable: 'The gateway holds fewer connections than `limits.connections`.',
 } as const;
 
 function indexPage(kinds: readonly Kind[]): string {
   const rows = kinds.map((kind) => [`[${kind}](${kind}.md)`, KINDS[kind].summary]);
-  const types = [ipAddress, cidr, interfaceAddress, duration, objectName, interfaceName, port].map((scalar) => {
+  const types = [ipAddress, cidr, interfaceAddress, duration, rate, objectName, interfaceName, port].map((scalar) => {
     const { title, description, examples } = toJsonSchema(scalar);
     return [title ?? '', `\`${String(examples?.[0])}\``, description ?? ''];
   });

@@ -1,5 +1,6 @@
 /** The scalar types of the document language: text in, parsed value out, with what would be right in every message. */
 import * as z from 'zod';
+import { RATE_UNITS } from '../model/bandwidth.js';
 import {
   type InterfaceAddress,
   parseCidr,
@@ -122,6 +123,60 @@ export function formatDuration(ms: number): string {
   const [unit, unitMs] = Object.entries(UNIT_MS).findLast(([, candidate]) => ms % candidate === 0) ?? ['ms', 1];
   return `${ms / unitMs}${unit}`;
 }
+
+const MOST_BITS = 400 * RATE_UNITS.G;
+
+/** What others mean by other spellings differs by a factor of eight, or by a twentieth. */
+function explainBadRate(text: string): string {
+  const wanted = 'a rate is a number and k, M or G, in bits a second, such as 100M';
+  const number = /^\d+(\.\d+)?/.exec(text)?.[0];
+  const unit = text.slice(number?.length ?? 0).trim();
+  if (number === undefined) return `${quoted(text)} is not a rate: ${wanted}`;
+  if (unit === '') return `${quoted(text)} has no unit: ${wanted}; 1M is 1000000 bits a second`;
+  if (/^[KMG]i/i.test(unit)) return `${quoted(text)} counts in powers of two: ${wanted}; 1M is 1000000 bits a second`;
+  if (/^[kmg]?B/.test(unit) && !/bit/i.test(unit))
+    return `${quoted(text)} counts bytes: ${wanted}; 1 byte a second is 8 bits a second`;
+  const letter = /^[kKmMgG]/.exec(unit)?.[0];
+  if (!letter || Number(number) === 0) return `${quoted(text)} is not a rate: ${wanted}`;
+  const own = letter.toLowerCase() === 'k' ? 'k' : letter.toUpperCase();
+  return own === unit
+    ? `${quoted(text)} is not a rate: ${wanted}`
+    : `${quoted(text)}: write ${number}${own}; ${wanted}`;
+}
+
+/** Bits a second. */
+export const rate = scalar(
+  'a rate',
+  '100M',
+  'A rate in bits a second: a number and `k`, `M` or `G` (1000, 1000000, 1000000000), such as `512k`, `100M`, `1.5G`.',
+  (text) => {
+    const match = /^((?:0|[1-9]\d{0,5})(?:\.\d{1,3})?)(k|M|G)$/.exec(text);
+    const bits = match ? Math.round(Number(match[1]) * RATE_UNITS[match[2] as keyof typeof RATE_UNITS]) : 0;
+    if (bits === 0) return { wrong: explainBadRate(text) };
+    if (bits > MOST_BITS) return { wrong: `${quoted(text)} is more than 400G; leave it out for no limit` };
+    if (bits % RATE_UNITS.k !== 0) return { wrong: `${quoted(text)} is finer than 1k` };
+    // The kernel's tools print no finer, so a finer difference could not be seen.
+    if (bits > RATE_UNITS.G && bits % RATE_UNITS.M !== 0)
+      return { wrong: `${quoted(text)} is finer than 1M; above 1G a rate is a whole number of M` };
+    return bits;
+  },
+);
+
+/** Both directions by themselves; what is left out has no limit. */
+export const bandwidth = z
+  .strictObject(
+    {
+      ingress: rate.optional().describe('From outside to the VPC.'),
+      egress: rate.optional().describe('From the VPC to outside.'),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? undefined
+          : `must be a map such as {ingress: 100M, egress: 50M}${hintForType(issue.input, 'map')}`,
+    },
+  )
+  .meta({ description: 'A limit for each direction.' });
 
 /** DNS-1123 label: what a Kubernetes object may be called. */
 export const objectName = z

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {
+  bandwidth,
   cidr,
   duration,
   interfaceAddress,
@@ -87,5 +88,8 @@ export const vpcGatewaySpec = z.strictObject({
     .describe(
       'What may be opened towards a bound elastic IP that no `FirewallPolicy` judges; ports of a `DnatRule` are open.',
     ),
+  bandwidth: bandwidth
+    .optional()
+    .describe('What the gateway carries at most, in each direction, on each external network by itself.'),
   paused: z.boolean().default(false).describe('Freezes every write to the kernel; drift is reported and left.'),
 });

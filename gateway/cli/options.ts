@@ -30,4 +30,4 @@ export interface RunFlags extends ListenFlags {
   readonly logLevel: string;
 }
 
-export type ShowWhat = 'nat' | 'conntrack' | 'ports';
+export type ShowWhat = 'nat' | 'conntrack' | 'ports' | 'bandwidth';

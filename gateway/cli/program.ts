@@ -174,7 +174,9 @@ export function createProgram({ env, exit }: Process): Command {
     .action(async (options: Given) => (await import('./status.js')).exportDocuments(withFormat(options)));
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
-    .description('nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are')
+    .description(
+      'nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes',
+    )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
   jsonToo(common(program.command('preflight')))
@@ -205,5 +207,5 @@ export function createProgram({ env, exit }: Process): Command {
 }
 
 const showArgument = () =>
-  new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports']);
+  new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports', 'bandwidth']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

@@ -22,7 +22,7 @@ import { FolderWatch, readFolder } from '../system/folder-source.js';
 import { PacketLog } from '../system/packet-log.js';
 import { Journal } from '../system/journal.js';
 import { Memory } from '../system/memory.js';
-import { chooseVariant, missingOf, probe } from '../system/probe.js';
+import { chooseShaper, chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
 
@@ -41,7 +41,7 @@ export async function run(flags: RunFlags): Promise<void> {
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
   const subsystems = createSubsystems(() => variant);
-  const programmer = new Programmer(runner, subsystems, log);
+  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner));
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const supervisor = new Supervisor({
     source: flags.source === 'folder' ? 'Folder' : 'Api',

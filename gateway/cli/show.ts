@@ -1,11 +1,17 @@
-/** `show nat|conntrack|ports`. */
+/** `show nat|conntrack|ports|bandwidth`. */
+import { formatRate } from '../model/bandwidth.js';
 import type { PortUse } from '../reconcile/port-watch.js';
-import type { ConntrackRow, NatRow } from '../reconcile/show.js';
+import type { BandwidthRow, BandwidthUse, ConntrackRow, NatRow } from '../reconcile/show.js';
 import { Client } from './client.js';
 import { print, red, table, yellow } from './output.js';
 import type { Common, ShowWhat } from './options.js';
 
-const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = { nat, conntrack, ports };
+const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = {
+  nat,
+  conntrack,
+  ports,
+  bandwidth,
+};
 
 export const show = (what: ShowWhat, options: Common): Promise<void> =>
   SHOWS[what](new Client(options.target), options);
@@ -58,6 +64,38 @@ async function ports(client: Client, { output }: Common): Promise<void> {
         },
       ],
       'no elastic IP is shared by a SNAT rule',
+    ),
+  );
+}
+
+async function bandwidth(client: Client, { output }: Common): Promise<void> {
+  const rows = await client.get<BandwidthRow[]>('/v1/show/bandwidth');
+  const now = ({ rate, limit }: BandwidthUse): string => {
+    const text = `${(rate / 1e6).toFixed(rate < 1e7 ? 2 : 0)}M`;
+    return rate > limit * 0.95 ? red(text) : rate > limit * 0.7 ? yellow(text) : text;
+  };
+  const way = (title: string, useOf: (row: BandwidthRow) => BandwidthUse | undefined) => {
+    const cell = (text: (use: BandwidthUse) => string) => (row: BandwidthRow) => {
+      const use = useOf(row);
+      return use ? text(use) : '';
+    };
+    return [
+      { title: `${title} LIMIT`, value: cell(({ limit }) => formatRate(limit)), right: true },
+      { title: 'NOW', value: cell(now), right: true },
+      { title: 'DROPS', value: cell(({ dropped }) => String(dropped)), right: true },
+    ];
+  };
+  print(output, rows, () =>
+    table(
+      rows,
+      [
+        { title: 'KIND', value: (row) => row.kind },
+        { title: 'NAME', value: (row) => row.name },
+        { title: 'PACKAGE', value: (row) => row.package },
+        ...way('INGRESS', (row) => row.ingress),
+        ...way('EGRESS', (row) => row.egress),
+      ],
+      'nothing has a limit of its own',
     ),
   );
 }

@@ -21,6 +21,10 @@ export interface NatEntry {
 export interface Contribution {
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly links?: readonly { readonly parent: string }[];
+  /** External interfaces whose incoming traffic is shaped. */
+  readonly ifbs?: readonly { readonly parent: string }[];
+  /** Classes and filters, as entries of the kernel's state. */
+  readonly shaping?: readonly ShapingEntry[];
   /** Addresses that role links hold. */
   readonly addresses?: readonly { readonly parent: string; readonly text: string; readonly origin?: Origin }[];
   readonly routes?: readonly { readonly family: Family; readonly text: string; readonly origin?: Origin }[];
@@ -54,12 +58,16 @@ export interface Contribution {
   readonly publicPrefixes?: readonly { readonly prefix: Cidr; readonly open: boolean; readonly origin: Origin }[];
 }
 
+export type ShapingEntry = readonly [key: string, line: Line];
+
 export interface CompileContext {
   readonly facts: Facts;
   /** 1-255, kept for the life of the external network. */
   readonly externalIndex: (name: string) => number;
   /** A short number for a SNAT rule's chains. */
   readonly snatIndex: (name: string) => number;
+  /** A number for a class: of an elastic IP or a package that is shaped. */
+  readonly classNumber: (name: string) => number;
   readonly external: (name: string) => ExternalNetwork;
   readonly pressure: Pressure;
 }

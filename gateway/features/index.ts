@@ -1,4 +1,5 @@
 /** The features, each a line. The order carries no meaning: what two could both want is merged by rank. */
+import { bandwidth } from './bandwidth.js';
 import { connectionLimit } from './connection-limit.js';
 import { dnatRule } from './dnat-rule.js';
 import { elasticIp } from './elastic-ip.js';
@@ -16,4 +17,5 @@ export const FEATURES: readonly Feature[] = [
   ipv6Prefix,
   firewall,
   connectionLimit,
+  bandwidth,
 ];

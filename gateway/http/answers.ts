@@ -160,6 +160,26 @@ export const conntrackRows = () =>
     }),
   );
 
+const bandwidthUse = () =>
+  z
+    .strictObject({
+      limit: z.number().describe('Bits a second.'),
+      rate: z.number().describe('Over the last second, in bits a second of Ethernet frames.'),
+      dropped: z.int().describe('Packets, since the supervisor began to count.'),
+    })
+    .optional();
+
+export const bandwidthRows = () =>
+  z.array(
+    z.strictObject({
+      kind: z.string(),
+      name: z.string(),
+      package: z.string().describe('That it is a member of.'),
+      ingress: bandwidthUse(),
+      egress: bandwidthUse(),
+    }),
+  );
+
 export const portRows = () =>
   z.array(
     z.strictObject({

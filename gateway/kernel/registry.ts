@@ -6,6 +6,7 @@ import { ipsets } from './ipset/subsystem.js';
 import { Iptables, type IptablesVariant } from './iptables/subsystem.js';
 import { links } from './links/subsystem.js';
 import { routes, rules } from './routes/subsystem.js';
+import { shaping } from './shaping/subsystem.js';
 import type { KernelState } from './state.js';
 import type { Subsystem } from './subsystem.js';
 import { sysctls } from './sysctl/subsystem.js';
@@ -21,6 +22,7 @@ export const createSubsystems = (variant: () => IptablesVariant) =>
     iptables6: new Iptables(6, variant),
     sysctls,
     links,
+    shaping,
     addresses,
     routes,
     rules,
@@ -34,6 +36,7 @@ const AFTER: Readonly<Record<SubsystemName, readonly SubsystemName[]>> = {
   iptables6: ['guard', 'sets'],
   sysctls: ['iptables4', 'iptables6'],
   links: ['sysctls'],
+  shaping: ['links'],
   addresses: ['links'],
   routes: ['addresses'],
   rules: ['routes'],

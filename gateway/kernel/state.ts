@@ -9,6 +9,8 @@ export interface Line {
 
 export interface Link {
   readonly name: string;
+  readonly kind: 'macvlan' | 'ifb';
+  /** Empty for an IFB, which stands above nothing. */
   readonly parent: string;
   readonly up: boolean;
 }
@@ -36,6 +38,8 @@ export interface KernelState {
   readonly iptables4: IptablesState;
   readonly iptables6: IptablesState;
   readonly links: ReadonlyMap<string, Link>;
+  /** As in `shaping/entry.ts`. */
+  readonly shaping: ReadonlyMap<string, Line>;
   /** `link address/length` → line. */
   readonly addresses: ReadonlyMap<string, Line>;
   /** Canonical route text → line. */
@@ -48,12 +52,23 @@ export interface KernelState {
 export interface Facts {
   /** Bytes, by interface. */
   readonly mtu: ReadonlyMap<string, number>;
+  /** Asked for only when a document wants bandwidth. */
+  readonly shaper?: Shaper;
+}
+
+/** What the kernel has for shaping. */
+export interface Shaper {
+  readonly leaf: 'fq_codel' | 'bfifo';
+  /** Why nothing can be shaped. */
+  readonly lacking: string | undefined;
 }
 
 /** Numbers given to names once, and kept: marks and chain names must not change while a connection uses them. */
 export interface Allocations {
   readonly externals: Readonly<Record<string, number>>;
   readonly snatRules: Readonly<Record<string, number>>;
+  /** Of elastic IPs and packages that are shaped; thousands, so never copied without need. */
+  readonly classes: ReadonlyMap<string, number>;
 }
 
-export const NO_ALLOCATIONS: Allocations = { externals: {}, snatRules: {} };
+export const NO_ALLOCATIONS: Allocations = { externals: {}, snatRules: {}, classes: new Map() };

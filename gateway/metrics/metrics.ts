@@ -6,12 +6,15 @@ import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import type { PortUse } from '../reconcile/port-watch.js';
+import { BandwidthMeters } from './bandwidth-meters.js';
 import { ConnectionCounts } from './connection-counts.js';
 import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
+import { metersText } from './exposition.js';
 
 export class Metrics {
   readonly #registry = new Registry();
+  readonly bandwidth: BandwidthMeters;
   readonly #convergeSeconds: Histogram;
   readonly connections: ConnectionCounts;
 
@@ -23,6 +26,7 @@ export class Metrics {
     private readonly portUse: () => readonly PortUse[],
   ) {
     this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
+    this.bandwidth = new BandwidthMeters(run, () => programmer.inForce?.desired.shaping);
     const gauge = (name: string, help: string, read: () => number): void =>
       void new Gauge({
         name,
@@ -100,12 +104,14 @@ export class Metrics {
     const drops = await readDrops(this.run, this.variant());
     for (const { elasticIp, headroom } of this.portUse())
       lines.push(`vpcgw_port_headroom{name="${elasticIp}"} ${headroom}`);
+    const meters = await this.bandwidth.read();
+    drops.set('Bandwidth', this.bandwidth.dropped);
     lines.push(
       '# HELP vpcgw_drops_total Packets that were dropped, by reason.',
       '# TYPE vpcgw_drops_total counter',
       ...[...drops].map(([reason, packets]) => `vpcgw_drops_total{reason="${reason}"} ${packets}`),
     );
-    return `${own}${table}${lines.join('\n')}\n`;
+    return `${own}${table}${lines.join('\n')}\n${await metersText(meters)}`;
   }
 
   async #conntrack(): Promise<string> {

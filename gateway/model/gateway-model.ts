@@ -2,6 +2,7 @@
  * The gateway as its documents mean it: names resolved, defaults explicit, every address parsed. What this holds is
  * consistent: two objects never claim the same address, protocol and port.
  */
+import type { Bandwidth, BandwidthPackage } from './bandwidth.js';
 import type { Firewall } from './firewall.js';
 import type { Cidr, InterfaceAddress, IpAddress } from './ip.js';
 
@@ -28,6 +29,9 @@ export interface Frame extends Sides {
   readonly conntrackSize: number | undefined;
   readonly limits: GatewayLimits;
   readonly firewall: Firewall;
+  /** On each external network by itself. */
+  readonly bandwidth: Bandwidth;
+  readonly packages: readonly BandwidthPackage[];
   readonly snatRules: readonly SnatRule[];
   readonly dnatRules: readonly DnatRule[];
   readonly ipv6Prefixes: readonly Ipv6Prefix[];
@@ -93,6 +97,7 @@ export interface ElasticIp {
   readonly external: string;
   readonly announced: boolean;
   readonly target: IpAddress | undefined;
+  readonly bandwidth: Bandwidth;
   readonly drainTimeoutMs: number;
   readonly limits: ElasticIpLimits | undefined;
   /** By which policies find it. */

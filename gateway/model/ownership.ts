@@ -30,6 +30,8 @@ export const HELD_SET = `${SET_PREFIX}held`;
 export const LINK_PREFIX = 'vg-';
 /** `NAME_MAX` of a link is 15: the parent's name must leave room for the prefix. */
 export const PARENT_NAME_MAX = 15 - LINK_PREFIX.length;
+/** Intermediate functional blocks, where what comes in is shaped: `vi-` + the name of the external parent. */
+export const IFB_PREFIX = 'vi-';
 /** nftables tables: the leak guard (and, later, the fence). */
 export const GUARD_TABLE = 'vpcgw_guard';
 /** Routes and rules: `proto` in rtnetlink, unassigned by iproute2 and by the routing daemons. */
@@ -73,3 +75,23 @@ export const RULE_PREF = {
 export const markOfExternal = (index: number): number => MARK.gateway | (index << MARK.externalShift);
 
 export const roleLink = (parent: string): string => `${LINK_PREFIX}${parent}`;
+export const ifbOf = (parent: string): string => `${IFB_PREFIX}${parent}`;
+
+/**
+ * Traffic control, on role links and on IFBs: the root `1:` and the ingress hook `ffff:`.
+ *
+ *   class 1:1          the gateway's ceiling
+ *   class 1:2          what shares it without a class of its own
+ *   classes 1:10-      packages and elastic IPs: an allocated number + 15; a leaf's queue has its class's number
+ *   filters, pref      8-9: not shaped; 100-199: elastic IPs; 200-201: the rest, to 1:2
+ */
+export const SHAPING = {
+  root: '1:',
+  ingress: 'ffff:',
+  gateway: 1,
+  rest: 2,
+  firstClass: 0x10,
+  maxClasses: 0xf000,
+  pref: { unshaped: 8, elasticIps: 100, rest: 200 },
+} as const;
+export const shapingClass = (number: number): number => SHAPING.firstClass - 1 + number;

@@ -2,6 +2,7 @@
 import type { Kind } from '../api/kinds.js';
 import type { DocumentOf, GatewayDocument, Locate } from '../documents/document.js';
 import { nearest } from '../documents/explain.js';
+import { NO_LIMIT } from './bandwidth.js';
 import { addElasticIp, checkModel } from './check.js';
 import { Complaints } from './complaints.js';
 import { byPosition, type Diagnostic } from './diagnostic.js';
@@ -20,6 +21,7 @@ import type {
 import { elasticIpNamed } from './named.js';
 import { originOf } from './origin.js';
 import { remember, rememberWithin } from './remember.js';
+import { resolvePackage } from './resolve-bandwidth.js';
 import { resolveFirewall } from './resolve-firewall.js';
 
 export interface Resolved {
@@ -67,6 +69,8 @@ export function resolve(
       elasticIps,
       complaints,
     ),
+    bandwidth: gateway.spec.bandwidth ?? NO_LIMIT,
+    packages: ofKind('BandwidthPackage').map((document) => resolvePackage(document, elasticIps, complaints)),
     snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
@@ -107,9 +111,11 @@ export function resolveEdit(
   locate: Locate,
 ): Resolved | undefined {
   const named = new Set(
-    [...before.snatRules.flatMap((rule) => rule.pool), ...before.dnatRules.map((rule) => rule.elasticIp)].map(
-      (eip) => eip.name,
-    ),
+    [
+      ...before.snatRules.flatMap((rule) => rule.pool),
+      ...before.dnatRules.map((rule) => rule.elasticIp),
+      ...before.packages.flatMap(({ members }) => members.map((member) => member.elasticIp)),
+    ].map((eip) => eip.name),
   );
   for (const { elasticIps } of before.firewall.attached) for (const name of elasticIps) named.add(name);
   if (![...taken, ...given].every((document) => document.kind === 'ElasticIP' && !named.has(document.metadata.name)))
@@ -214,6 +220,7 @@ const elasticIpOf = rememberWithin((document: DocumentOf<'ElasticIP'>, external:
   external: external.name,
   announced: document.spec.announcement === 'Neighbor',
   target: document.spec.target?.address,
+  bandwidth: document.spec.bandwidth ?? NO_LIMIT,
   drainTimeoutMs: document.spec.drainTimeout,
   limits: document.spec.limits,
   labels: document.metadata.labels ? new Map(Object.entries(document.metadata.labels)) : NO_LABELS,

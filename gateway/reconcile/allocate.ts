@@ -1,8 +1,9 @@
 /** Gives each name a number and keeps it: the smallest that is free, and none is given again while its owner stands. */
 import { VpcgwError } from '../errors.js';
+import { classNameOf, classNameOfPackage } from '../model/bandwidth.js';
 import type { Allocations } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import { MAX_EXTERNALS } from '../model/ownership.js';
+import { MAX_EXTERNALS, SHAPING } from '../model/ownership.js';
 
 export function allocate(
   known: Readonly<Record<string, number>>,
@@ -40,9 +41,42 @@ export function allocateAll(known: Allocations, model: GatewayModel): Allocation
     model.snatRules.map((rule) => rule.name),
     0xffff,
   );
-  return sameNumbers(externals, known.externals) && sameNumbers(snatRules, known.snatRules)
+  const classes = allocateClasses(known.classes, model);
+  const same =
+    sameNumbers(externals, known.externals) && sameNumbers(snatRules, known.snatRules) && classes === known.classes;
+  return same
     ? known
-    : { externals, snatRules };
+    : {
+        externals: sameNumbers(externals, known.externals) ? known.externals : externals,
+        snatRules: sameNumbers(snatRules, known.snatRules) ? known.snatRules : snatRules,
+        classes,
+      };
+}
+
+/** The same as `allocate` for thousands of names of which few come or go at a time. */
+function allocateClasses(known: Allocations['classes'], model: GatewayModel): Allocations['classes'] {
+  const names = model.packages.map(classNameOfPackage);
+  for (const eip of model.elasticIps.values()) {
+    const name = classNameOf(eip, model);
+    if (name !== undefined) names.push(name);
+  }
+  if (names.length === known.size && names.every((name) => known.has(name))) return known;
+  const result = new Map<string, number>();
+  for (const name of names) {
+    const number = known.get(name);
+    if (number !== undefined) result.set(name, number);
+  }
+  const used = new Set(result.values());
+  let next = 1;
+  for (const name of names) {
+    if (result.has(name)) continue;
+    while (used.has(next)) next++;
+    if (next > SHAPING.maxClasses)
+      throw new VpcgwError('Invariant', `no class left for ${name}; ${SHAPING.maxClasses} are in use`);
+    result.set(name, next);
+    used.add(next);
+  }
+  return result;
 }
 
 type Numbers = Readonly<Record<string, number>>;

@@ -1,14 +1,15 @@
 /** GatewayModel → KernelState: every feature's contribution, merged. Pure: the same input gives the same kernel. */
 import { VpcgwError } from '../errors.js';
-import type { CompileContext, Contribution, NatEntry } from '../features/feature.js';
+import type { CompileContext, Contribution, NatEntry, ShapingEntry } from '../features/feature.js';
 import { FAMILIES } from '../features/feature.js';
 import { FEATURES } from '../features/index.js';
 import { guardTable } from '../kernel/guard/render.js';
 import { prefixTree } from '../kernel/iptables/prefix-tree.js';
+import { LEAST_BANKS } from '../kernel/shaping/entry.js';
 import type { Allocations, Facts, IpSet, IptablesState, KernelState, Line, Link, Table } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { bitsOf, type Cidr, type Family, ipFromValue, networkOf } from '../model/ip.js';
-import { dropChain, MARK, roleLink, SET_PREFIX } from '../model/ownership.js';
+import { dropChain, ifbOf, MARK, roleLink, SET_PREFIX } from '../model/ownership.js';
 import type { Pressure } from '../model/pressure.js';
 import { remember, rememberWithin } from '../model/remember.js';
 
@@ -26,6 +27,8 @@ export interface Compiled {
   readonly trees: Readonly<Record<Family, Trees>>;
   /** Sources that others than elastic IPs contributed, as set elements. */
   readonly sharedSources: ReadonlySet<string>;
+  /** How many elastic IPs are looked up on each device of traffic control, and in each of its further tables. */
+  readonly lookUps: ReadonlyMap<string, number>;
 }
 
 /** What contributions of many features grow into trees of, and where each tree stands. */
@@ -51,6 +54,7 @@ export function contextOf({ model, facts, allocations, pressure }: CompileInput)
     pressure,
     externalIndex: (name) => numberOf(allocations.externals, name),
     snatIndex: (name) => numberOf(allocations.snatRules, name),
+    classNumber: (name) => allocations.classes.get(name) ?? missing(name),
     external: (name) => model.externals.find((external) => external.name === name) ?? missing(name),
   };
 }
@@ -62,7 +66,7 @@ export function compile(input: CompileInput): Compiled {
   const addresses = parts.flatMap((part) => part.addresses ?? []);
   const routes = parts.flatMap((part) => part.routes ?? []);
   const rules = parts.flatMap((part) => part.rules ?? []);
-  const links = parts.flatMap((part) => part.links ?? []);
+  const shaping = parts.flatMap((part) => part.shaping ?? []);
   const publicPrefixes = parts.flatMap((part) => part.publicPrefixes ?? []);
   const trees = { 4: treesOf(4, parts), 6: treesOf(6, parts) };
   const state: KernelState = {
@@ -74,9 +78,8 @@ export function compile(input: CompileInput): Compiled {
     sets: sets(model, parts, context),
     iptables4: iptables(4, parts, model, trees[4]),
     iptables6: iptables(6, parts, model, trees[6]),
-    links: new Map(
-      links.map(({ parent }): [string, Link] => [roleLink(parent), { name: roleLink(parent), parent, up: true }]),
-    ),
+    links: linksOf(parts),
+    shaping: new Map(shaping),
     addresses: new Map(addresses.map(addressEntry)),
     routes: new Map(routes.map(routeEntry)),
     rules: new Map(rules.map(({ family, text }): [string, Line] => [`${family} ${text}`, { text }])),
@@ -84,7 +87,35 @@ export function compile(input: CompileInput): Compiled {
   const shared = parts
     .flatMap((part) => part.sources ?? [])
     .filter((source) => !source.origin.id.startsWith('ElasticIP/'));
-  return { input, state, trees, sharedSources: new Set(shared.map(({ prefix }) => elementOf(prefix))) };
+  const sharedSources = new Set(shared.map(({ prefix }) => elementOf(prefix)));
+  return { input, state, trees, sharedSources, lookUps: countLookUps(new Map(), shaping, 1) };
+}
+
+function linksOf(parts: readonly Contribution[]): Map<string, Link> {
+  const roles = parts.flatMap((part) => part.links ?? []);
+  const ifbs = parts.flatMap((part) => part.ifbs ?? []);
+  const links = [
+    ...roles.map(({ parent }): Link => ({ name: roleLink(parent), kind: 'macvlan', parent, up: true })),
+    ...ifbs.map(({ parent }): Link => ({ name: ifbOf(parent), kind: 'ifb', parent: '', up: true })),
+  ];
+  return new Map(links.map((link) => [link.name, link]));
+}
+
+/** By device, and by table where it is not one of those that always stand. */
+export function countLookUps(
+  before: ReadonlyMap<string, number>,
+  entries: readonly ShapingEntry[],
+  step: 1 | -1,
+): Map<string, number> {
+  const counts = new Map(before);
+  for (const [key] of entries) {
+    const [, device = '', table = '', number = ''] = /^(\S+) (.*) ([0-9a-f]+):[0-9a-f]+:[0-9a-f]+$/.exec(key) ?? [];
+    if (device === '') continue;
+    const rare = (parseInt(number, 16) & 0xff) >= LEAST_BANKS;
+    for (const name of rare ? [device, `${device} ${table}`] : [device])
+      counts.set(name, (counts.get(name) ?? 0) + step);
+  }
+  return counts;
 }
 
 function numberOf(numbers: Readonly<Record<string, number>>, name: string): number {

@@ -7,6 +7,7 @@ import type { KernelState } from '../kernel/state.js';
 import { SUBSYSTEM_ORDER, type SubsystemName, type Subsystems } from '../kernel/registry.js';
 import { CHAIN_PREFIX, GUARD_TABLE, LINK_PREFIX, ROUTE_PROTOCOL } from '../model/ownership.js';
 import { Doorbell } from '../system/doorbell.js';
+import { ShapingWatch } from './shaping-watch.js';
 
 /** Where to look: whole subsystems, and single chains as `4 nat VG-D`. */
 export interface Suspicion {
@@ -29,6 +30,7 @@ export class DriftWatch {
   #debounce: NodeJS.Timeout | undefined;
   #timers: NodeJS.Timeout[] = [];
   readonly #doorbells: Doorbell[];
+  readonly #shaping: ShapingWatch;
   #transaction: string[] = [];
   /** What was read last of that which gives no events, by subsystem. */
   readonly #readings = new Map<string, string>();
@@ -41,6 +43,12 @@ export class DriftWatch {
     private readonly onSuspicion: (suspicion: Suspicion) => void,
     private readonly onSweep: () => void,
   ) {
+    this.#shaping = new ShapingWatch(
+      this.run,
+      () => this.believed()?.shaping,
+      () => this.#ring(),
+      this.onSweep,
+    );
     this.#doorbells = [
       new Doorbell(
         ['ip', '-o', 'monitor', 'link', 'address', 'route', 'rule'],
@@ -58,6 +66,7 @@ export class DriftWatch {
 
   stop(): void {
     for (const doorbell of this.#doorbells) doorbell.stop();
+    this.#shaping.stop();
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#debounce);
   }
@@ -74,12 +83,16 @@ export class DriftWatch {
   #report(): void {
     clearTimeout(this.#debounce);
     this.#debounce = undefined;
+    if (this.#shaping.takeSuspicion()) this.#subsystems.add('shaping');
     const suspicion = { subsystems: this.#subsystems, chains: this.#chains, addresses: this.#addresses };
     this.#subsystems = new Set();
     this.#chains = new Set();
     this.#addresses = new Map();
-    this.onSuspicion(suspicion);
+    if (this.#isSomewhere(suspicion)) this.onSuspicion(suspicion);
   }
+
+  #isSomewhere = ({ subsystems, chains, addresses }: Suspicion): boolean =>
+    subsystems.size + chains.size + addresses.size > 0;
 
   #onIpEvent(line: string): void {
     const gone = line.startsWith('Deleted ');
@@ -134,6 +147,8 @@ export class DriftWatch {
     try {
       this.#compare('sysctls', JSON.stringify([...(await this.run.switches([...believed.sysctls.keys()]))]));
       for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name);
+      const hooks = await this.#shaping.look().catch(() => 'failed');
+      this.#compare('shaping', hooks);
     } finally {
       this.#polling = false;
     }

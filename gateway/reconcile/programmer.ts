@@ -9,7 +9,8 @@ import { messageOf, VpcgwError } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { Iptables } from '../kernel/iptables/subsystem.js';
 import { type SubsystemName, type Subsystems } from '../kernel/registry.js';
-import type { Allocations, Facts, KernelState } from '../kernel/state.js';
+import type { Allocations, Facts, KernelState, Shaper } from '../kernel/state.js';
+import { asksForBandwidth } from '../model/bandwidth.js';
 import type { Drain } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
@@ -43,11 +44,14 @@ export class Programmer {
   #unsettable: readonly string[] = [];
   /** What the next compilation reckons with. */
   pressure: Pressure = NO_PRESSURE;
+  #shaper: Shaper | undefined;
 
   constructor(
     private readonly run: CommandRunner,
     private readonly subsystems: Subsystems,
     private readonly log: Logger,
+    /** Finds out what this kernel has for shaping; called once, when a document first wants it. */
+    private readonly chooseShaper: () => Promise<Shaper>,
   ) {
     this.view = new KernelView(run, subsystems);
     this.flows = new FlowKeeper(run);
@@ -62,8 +66,20 @@ export class Programmer {
     return this.#unsettable;
   }
 
+  /** `undefined` as long as nothing was asked to be shaped. */
+  get shaper(): Shaper | undefined {
+    return this.#shaper;
+  }
+
+  async #gatherFacts(model: GatewayModel): Promise<Facts> {
+    if (asksForBandwidth(model)) this.#shaper ??= await this.chooseShaper();
+    if (this.#facts && this.#facts.shaper === this.#shaper) return this.#facts;
+    const facts = this.#facts ?? (await this.view.facts());
+    return this.#shaper ? { ...facts, shaper: this.#shaper } : facts;
+  }
+
   async compile(model: GatewayModel, allocations: Allocations): Promise<Compiled> {
-    this.#facts ??= await this.view.facts();
+    this.#facts = await this.#gatherFacts(model);
     const wanted = [model.internal.interface, ...model.externals.map((external) => external.interface)];
     const absent = wanted.filter((name) => !this.#facts?.mtu.has(name));
     if (absent.length > 0) {
@@ -135,7 +151,11 @@ export class Programmer {
       if (!read || !believed) whole.add(name);
       else this.view.amend(name, { ...believed[name], chains: new Map([...believed[name].chains, ...read]) });
     }
-    if (whole.has('links')) this.#facts = undefined;
+    if (whole.has('links')) {
+      this.#facts = undefined;
+      // What hangs on a link goes with it.
+      if (desired.shaping.size > 0) whole.add('shaping');
+    }
     if (whole.size > 0) await this.view.observe(desired, [...whole]);
   }
 

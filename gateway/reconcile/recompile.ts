@@ -2,13 +2,14 @@
  * The kernel after an edit of elastic IPs alone, from the kernel before it: what is far the most frequent edit costs no
  * compilation of thousands of others. The result is what `compile` would give; a property test holds it to that.
  */
+import { compileLimits } from '../features/bandwidth.js';
 import { limitSetsOf } from '../features/connection-limit.js';
 import { compileElasticIp, type ElasticIpPart } from '../features/elastic-ip.js';
-import { type CompileContext, FAMILIES, type NatEntry } from '../features/feature.js';
+import { type CompileContext, FAMILIES, type NatEntry, type ShapingEntry } from '../features/feature.js';
 import { judgedEntry, leavingEntry } from '../features/firewall.js';
-import type { IpSet, IptablesState, Line } from '../kernel/state.js';
+import type { Allocations, IpSet, IptablesState, Line } from '../kernel/state.js';
 import { exchanged } from '../model/flow.js';
-import type { ElasticIp } from '../model/gateway-model.js';
+import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import { type Family, hostCidr } from '../model/ip.js';
 import { HELD_SET, SET_PREFIX } from '../model/ownership.js';
 import {
@@ -16,6 +17,7 @@ import {
   type Compiled,
   type CompileInput,
   contextOf,
+  countLookUps,
   elementOf,
   growTrees,
   routeEntry,
@@ -30,17 +32,12 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
   const { model, facts, allocations, pressure } = input;
   const known = before.input;
   if (model.frame !== known.model.frame || facts !== known.facts) return undefined;
-  if (allocations !== known.allocations || pressure !== known.pressure) return undefined;
+  if (!sameButClasses(allocations, known.allocations) || pressure !== known.pressure) return undefined;
   const context = contextOf(input);
-  const partOf = (eip: ElasticIp): Part => ({
-    ...compileElasticIp[model.firewall.defaultIngress](eip, context.external(eip.external).interface),
-    judged: judgedEntry(eip, model.firewall),
-    leaving: leavingEntry(eip, model.frame),
-    // An elastic IP that a rule uses is never edited here.
-    memberships: [...limitSetsOf(eip), ...(eip.target ? [] : [{ name: HELD_SET, prefix: hostCidr(eip.address) }])],
-  });
   const { gone, come } = exchanged(model, known.model);
-  const edit: Edit = { gone: gone.map(partOf), come: come.map(partOf) };
+  const edit: Edit = { gone: gone.map(partsOf(model, contextOf(known))), come: come.map(partsOf(model, context)) };
+  const lookUps = editLookUps(before.lookUps, edit);
+  if (!lookUps) return undefined;
   const { sharedSources, state } = before;
   // A source that a rule names too would have to come back in the rule's name.
   if (edit.gone.some(({ source }) => source && sharedSources.has(sourceElement(source, 0).key))) return undefined;
@@ -50,11 +47,13 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
   return {
     input,
     sharedSources,
+    lookUps,
     trees,
     state: {
       ...state,
-      addresses: patched(state.addresses, edit, ({ address }) => address && addressEntry(address)),
-      routes: patched(state.routes, edit, ({ route }) => route && routeEntry(route)),
+      addresses: patched(state.addresses, edit, ({ address }) => (address ? [addressEntry(address)] : [])),
+      routes: patched(state.routes, edit, ({ route }) => (route ? [routeEntry(route)] : [])),
+      shaping: patched(state.shaping, edit, ({ shaping }) => shaping),
       sets,
       iptables4: editChains(state.iptables4, before.trees[4], trees[4]),
       iptables6: editChains(state.iptables6, before.trees[6], trees[6]),
@@ -62,11 +61,33 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
   };
 }
 
+const sameButClasses = (a: Allocations, b: Allocations): boolean =>
+  a.externals === b.externals && a.snatRules === b.snatRules;
+
 /** All that an elastic IP asks of the kernel, whichever feature's. */
 interface Part extends ElasticIpPart {
   readonly judged: NatEntry | undefined;
   readonly leaving: NatEntry | undefined;
   readonly memberships: ReturnType<typeof limitSetsOf>;
+  readonly shaping: readonly ShapingEntry[];
+}
+
+const partsOf =
+  (model: GatewayModel, context: CompileContext) =>
+  (eip: ElasticIp): Part => ({
+    ...compileElasticIp[model.firewall.defaultIngress](eip, context.external(eip.external).interface),
+    judged: judgedEntry(eip, model.firewall),
+    leaving: leavingEntry(eip, model.frame),
+    // An elastic IP that a rule uses is never edited here.
+    memberships: [...limitSetsOf(eip), ...(eip.target ? [] : [{ name: HELD_SET, prefix: hostCidr(eip.address) }])],
+    shaping: compileLimits(eip, model, context),
+  });
+
+/** `undefined` when a table comes into use or falls out of it: what is around the elastic IPs changes then. */
+function editLookUps(before: Compiled['lookUps'], { gone, come }: Edit): Compiled['lookUps'] | undefined {
+  const entries = (parts: readonly Part[]) => parts.flatMap(({ shaping }) => shaping);
+  const after = countLookUps(countLookUps(before, entries(come), 1), entries(gone), -1);
+  return after.size === before.size && [...after.values()].every((count) => count > 0) ? after : undefined;
 }
 
 interface Edit {
@@ -77,13 +98,10 @@ interface Edit {
 function patched<Value>(
   map: ReadonlyMap<string, Value>,
   { gone, come }: Edit,
-  entryOf: (part: Part) => [string, Value] | undefined,
+  entriesOf: (part: Part) => readonly (readonly [string, Value])[],
 ): ReadonlyMap<string, Value> {
-  const removed = gone.flatMap((part) => [entryOf(part)?.[0] ?? []].flat());
-  const added = come.flatMap((part) => {
-    const entry = entryOf(part);
-    return entry ? [entry] : [];
-  });
+  const removed = gone.flatMap((part) => entriesOf(part).map(([key]) => key));
+  const added = come.flatMap(entriesOf);
   if (removed.length + added.length === 0) return map;
   const result = new Map(map);
   for (const key of removed) result.delete(key);
@@ -102,9 +120,9 @@ function editSets(
   for (const name of names) {
     const edited = FAMILIES.flatMap((family): [string, IpSet][] => {
       const set = sets.get(`${name}${family}`);
-      const memberOf = ({ memberships }: Part): [string, Line] | undefined => {
+      const memberOf = ({ memberships }: Part): [string, Line][] => {
         const member = memberships.find((set) => set.name === name && set.prefix.family === family);
-        return member && [elementOf(member.prefix), { text: '' }];
+        return member ? [[elementOf(member.prefix), { text: '' }]] : [];
       };
       return set ? [[`${name}${family}`, { ...set, elements: patched(set.elements, edit, memberOf) }]] : [];
     });
@@ -115,10 +133,10 @@ function editSets(
     const name = `${SET_PREFIX}src${family}`;
     const set = sets.get(name);
     if (!set) continue;
-    const elements = patched(set.elements, edit, ({ source }): [string, Line] | undefined => {
-      if (source?.prefix.family !== family) return undefined;
+    const elements = patched(set.elements, edit, ({ source }): [string, Line][] => {
+      if (source?.prefix.family !== family) return [];
       const { key, line } = sourceElement(source, context.externalIndex(source.external));
-      return [key, line];
+      return [[key, line]];
     });
     if (elements !== set.elements) result.set(name, { ...set, elements });
   }

@@ -1,7 +1,9 @@
 /** Answers about the running gateway that need a look at the kernel. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandRunner } from '../kernel/command.js';
 import { listFlows } from '../kernel/conntrack/flows.js';
 import type { Metrics } from '../metrics/metrics.js';
+import { membershipsOf } from '../model/bandwidth.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { type PortUse, portUseOf } from './port-watch.js';
 
@@ -23,6 +25,26 @@ export interface ConntrackRow {
   readonly bytes: number;
 }
 
+/** Of an elastic IP or a package that has a limit. */
+export interface BandwidthRow {
+  readonly kind: string;
+  readonly name: string;
+  /** That it is a member of. */
+  readonly package: string;
+  readonly ingress: BandwidthUse | undefined;
+  readonly egress: BandwidthUse | undefined;
+}
+
+export interface BandwidthUse {
+  /** Bits a second. */
+  readonly limit: number;
+  /** Over the last second, in bits a second of Ethernet frames. */
+  readonly rate: number;
+  /** Packets, since the supervisor began to count. */
+  readonly dropped: number;
+}
+
+const OBSERVED_MS = 1_000;
 const MAX_ROWS = 10_000;
 
 export class Show {
@@ -84,6 +106,27 @@ export class Show {
       endsAt: end(reply.source, reply.sourcePort),
       bytes,
     }));
+  }
+
+  /** Takes a second: rates are what passes meanwhile. */
+  async bandwidth(): Promise<BandwidthRow[]> {
+    const { bandwidth } = this.metrics;
+    const before = new Map((await bandwidth.read()).map((meter) => [`${meter.id} ${meter.direction}`, meter.bytes]));
+    const began = performance.now();
+    await sleep(before.size > 0 ? OBSERVED_MS : 0);
+    const after = await bandwidth.read();
+    const seconds = (performance.now() - began) / 1000;
+    const rows = new Map<string, { ingress?: BandwidthUse; egress?: BandwidthUse }>();
+    for (const { id, direction, ceiling, bytes, dropped } of after) {
+      const rate = Math.round(((bytes - (before.get(`${id} ${direction}`) ?? bytes)) * 8) / seconds);
+      rows.set(id, { ...rows.get(id), [direction]: { limit: ceiling, rate, dropped } });
+    }
+    const memberships = membershipsOf(this.model()?.packages ?? []);
+    return [...rows].map(([id, { ingress, egress }]) => {
+      const [kind = '', name = ''] = id.split('/');
+      const pack = kind === 'ElasticIP' ? (memberships.get(name)?.package.name ?? '') : '';
+      return { kind, name, package: pack, ingress, egress };
+    });
   }
 
   async ports(): Promise<PortUse[]> {

@@ -1,9 +1,11 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
+import type { Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
+import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
 import type { Candidate } from './candidate.js';
 
 export interface Condition {
@@ -94,6 +96,7 @@ export interface StatusInput {
   readonly auditTrouble: string | undefined;
   readonly unsettable: readonly string[];
   readonly pressure: Pressure;
+  readonly shaper: Shaper | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
 }
@@ -131,7 +134,7 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
 }
 
 function conditionsOf(input: StatusInput): GatewayCondition[] {
-  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure } = input;
+  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure, shaper } = input;
   const condition = (type: string, trouble: string | undefined): GatewayCondition => ({
     type,
     status: trouble === undefined ? 'True' : 'False',
@@ -139,6 +142,8 @@ function conditionsOf(input: StatusInput): GatewayCondition[] {
   });
   const { exhausted, full } = pressure;
   const damage = journalDamage === undefined ? undefined : `journal ${journalDamage}`;
+  const unshaped =
+    shaper?.lacking === undefined ? undefined : `${NOT_ENFORCED}: ${shaper.lacking}; see vpcgw preflight`;
   const switches = unsettable.map((key) => key.replace(/^sysctls /, '')).join(', ');
   return [
     condition('DocumentsAccepted', standing.refusal),
@@ -148,6 +153,7 @@ function conditionsOf(input: StatusInput): GatewayCondition[] {
     condition('AuditKept', auditTrouble),
     condition('MachineFit', standing.lacking === undefined ? undefined : `missing: ${standing.lacking}`),
     condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
+    condition('BandwidthEnforced', unshaped),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
     condition('ConnectionsAvailable', full ? 'limits.connections is reached: new connections are dropped' : undefined),
   ];
@@ -160,6 +166,7 @@ interface ObjectInput {
   readonly programmed: boolean;
   readonly whyNot: { readonly reason: string; readonly message: string };
   readonly pressure: Pressure;
+  readonly shaper: Shaper | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -216,7 +223,12 @@ function readyReason(document: GatewayDocument, { model }: ObjectInput): string 
   return used ? 'Shared' : 'Held';
 }
 
-function notesOf(document: GatewayDocument, { model }: ObjectInput): string[] {
+const notesOf = (document: GatewayDocument, input: ObjectInput): string[] => [
+  ...bandwidthNotes(document, input.model, input.shaper),
+  ...ownNotes(document, input),
+];
+
+function ownNotes(document: GatewayDocument, { model }: ObjectInput): string[] {
   switch (document.kind) {
     case 'ElasticIP':
       return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];

@@ -10,7 +10,7 @@ import type { Logger } from 'pino';
 import { type Source, type SourceFile } from '../documents/document.js';
 import { ParseCache, splitDocuments } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
-import { NO_ALLOCATIONS } from '../kernel/state.js';
+import type { Allocations } from '../kernel/state.js';
 import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
@@ -258,21 +258,22 @@ export class Supervisor {
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
     const before = this.options.programmer.inForce;
     const nowMs = clock.nowMs();
+    const allocations = allocateAll(journal.allocations, candidate.model);
     const revision: Revision = {
       revision: journal.nextRevision,
       time: new Date(nowMs).toISOString(),
       by,
       put,
       remove,
-      allocations: allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
+      allocations: journal.toKeep(allocations),
       drains: drainsAfter(before?.model, candidate.model, journal.drains, nowMs),
       ...(terms.confirmWithinMs === undefined ? {} : { confirmByMs: nowMs + terms.confirmWithinMs }),
     };
-    if (changed.length > 0) this.#remember(revision);
+    if (changed.length > 0) this.#remember(revision, allocations);
     const former = this.#current;
     this.#current = candidate;
     try {
-      const { steps, cut } = await this.#putIntoForce(candidate, revision);
+      const { steps, cut } = await this.#putIntoForce(candidate, revision, allocations);
       this.#countGenerations(revision);
       if (terms.confirmWithinMs !== undefined) this.#wayBack.arm(revision, terms.confirmWithinMs);
       this.#keeper.armDrains();
@@ -291,9 +292,9 @@ export class Supervisor {
   }
 
   /** A folder is its own memory, so it goes on without a writable disk; what comes by API must not be lost. */
-  #remember(revision: Revision): void {
+  #remember(revision: Revision, { classes }: Allocations): void {
     try {
-      this.options.journal.append(revision);
+      this.options.journal.append(revision, classes);
       this.#standing.persistTrouble = undefined;
     } catch (error) {
       this.#standing.persistTrouble = messageOf(error);
@@ -305,10 +306,9 @@ export class Supervisor {
   async #putIntoForce(
     candidate: Candidate,
     revision?: Revision,
+    allocations = allocateAll(this.options.journal.allocations, candidate.model),
   ): Promise<{ steps: readonly Step[]; cut: readonly CutFlow[] }> {
     const { programmer, journal, clock } = this.options;
-    const allocations =
-      revision?.allocations ?? allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model);
     if (candidate.model.paused) {
       this.#standing.trouble = { reason: 'Paused', message: 'spec.paused is set: nothing is written to the kernel' };
       this.#standing.ready = programmer.inForce !== undefined;
@@ -432,7 +432,7 @@ export class Supervisor {
       edit.permission?.({ put, remove });
       const { state: desired } = await programmer.compile(
         candidate.model,
-        allocateAll(journal.latest?.allocations ?? NO_ALLOCATIONS, candidate.model),
+        allocateAll(journal.allocations, candidate.model),
       );
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
       return {
@@ -491,6 +491,7 @@ export class Supervisor {
       auditTrouble: auditor.log.trouble,
       unsettable: programmer.unsettable,
       pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,
+      shaper: programmer.shaper,
       inForce: programmer.inForce?.model,
     });
   }

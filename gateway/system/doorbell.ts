@@ -17,6 +17,7 @@ export class Doorbell {
   ) {}
 
   start(): void {
+    this.#stopped = false;
     const [program, ...args] = this.argv;
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -26,12 +27,16 @@ export class Doorbell {
     createInterface({ input: child.stdout }).on('line', this.onLine);
     child.on('error', () => undefined);
     child.on('close', () => {
-      if (this.#stopped) return;
+      if (this.#stopped || this.#child !== child) return;
       this.#timer = setTimeout(() => {
         this.start();
         this.onRestart();
       }, RESTART_AFTER_MS);
     });
+  }
+
+  get rings(): boolean {
+    return this.#child !== undefined && !this.#stopped;
   }
 
   stop(): void {

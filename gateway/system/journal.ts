@@ -22,8 +22,9 @@ import {
 import { join } from 'node:path';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { Source } from '../documents/document.js';
-import type { Allocations } from '../kernel/state.js';
+import { type Allocations, NO_ALLOCATIONS } from '../kernel/state.js';
 import type { Drain } from '../model/flow.js';
+import { type ClassNumbers, foldClasses, type KeptAllocations, toKeep } from './class-numbers.js';
 
 export interface Revision {
   readonly revision: number;
@@ -31,7 +32,7 @@ export interface Revision {
   readonly by: string;
   readonly put: Readonly<Record<string, Source>>;
   readonly remove: readonly string[];
-  readonly allocations: Allocations;
+  readonly allocations: KeptAllocations;
   readonly drains: readonly Drain[];
   /** Rolled back by itself unless confirmed by then (ms since the epoch). */
   readonly confirmByMs?: number;
@@ -55,6 +56,8 @@ export class Journal {
   /** How much of the file is whole lines; what stands after is no part of it. */
   #goodBytes = 0;
   #compactedBytes = 0;
+  /** Of the latest revision; folded when first asked for. */
+  #classes: ClassNumbers | undefined;
   /** What was found wrong at the last load, for status. */
   damage: string | undefined;
 
@@ -98,6 +101,15 @@ export class Journal {
     );
   }
 
+  get allocations(): Allocations {
+    const { externals, snatRules } = this.latest?.allocations ?? NO_ALLOCATIONS;
+    return { externals, snatRules, classes: (this.#classes ??= foldClasses(this.revisions)) };
+  }
+
+  toKeep(allocations: Allocations): KeptAllocations {
+    return toKeep(allocations, this.allocations.classes);
+  }
+
   get latest(): Revision | undefined {
     return this.revisions.at(-1);
   }
@@ -129,8 +141,10 @@ export class Journal {
     return found ? documents : undefined;
   }
 
-  append(revision: Revision): void {
+  /** `classes` are the numbers that the revision's own allocations lead to. */
+  append(revision: Revision, classes?: ClassNumbers): void {
     this.#write({ type: 'revision', revision });
+    this.#classes = classes;
     // In proportion to what cannot be folded away, so that a rewrite stays rare.
     if (this.revisions.length > KEEP_REVISIONS * 2 || this.#goodBytes > COMPACT_BYTES + 2 * this.#compactedBytes)
       this.#compact();
@@ -142,6 +156,7 @@ export class Journal {
 
   withdraw(revision: number): void {
     this.#write({ type: 'withdrawn', revision });
+    this.#classes = undefined;
   }
 
   /** Never given twice, also not after a withdrawal. */
@@ -185,10 +200,11 @@ export class Journal {
   #compact(): void {
     const base = oldestToKeep(this.revisions);
     if (!base) return;
-    const folded: Entry = {
-      type: 'revision',
-      revision: { ...base, put: Object.fromEntries(this.documentsAt(base.revision) ?? []), remove: [] },
-    };
+    const { externals, snatRules } = base.allocations;
+    const classes = foldClasses(this.revisions.filter(({ revision }) => revision <= base.revision));
+    const allocations = toKeep({ externals, snatRules, classes }, NO_ALLOCATIONS.classes);
+    const put = Object.fromEntries(this.documentsAt(base.revision) ?? []);
+    const folded: Entry = { type: 'revision', revision: { ...base, allocations, put, remove: [] } };
     const later = this.#entries.filter((entry, i) => {
       if (entry.type === 'drains') return i === this.#entries.length - 1;
       if (entry.type === 'revision') return entry.revision.revision > base.revision;

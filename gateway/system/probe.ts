@@ -4,6 +4,7 @@ import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
+import type { Shaper } from '../kernel/state.js';
 
 export interface Finding {
   readonly check: string;
@@ -22,6 +23,11 @@ const PROGRAMS: readonly {
   { argv: ['ipset', '--version'], fix: 'install the package ipset' },
   { argv: ['conntrack', '--version'], fix: 'install the package conntrack' },
   { argv: ['ip', '-V'], fix: 'install the package iproute2' },
+  {
+    argv: ['tc', '-V'],
+    fix: 'install the package iproute2; without tc limits of bandwidth are not enforced',
+    optional: true,
+  },
   { argv: ['sysctl', '--version'], fix: 'install the package procps' },
   {
     argv: ['ulogd', '--version'],
@@ -82,6 +88,7 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
       holdsNetRaw(),
     ),
   );
+  findings.push(...(await probeShaping(run)));
   return [...findings, ...(await probeSysctls(run))];
 }
 
@@ -115,6 +122,24 @@ async function probeIptables(run: CommandRunner, variant: IptablesVariant): Prom
       );
     }
   return findings;
+}
+
+async function probeShaping(run: CommandRunner): Promise<Finding[]> {
+  const { leaf, lacking } = await chooseShaper(run);
+  return [
+    {
+      check: 'traffic shaping',
+      state: lacking === undefined ? 'Ok' : 'Degraded',
+      found: lacking?.slice(0, 100) ?? '',
+      fix: `a kernel with ${SHAPING_CONFIG}, and NET_ADMIN; without it limits of bandwidth are not enforced`,
+    },
+    {
+      check: 'fair queues',
+      state: leaf === 'fq_codel' ? 'Ok' : 'Degraded',
+      found: leaf === 'fq_codel' ? '' : 'no fq_codel',
+      fix: 'a kernel with CONFIG_NET_SCH_FQ_CODEL; without it the connections of one elastic IP share a plain queue',
+    },
+  ];
 }
 
 async function tryOut(
@@ -186,6 +211,40 @@ export async function chooseVariant(run: CommandRunner): Promise<IptablesVariant
       () => false,
     );
   return (await works('nft')) || !(await works('legacy')) ? 'nft' : 'legacy';
+}
+
+const SHAPING_CONFIG =
+  'CONFIG_NET_SCH_HTB, CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, CONFIG_NET_CLS_ACT, CONFIG_NET_ACT_MIRRED and CONFIG_IFB';
+
+/** What this kernel has for limits of bandwidth: all of it is tried on two links that are taken away again. */
+export async function chooseShaper(run: CommandRunner): Promise<Shaper> {
+  const name = `vgs${process.pid}`;
+  const ip = (...lines: string[]) => run.run({ argv: ['ip', '-batch', '-'], stdin: `${lines.join('\n')}\n` });
+  const tc = (...lines: string[]) => run.run({ argv: ['tc', '-batch', '-'], stdin: `${lines.join('\n')}\n` });
+  try {
+    await ip(`link add name ${name} type ifb`, `link add name ${name}i type ifb`);
+  } catch (error) {
+    return { leaf: 'bfifo', lacking: `no IFB: ${messageOf(error)}` };
+  }
+  try {
+    await tc(
+      `qdisc add dev ${name} root handle 1: htb default 0 direct_qlen 1000`,
+      `class add dev ${name} parent 1: classid 1:1 htb rate 1Mbit ceil 1Mbit burst 10000b cburst 10000b quantum 1514`,
+      `filter add dev ${name} parent 1: protocol ip prio 1 handle 100: u32 divisor 256`,
+      `qdisc add dev ${name} handle ffff: ingress`,
+      `filter add dev ${name} parent ffff: protocol ip prio 1 u32 match u32 0 0 action mirred egress redirect dev ${name}i`,
+    );
+    const fair = tc(`qdisc add dev ${name} parent 1:1 handle 10: fq_codel flows 32 memory_limit 4Mb`);
+    const leaf = await fair.then(
+      () => 'fq_codel' as const,
+      () => 'bfifo' as const,
+    );
+    return { leaf, lacking: undefined };
+  } catch (error) {
+    return { leaf: 'bfifo', lacking: messageOf(error) };
+  } finally {
+    await ip(`link delete ${name}`, `link delete ${name}i`);
+  }
 }
 
 /** What no gateway works without, in one line for a condition; `undefined` when nothing is missing. */

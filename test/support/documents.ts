@@ -35,6 +35,12 @@ export const prefixesBehindRouter = vpc.behind.prefixes.map((cidr, family) => ({
   via: withoutPrefix(vpc.routerAddresses[family] ?? ''),
 }));
 
+/** Rates such as `10M`. */
+export interface Bandwidth {
+  ingress?: string;
+  egress?: string;
+}
+
 interface ElasticIpOptions {
   limits?: { connections?: number; newConnectionsPerSecond?: number };
   labels?: Readonly<Record<string, string>>;
@@ -42,6 +48,7 @@ interface ElasticIpOptions {
   external?: string;
   announcement?: 'Neighbor' | 'Routed';
   drainTimeout?: string;
+  bandwidth?: Bandwidth;
 }
 
 export function elasticIp(name: string, address: string, { target, labels, ...more }: ElasticIpOptions = {}): Document {
@@ -115,6 +122,16 @@ export function ipv6Prefix(name: string, prefix: string, { internal, ...more }: 
     ...(internal === undefined ? {} : { translate: { internal } }),
     ...more,
   });
+}
+
+interface MemberOptions {
+  elasticIP: string;
+  guaranteed?: Bandwidth;
+  max?: Bandwidth;
+}
+
+export function bandwidthPackage(name: string, bandwidth: Bandwidth, members: readonly MemberOptions[]): Document {
+  return document('BandwidthPackage', name, { bandwidth, members });
 }
 
 function document(kind: string, name: string, spec: Document): Document {

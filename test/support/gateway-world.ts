@@ -15,6 +15,8 @@ import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
+import { chooseShaper } from '../../gateway/system/probe.js';
+import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
 import { FaultyRunner } from './faulty-runner.js';
 import { Namespace } from './namespace.js';
@@ -23,6 +25,7 @@ import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
+const shaperOf = ({ shaper }: Facts) => (shaper ? { shaper } : {});
 const subsystems = () => createSubsystems(() => 'nft');
 const filesOf = (documents: readonly Document[]) => [
   { file: 'given.yaml', text: documents.map((each) => stringify(each)).join('---\n') },
@@ -61,7 +64,7 @@ export class GatewayWorld {
     this.lives.at(-1)?.stop();
     this.runner = new FaultyRunner(this.namespace, () => this.guarded());
     const log = pino({ level: 'silent' });
-    this.programmer = new Programmer(this.runner, subsystems(), log);
+    this.programmer = new Programmer(this.runner, subsystems(), log, () => chooseShaper(this.runner));
     this.lives.push(
       new Supervisor({
         source: 'Api',
@@ -93,7 +96,7 @@ export class GatewayWorld {
     const { state: desired } = compile({
       model,
       allocations: inForce.allocations,
-      facts: await view.facts(),
+      facts: { ...(await view.facts()), ...shaperOf(inForce.compiled.input.facts) },
       pressure: NO_PRESSURE,
     });
     expect(await view.plan(desired)).toEqual([]);

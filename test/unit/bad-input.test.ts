@@ -37,8 +37,8 @@ const badGateway = (line: string | RegExp, by: string): string => {
 describe('fields', () => {
   it('unknown', () => {
     expect(bad(eip('web', '203.0.113.10', '  targt: {address: 10.0.0.5}\n  colour: red\n'))).toMatchInlineSnapshot(`
-      "bad.yaml:6:3: spec.targt: is not a field here; did you mean target?; the fields are address, external, announcement, target, limits, drainTimeout
-      bad.yaml:7:3: spec.colour: is not a field here; the fields are address, external, announcement, target, limits, drainTimeout"
+      "bad.yaml:6:3: spec.targt: is not a field here; did you mean target?; the fields are address, external, announcement, target, limits, bandwidth, drainTimeout
+      bad.yaml:7:3: spec.colour: is not a field here; the fields are address, external, announcement, target, limits, bandwidth, drainTimeout"
     `);
     expect(bad(eip('web', '203.0.113.10', '  target: {adress: 10.0.0.5}\n'))).toMatchInlineSnapshot(`
       "bad.yaml:6:11: spec.target.address: must be an address such as 10.0.0.5; it is missing
@@ -132,12 +132,12 @@ describe('fields', () => {
     expect(
       bad(spec('ElasticIP', 'web', '  address: 203.0.113.10\n  __proto__: {target: {address: 10.0.0.5}}\n')),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:6:3: spec.__proto__: is not a field here; the fields are address, external, announcement, target, limits, drainTimeout"`,
+      `"bad.yaml:6:3: spec.__proto__: is not a field here; the fields are address, external, announcement, target, limits, bandwidth, drainTimeout"`,
     );
     expect(bad(spec('ElasticIP', 'web', '  address: 203.0.113.10\n  constructor: {}\n  toString: 5\n')))
       .toMatchInlineSnapshot(`
-        "bad.yaml:6:3: spec.constructor: is not a field here; the fields are address, external, announcement, target, limits, drainTimeout
-        bad.yaml:7:3: spec.toString: is not a field here; the fields are address, external, announcement, target, limits, drainTimeout"
+        "bad.yaml:6:3: spec.constructor: is not a field here; the fields are address, external, announcement, target, limits, bandwidth, drainTimeout
+        bad.yaml:7:3: spec.toString: is not a field here; the fields are address, external, announcement, target, limits, bandwidth, drainTimeout"
       `);
     expect(bad(spec('ElasticIP', '__proto__', '  address: 203.0.113.10\n'))).toMatchInlineSnapshot(
       `"bad.yaml:3:18: metadata.name: "__proto__" is not a name: small letters, digits and -, first and last a letter or digit"`,
@@ -145,12 +145,12 @@ describe('fields', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: constructor\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup"`,
+      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: __proto__\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup"`,
+      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(bad(snat('all', '10.0.0.0/24', 'constructor'))).toMatchInlineSnapshot(
       `"bad.yaml:6:16: spec.elasticIPs[0]: there is no ElasticIP constructor"`,
@@ -163,7 +163,7 @@ describe('documents', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIp\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup"`,
+      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1\nkind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:13: apiVersion: must be vpcgw.io/v1alpha1"`,
@@ -172,7 +172,7 @@ describe('documents', () => {
       `"bad.yaml:1:1: apiVersion: must be vpcgw.io/v1alpha1"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1alpha1\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
-      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup"`,
+      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(bad('- a\n- b\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,

@@ -22,7 +22,12 @@ spec:
 apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
 metadata: {name: shared}
-spec: {address: 198.18.0.1, external: one}
+spec: {address: 198.18.0.1, external: one, bandwidth: {egress: 5M}}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: BandwidthPackage
+metadata: {name: pack}
+spec: {bandwidth: {ingress: 10M}, members: [{elasticIP: shared}]}
 ---
 apiVersion: vpcgw.io/v1alpha1
 kind: SnatRule
@@ -36,9 +41,11 @@ interface Binding {
   readonly target: number | undefined;
   readonly routed: boolean;
   readonly second: boolean;
+  /** Of each direction, in Mbit/s. */
+  readonly limits: readonly [number | undefined, number | undefined];
 }
 
-const text = ({ name, address, target, routed, second }: Binding): string => `---
+const text = ({ name, address, target, routed, second, limits: [ingress, egress] }: Binding): string => `---
 apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
 metadata: {name: e${name}}
@@ -46,7 +53,12 @@ spec:
   address: 203.0.${address >> 4}.${(address & 15) * 16}
   external: ${second ? 'two' : 'one'}
   announcement: ${routed ? 'Routed' : 'Neighbor'}
+  bandwidth: {${[...limit('ingress', ingress), ...limit('egress', egress)].join(', ')}}
 ${target === undefined ? '' : `  target: {address: 10.0.${target >> 4}.${(target & 15) + 2}}\n`}`;
+
+const limit = (direction: string, mbit: number | undefined): string[] =>
+  mbit === undefined ? [] : [`${direction}: ${mbit}M`];
+const megabits = fc.option(fc.constantFrom(1, 7, 50), { nil: undefined });
 
 const binding = fc.record({
   name: fc.nat(30),
@@ -54,6 +66,7 @@ const binding = fc.record({
   target: fc.option(fc.nat(60), { nil: undefined }),
   routed: fc.boolean(),
   second: fc.boolean(),
+  limits: fc.tuple(megabits, megabits),
 });
 
 const sourcesOf = (documents: string) => splitDocuments({ file: 'a.yaml', text: documents });
@@ -96,10 +109,12 @@ describe('an edit of elastic IPs', () => {
     let short = 0;
     fc.assert(
       fc.property(
+        fc.boolean(),
         fc.array(fc.array(binding, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 25 }),
-        (edits) => {
+        (ceiling, edits) => {
           const cache = new ParseCache();
-          let current = candidateOf(sourcesOf(GATEWAY), cache);
+          const gateway = ceiling ? GATEWAY.replace('spec:\n', 'spec:\n  bandwidth: {ingress: 20M}\n') : GATEWAY;
+          let current = candidateOf(sourcesOf(gateway), cache);
           let compiled = compile(inputOf(current, undefined));
           for (const edit of edits) {
             const given = sourcesOf(edit.map(text).join(''));

@@ -52,6 +52,7 @@ describe('the reference pages', () => {
       auditTrouble: undefined,
       unsettable: [],
       pressure: NO_PRESSURE,
+      shaper: undefined,
       inForce: example.model,
     });
     expect(conditions.map(({ type }) => type)).toEqual(Object.keys(GATEWAY_CONDITIONS));

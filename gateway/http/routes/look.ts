@@ -75,4 +75,12 @@ export const LOOK_ROUTES: readonly Route[] = [
     answer: answers.portRows,
     handle: async ({ show }) => ({ body: await show.ports() }),
   }),
+  route({
+    method: 'GET',
+    path: '/v1/show/bandwidth',
+    summary: 'Limits of bandwidth and what passes; answers after a second of watching',
+    role: 'viewer',
+    answer: answers.bandwidthRows,
+    handle: async ({ show }) => ({ body: await show.bandwidth() }),
+  }),
 ];

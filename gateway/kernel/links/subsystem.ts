@@ -1,8 +1,8 @@
 /**
  * Role links: a macvlan above each interface that the platform gave. They hold the addresses that attract traffic, so
- * that a role is taken up or laid down by one link.
+ * that a role is taken up or laid down by one link. And IFBs, by which what comes in is shaped, where it is.
  */
-import { LINK_PREFIX } from '../../model/ownership.js';
+import { IFB_PREFIX, LINK_PREFIX } from '../../model/ownership.js';
 import { feed } from '../feed.js';
 import { type IpLink, lastList, readInterfaces } from '../ip.js';
 import type { Link } from '../state.js';
@@ -22,20 +22,23 @@ export const links: Subsystem<Links> = {
       const misplaced = known !== undefined && known.parent !== link.parent;
       if (misplaced)
         changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
-      // Private: a role link and whatever else sits on the parent never talk to each other.
       if (!known || misplaced)
         changes.push({
           phase: 'prepare',
           action: 'add',
           key: name,
-          lines: [{ text: `link add link ${link.parent} name ${name} type macvlan mode private` }],
+          lines: [{ text: `link add ${typeOf(link)}` }],
         });
       if ((known?.up ?? false) !== link.up || misplaced)
         changes.push({
           phase: 'switch',
           action: known ? 'replace' : 'add',
           key: `${name} ${link.up ? 'up' : 'down'}`,
-          lines: [{ text: `link set dev ${name} ${link.up ? 'up' : 'down'}` }],
+          lines: [
+            {
+              text: `link set dev ${name} ${link.kind === 'ifb' ? 'addrgenmode none ' : ''}${link.up ? 'up' : 'down'}`,
+            },
+          ],
         });
     }
     for (const name of observed.keys())
@@ -51,9 +54,27 @@ export const links: Subsystem<Links> = {
   },
 };
 
+/** Private: a role link and whatever else sits on the parent never talk to each other. */
+const typeOf = ({ kind, name, parent }: Link): string =>
+  kind === 'macvlan'
+    ? `link ${parent} name ${name} type macvlan mode private`
+    : // Its own 32 would be too few for what is not shaped.
+      `name ${name} txqueuelen 1000 type ifb`;
+
+const isOwn = ({ ifname, linkinfo }: IpLink): boolean =>
+  (ifname.startsWith(LINK_PREFIX) && linkinfo?.info_kind === 'macvlan') ||
+  (ifname.startsWith(IFB_PREFIX) && linkinfo?.info_kind === 'ifb');
+
 function ownLinks(links: readonly IpLink[]): Map<string, Link> {
-  const own = links.filter((link) => link.ifname.startsWith(LINK_PREFIX) && link.linkinfo?.info_kind === 'macvlan');
   return new Map(
-    own.map((link) => [link.ifname, { name: link.ifname, parent: link.link ?? '', up: link.flags.includes('UP') }]),
+    links.filter(isOwn).map(({ ifname, link = '', linkinfo, flags }) => [
+      ifname,
+      {
+        name: ifname,
+        kind: linkinfo?.info_kind === 'ifb' ? 'ifb' : 'macvlan',
+        parent: link,
+        up: flags.includes('UP'),
+      },
+    ]),
   );
 }

@@ -1,0 +1,30 @@
+import type { Namespace } from './namespace.js';
+
+// What a gateway's namespace holds of traffic control, read by other commands than the supervisor's own.
+
+/**
+ * Everything but what the kernel itself puts on a link, as text that is equal when it is: without counters, and without
+ * the numbers that the kernel gives. Links of the kind are named too, as what comes in is shaped on one.
+ */
+export async function trafficControl(namespace: Namespace): Promise<string> {
+  const { stdout } = await namespace.exec(['sh', '-c', SCRIPT]);
+  return stdout;
+}
+
+const SCRIPT = `
+ip -o link show type ifb | sed 's/^[0-9]*: //; s/ qdisc.*state/ state/; s/ *link.*//'
+tc qdisc show | grep -v ' 0: ' | sed 's/refcnt [0-9]* //; s/direct_packets_stat [0-9]* //' | sort
+for link in $(ip -o link show | sed 's/^[0-9]*: //; s/[@:].*//' | grep '^v[gi]-' | sort); do
+  tc -d class show dev $link | sed "s/^/$link /" | sort
+  for parent in 1: ffff:; do
+    tc filter show dev $link parent $parent 2>&- | grep -v 'ht divisor 1 ' | sed "s/^/$link $parent /; s/fh 80[0-9a-f]:/fh /; s/key ht 80[0-9a-f] /key /; s/index .*//"
+  done
+done`;
+
+/** Bytes that passed the class of this elastic IP's address, found by the filter that leads to it. */
+export async function bytesOfClass(namespace: Namespace, device: string, minor: string): Promise<number> {
+  const { stdout } = await namespace.exec(['tc', '-s', 'class', 'show', 'dev', device]);
+  const bytes = new RegExp(`^class htb 1:${minor} .*\\n Sent (\\d+) bytes`, 'm').exec(stdout)?.[1];
+  if (bytes === undefined) throw new Error(`${device} has no class 1:${minor}:\n${stdout}`);
+  return Number(bytes);
+}

@@ -134,14 +134,13 @@ function explainBadRate(text: string): string {
   if (number === undefined) return `${quoted(text)} is not a rate: ${wanted}`;
   if (unit === '') return `${quoted(text)} has no unit: ${wanted}; 1M is 1000000 bits a second`;
   if (/^[KMG]i/i.test(unit)) return `${quoted(text)} counts in powers of two: ${wanted}; 1M is 1000000 bits a second`;
-  if (/^[kmg]?B/.test(unit) && !/bit/i.test(unit))
+  if (/^[kmg]?B/i.test(unit) && !/bit/i.test(unit))
     return `${quoted(text)} counts bytes: ${wanted}; 1 byte a second is 8 bits a second`;
+  if (/\.\d{4}/.test(number)) return `${quoted(text)} has more than three decimals: ${wanted}`;
   const letter = /^[kKmMgG]/.exec(unit)?.[0];
   if (!letter || Number(number) === 0) return `${quoted(text)} is not a rate: ${wanted}`;
-  const own = letter.toLowerCase() === 'k' ? 'k' : letter.toUpperCase();
-  return own === unit
-    ? `${quoted(text)} is not a rate: ${wanted}`
-    : `${quoted(text)}: write ${number}${own}; ${wanted}`;
+  const right = `${number}${letter.toLowerCase() === 'k' ? 'k' : letter.toUpperCase()}`;
+  return `${quoted(text)} is not a rate: ${wanted}${right === text ? '' : `; write ${right}`}`;
 }
 
 /** Bits a second. */

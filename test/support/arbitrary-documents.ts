@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { internet, secondInternet } from './addresses.js';
-import { type Document, dnatRule, elasticIp, ipv6Prefix, snatRule } from './documents.js';
+import {
+  type Bandwidth,
+  bandwidthPackage,
+  type Document,
+  dnatRule,
+  elasticIp,
+  ipv6Prefix,
+  snatRule,
+} from './documents.js';
 
 // Random documents that are valid by construction, small enough that two of them often share and often differ.
 
@@ -8,7 +16,18 @@ interface Choice {
   readonly second: boolean;
   readonly prefix: boolean;
   readonly limit: boolean;
-  readonly eips: readonly { there: boolean; target: number; routed: boolean; second: boolean; moved: boolean }[];
+  readonly eips: readonly {
+    there: boolean;
+    target: number;
+    routed: boolean;
+    second: boolean;
+    moved: boolean;
+    ingress: number;
+    egress: number;
+  }[];
+  readonly ceiling: number;
+  /** Which of the elastic IPs share one. */
+  readonly pack: number;
   readonly snat: readonly { there: boolean; source: number; pool: number; ports: boolean }[];
   readonly dnat: readonly {
     there: boolean;
@@ -35,9 +54,13 @@ const choice: fc.Arbitrary<Choice> = fc.record({
       routed: fc.boolean(),
       second: fc.boolean(),
       moved: fc.boolean(),
+      ingress: fc.nat(2),
+      egress: fc.nat(2),
     }),
     8,
   ),
+  ceiling: fc.nat(2),
+  pack: fc.nat(255),
   snat: list(fc.record({ there: fc.boolean(), source: fc.nat(2), pool: fc.nat(255), ports: fc.boolean() }), 2),
   dnat: list(
     fc.record({
@@ -53,7 +76,13 @@ const choice: fc.Arbitrary<Choice> = fc.record({
   six: fc.constantFrom<Choice['six']>('None', 'Full', 'EgressOnly', 'Translated'),
 });
 
-const gatewayOf = ({ second, prefix, limit, six }: Choice): Document => ({
+/** 0 is none. */
+const limitsOf = (ingress: number, egress: number): Bandwidth => ({
+  ...(ingress > 0 ? { ingress: `${ingress * 10}M` } : {}),
+  ...(egress > 0 ? { egress: `${egress * 100}k` } : {}),
+});
+
+const gatewayOf = ({ second, prefix, limit, six, ceiling }: Choice): Document => ({
   apiVersion: 'vpcgw.io/v1alpha1',
   kind: 'VpcGateway',
   metadata: { name: 'world' },
@@ -75,6 +104,7 @@ const gatewayOf = ({ second, prefix, limit, six }: Choice): Document => ({
         gateways: secondInternet.gateways,
       },
     ].slice(0, second ? 2 : 1),
+    bandwidth: limitsOf(ceiling, 0),
     ...(limit ? { limits: { connectionsPerSource: 500 }, timeouts: { udp: '45s' } } : {}),
   },
 });
@@ -84,7 +114,7 @@ function elasticIps({
   eips,
   second,
 }: Choice): { name: string; external: string; bound: boolean; six: boolean; document: Document }[] {
-  return eips.flatMap(({ there, target, routed, second: there2, moved }, i) => {
+  return eips.flatMap(({ there, target, routed, second: there2, moved, ingress, egress }, i) => {
     if (!there) return [];
     const six = i >= 6;
     const external = second && there2 ? 'second' : 'internet';
@@ -94,6 +124,7 @@ function elasticIps({
     const document = elasticIp(`eip${i}`, address, {
       external,
       announcement: routed ? 'Routed' : 'Neighbor',
+      bandwidth: limitsOf(ingress, egress),
       ...(bound ? { target: six ? `fd00:a::${host}` : `10.0.0.${host}` } : {}),
     });
     return [{ name: `eip${i}`, external, bound, six, document }];
@@ -131,7 +162,18 @@ function documentsOf(chosen: Choice): Document[] {
       : chosen.six === 'Translated'
         ? [ipv6Prefix('six', '2001:db8:b::/64', { external: 'internet', internal: 'fd00:a::/64' })]
         : [ipv6Prefix('six', '2001:db8:a::/64', { external: 'internet', mode: chosen.six })];
-  return [gatewayOf(chosen), ...eips.map(({ document }) => document), ...snat, ...dnat, ...six];
+  const sharing = eips.filter(({ external }, i) => external === 'internet' && (chosen.pack >> i) & 1);
+  const packs =
+    sharing.length > 0
+      ? [
+          bandwidthPackage(
+            'pack',
+            { egress: '5M' },
+            sharing.map(({ name }) => ({ elasticIP: name })),
+          ),
+        ]
+      : [];
+  return [gatewayOf(chosen), ...eips.map(({ document }) => document), ...snat, ...dnat, ...six, ...packs];
 }
 
 export const documents: fc.Arbitrary<Document[]> = choice.map(documentsOf);

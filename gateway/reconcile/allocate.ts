@@ -66,7 +66,8 @@ function allocateClasses(known: Allocations['classes'], model: GatewayModel): Al
     const number = known.get(name);
     if (number !== undefined) result.set(name, number);
   }
-  const used = new Set(result.values());
+  // Not what falls free now either: the kernel has it until this edit is pruned.
+  const used = new Set(known.values());
   let next = 1;
   for (const name of names) {
     if (result.has(name)) continue;

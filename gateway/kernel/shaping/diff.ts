@@ -40,7 +40,7 @@ function trunksOf(changes: readonly Change[], observed: Lines): string[] {
   for (const { action, key, lines } of changes) {
     if (action === 'add') continue;
     const [device, parent, kind, pref, handle = ''] = key.split(' ');
-    const moved = kind === 'class' && action === 'replace' && placeOf(lines[0]) !== placeOf(observed.get(key));
+    const moved = kind === 'class' && action === 'replace' && !canBecome(observed.get(key), lines[0]);
     // The kernel keeps a table whose preference went, and shows it no more.
     const { elasticIps, rest } = SHAPING.pref;
     const table = Number(pref) >= elasticIps && Number(pref) < rest && /:$|^::/.test(handle);
@@ -50,7 +50,12 @@ function trunksOf(changes: readonly Change[], observed: Lines): string[] {
   return [...trunks].filter((trunk) => ![...trunks].some((other) => other !== trunk && isBelow(trunk, other)));
 }
 
-const placeOf = (line: Line | undefined): string | undefined => /^(?:root|parent \S+)/.exec(line?.text ?? '')?.[0];
+/** A class keeps its parent, and one that has children has no queue. */
+function canBecome(former: Line | undefined, wanted: Line | undefined): boolean {
+  const placeOf = (line: Line | undefined) => /^(?:root|parent \S+)/.exec(line?.text ?? '')?.[0];
+  const isLeaf = (line: Line | undefined) => line?.text.includes(' quantum ') ?? false;
+  return placeOf(former) === placeOf(wanted) && (isLeaf(former) || !isLeaf(wanted));
+}
 
 function rendered(change: Change, observed: Lines): Change {
   const { action, key, lines } = change;

@@ -49,10 +49,9 @@ export function parseClass(line: string, device: string, leaves: Qdiscs['leaves'
   const [, id = '', place = '', quantum, rate = '', ceiling = '', burst = '', cburst = ''] = match;
   const queue = leaves.get(`${device} ${id}`);
   const own = isBurstOf(burst, rate) && isBurstOf(cburst, ceiling);
-  const inner = quantum === undefined || queue === undefined;
   return [
     `${device} 1: class ${id}`,
-    `${place}${inner ? '' : ` quantum ${quantum}`} rate ${rate} ceil ${ceiling}${own ? '' : ` burst ${burst} cburst ${cburst}`}${queue === undefined ? '' : ` leaf ${queue}`}`,
+    `${place}${quantum === undefined ? '' : ` quantum ${quantum}`} rate ${rate} ceil ${ceiling}${own ? '' : ` burst ${burst} cburst ${cburst}`}${queue === undefined ? '' : ` leaf ${queue}`}`,
   ];
 }
 

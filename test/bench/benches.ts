@@ -1,11 +1,13 @@
 import { applyOne } from './apply-one.js';
 import { connectionSetup } from './connection-setup.js';
+import { bandwidth } from './bandwidth.js';
 import { idle } from './idle.js';
 import { resync } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
 import { startup } from './startup.js';
 import { throughput } from './throughput.js';
+import { throughputShaped } from './throughput-shaped.js';
 
 /** One line for each; `npm run -s bench -- NAME` takes the name here, or that of one of its rows. */
 export const benches: Readonly<Record<string, Bench>> = {
@@ -13,6 +15,8 @@ export const benches: Readonly<Record<string, Bench>> = {
   resync,
   'connection-setup': connectionSetup,
   throughput,
+  'throughput-shaped': throughputShaped,
+  bandwidth,
   scrape,
   startup,
   idle,

@@ -47,16 +47,21 @@ spec:
 `;
 }
 
-export function elasticIpDocument(plan: Pick<GatewayPlan, 'number'>, index: number): string {
+/** `rate`: its limit, both ways. */
+export function elasticIpDocument(plan: Pick<GatewayPlan, 'number'>, index: number, rate?: string): string {
+  const limits = rate === undefined ? '' : `, bandwidth: {ingress: ${rate}, egress: ${rate}}`;
   return `apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
 metadata: {name: eip-${index}}
-spec: {address: ${elasticIp(plan, index)}, target: {address: ${target(index)}}}
+spec: {address: ${elasticIp(plan, index)}, target: {address: ${target(index)}}${limits}}
 `;
 }
 
-/** The gateway with its elastic IPs, each bound to a target of its own. */
-export function documentsOf(plan: GatewayPlan): string {
-  const bound = Array.from({ length: plan.elasticIps }, (_, index) => elasticIpDocument(plan, index));
+/** The gateway with its elastic IPs, each bound to a target of its own, and with its limit where it has one. */
+export function documentsOf(
+  plan: GatewayPlan,
+  rateOf: (index: number) => string | undefined = () => undefined,
+): string {
+  const bound = Array.from({ length: plan.elasticIps }, (_, index) => elasticIpDocument(plan, index, rateOf(index)));
   return [gatewayDocument(plan), ...bound].join('---\n');
 }

@@ -9,6 +9,8 @@ export interface ThroughputOptions {
   seconds?: number;
   /** Connections at the same time. */
   streams?: number;
+  /** At the beginning, that do not count. */
+  omittedSeconds?: number;
   /** From the server to the client. */
   reverse?: boolean;
 }
@@ -17,11 +19,15 @@ const defaultPort = 5201;
 
 /** What arrived at the receiver of a TCP stream, in bits a second. Needs `iperfServer` at the other end. */
 export async function throughput(client: Namespace, options: ThroughputOptions): Promise<number> {
-  const { to, port = defaultPort, from, seconds = 1, streams = 1, reverse = false } = options;
+  const { to, port = defaultPort, from, seconds = 1, streams = 1, omittedSeconds = 0, reverse = false } = options;
   const argv = ['iperf3', '--json', '--client', to, '--port', String(port), '--time', String(seconds)];
   argv.push('--parallel', String(streams), ...(from === undefined ? [] : ['--bind', from]));
   if (reverse) argv.push('--reverse');
-  const { stdout } = await client.exec(argv, { okExitCodes: [0, 1], timeoutMs: (seconds + 20) * 1000 });
+  if (omittedSeconds > 0) argv.push('--omit', String(omittedSeconds));
+  const { stdout } = await client.exec(argv, {
+    okExitCodes: [0, 1],
+    timeoutMs: (omittedSeconds + seconds + 20) * 1000,
+  });
   const report = JSON.parse(stdout) as { error?: string; end?: { sum_received?: { bits_per_second: number } } };
   if (report.error !== undefined) throw new Error(`iperf3 to ${to}: ${report.error}`);
   const bitsPerSecond = report.end?.sum_received?.bits_per_second;

@@ -2,7 +2,7 @@
 export interface Row {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ms' | 'processes' | 'Mbit/s' | 'MB' | '% of a core';
+  readonly unit: 'ms' | 'processes' | 'Mbit/s' | 'MB' | '% of a core' | '%' | 'of the rate';
   readonly baseline: number | null;
   readonly ratio: number | null;
 }

@@ -1,3 +1,4 @@
+import { bandwidth } from './bandwidth.js';
 import { crash } from './crash.js';
 import { dnat } from './dnat.js';
 import { drift } from './drift.js';
@@ -18,6 +19,7 @@ export const scenes: readonly Scene[] = [
   hairpin,
   isolation,
   edit,
+  bandwidth,
   drift,
   crash,
   refusal,

@@ -24,9 +24,9 @@ export class Gateway {
   }
 
   /** Lays an example beside the tenant's documents; returns once the supervisor has taken or refused the folder. */
-  async lay(example: string): Promise<GatewayStatus> {
+  async lay(example: string, text = exampleText(example)): Promise<GatewayStatus> {
     const path = join(this.supervisor.configDirectory, example);
-    writeFileSync(`${path}.unfinished`, exampleText(example));
+    writeFileSync(`${path}.unfinished`, text);
     renameSync(`${path}.unfinished`, path);
     return this.judged();
   }

@@ -17,14 +17,16 @@ qdisc ingress ffff: dev vg-ext0 parent ffff:fff1 ----------------
 qdisc htb 1: dev eth7 root refcnt 2 r2q 10 default 0 direct_packets_stat 0 direct_qlen 1000
 `;
 const CLASSES = [
-  'class htb 1:1 root rate 400Gbit ceil 400Gbit linklayer ethernet burst 2500000000b/1 mpu 0b cburst 2500000000b/1 mpu 0b level 7 ',
-  'class htb 1:10 parent 1:1 leaf 10: prio 0 quantum 3028 rate 1234Kbit ceil 1234Kbit linklayer ethernet burst 7711b/1 mpu 0b cburst 7711b/1 mpu 0b level 0 ',
-  'class htb 1:11 parent 1:1 leaf 11: prio 0 quantum 12500 rate 10Mbit ceil 10Mbit linklayer ethernet burst 1Mb/1 mpu 0b cburst 62500b/1 mpu 0b level 0 ',
+  'class htb 1:1 root rate 400Gbit ceil 400Gbit linklayer ethernet burst 32000000b/1 mpu 0b cburst 32000000b/1 mpu 0b level 7 ',
+  'class htb 1:10 parent 1:1 leaf 10: prio 0 quantum 3028 rate 1234Kbit ceil 1234Kbit linklayer ethernet burst 6169b/1 mpu 0b cburst 6169b/1 mpu 0b level 0 ',
+  'class htb 1:11 parent 1:1 leaf 11: prio 0 quantum 12500 rate 10Mbit ceil 10Mbit linklayer ethernet burst 1Mb/1 mpu 0b cburst 50000b/1 mpu 0b level 0 ',
 ];
 const FILTERS = `filter protocol ip pref 100 u32 chain 0
 filter protocol ip pref 100 u32 chain 0 fh 100: ht divisor 256
 filter protocol ip pref 100 u32 chain 0 fh 100:a:1 order 1 key ht 100 bkt a *flowid 1:10 not_in_hw
   match cb00710a/ffffffff at 12
+filter protocol ip pref 100 u32 chain 0 fh 100::2 order 2 key ht 100 bkt 0 *flowid 1:11 not_in_hw
+  match cb007100/ffffffff at 12
 filter protocol ip pref 100 u32 chain 0 fh 800: ht divisor 1
 filter protocol ip pref 100 u32 chain 0 fh 800::1 order 1 key ht 800 bkt 0 link 100: not_in_hw
   match 00000000/00000000 at 0
@@ -57,7 +59,7 @@ describe('what tc shows', () => {
       ['vg-ext0 1: class 1:10', 'parent 1:1 quantum 3028 rate 1234Kbit ceil 1234Kbit leaf bfifo limit 128Kb'],
       [
         'vg-ext0 1: class 1:11',
-        'parent 1:1 quantum 12500 rate 10Mbit ceil 10Mbit burst 1Mb cburst 62500b leaf fq_codel limit 1000p flows 32 memory_limit 4Mb',
+        'parent 1:1 quantum 12500 rate 10Mbit ceil 10Mbit burst 1Mb cburst 50000b leaf fq_codel limit 1000p flows 32 memory_limit 4Mb',
       ],
     ]);
   });
@@ -66,6 +68,7 @@ describe('what tc shows', () => {
     expect(parseFilters(FILTERS, 'vg-ext0 1:')).toEqual([
       ['vg-ext0 1: ip 100 100:', 'divisor 256'],
       ['vg-ext0 1: ip 100 100:a:1', 'match cb00710a/ffffffff at 12 flowid 1:10'],
+      ['vg-ext0 1: ip 100 100:0:2', 'match cb007100/ffffffff at 12 flowid 1:11'],
       ['vg-ext0 1: ip 100 ::1', 'match 00000000/00000000 at 0 hash 000000ff at 12 link 100:'],
       ['vg-ext0 1: ip 5 ::', 'bpf'],
     ]);
@@ -148,13 +151,13 @@ describe('the difference', () => {
 
   it('of a limit is one change in place, its queue left alone', () => {
     expect(lines(state({ ...base, ...one('1Mbit') }), state({ ...base, ...one('2Mbit') }))).toEqual([
-      'prepare: class replace dev vg-ext0 parent 1:1 classid 1:10 htb rate 2Mbit ceil 2Mbit burst 12500b cburst 12500b quantum 3028',
+      'prepare: class replace dev vg-ext0 parent 1:1 classid 1:10 htb rate 2Mbit ceil 2Mbit burst 10000b cburst 10000b quantum 3028',
     ]);
   });
 
   it('of an elastic IP that comes or goes is its own class, queue and filter', () => {
     expect(lines(state(base), state({ ...base, ...one('1Mbit') }))).toEqual([
-      'prepare: class replace dev vg-ext0 parent 1:1 classid 1:10 htb rate 1Mbit ceil 1Mbit burst 6250b cburst 6250b quantum 3028',
+      'prepare: class replace dev vg-ext0 parent 1:1 classid 1:10 htb rate 1Mbit ceil 1Mbit burst 5000b cburst 5000b quantum 3028',
       'prepare: qdisc replace dev vg-ext0 parent 1:10 handle 10: bfifo limit 128Kb',
       'switch: filter add dev vg-ext0 parent 1: protocol ip prio 100 handle 100:a:1 u32 ht 100:a: match u32 0xcb00710a 0xffffffff at 12 flowid 1:10',
     ]);

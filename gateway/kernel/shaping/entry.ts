@@ -19,20 +19,25 @@ import { SHAPING } from '../../model/ownership.js';
 /** Key and text. */
 export type Entry = readonly [key: string, text: string];
 
-/** Long enough for what one interrupt brings, short enough to be within two per cent over three seconds. */
-const BURST_S = 0.05;
+/** Long enough for what one interrupt brings; in the first second it comes on top, and a last large packet too. */
+const BURST_S = 0.04;
+const MOST_BURST_BYTES = 32_000_000;
 const QUEUE_S = 0.1;
 const TURN_S = 0.01;
 const FRAME_BYTES = 1514;
-/** Two of the largest packets that a VM's own offload makes: a queue that holds none would drop them all. */
-const LEAST_QUEUE_BYTES = 2 * 65_536;
+/**
+ * Three initial windows of TCP. More would be a second of waiting at 1 Mbit, in which a sender gives up and sends again;
+ * less would drop the large packets that offload makes of several.
+ */
+const LEAST_QUEUE_BYTES = 48_000;
+const MOST_QUEUE_BYTES = 32_000_000;
 const MOST_QUANTUM_BYTES = 60_000;
 const BUCKETS = 256;
 /** A node's number has 12 bits, and 0 means any. */
 const NODES = 0xfff;
 
 export const burstOf = (bitsPerSecond: number): number =>
-  Math.max(Math.floor((bitsPerSecond / 8) * BURST_S), 2 * FRAME_BYTES);
+  Math.min(Math.max(Math.floor((bitsPerSecond / 8) * BURST_S), 2 * FRAME_BYTES), MOST_BURST_BYTES);
 
 /**
  * What one of several gets in its turn. HTB gives the next turn after each packet that is larger, so less would favour
@@ -75,7 +80,8 @@ export function sizeText(bytes: number): string {
 /** A queue for one class: of few flows and bounded memory, as there may be thousands. */
 export function leafText(leaf: 'fq_codel' | 'bfifo', bitsPerSecond: number, flows: number): string {
   if (leaf === 'fq_codel') return `fq_codel limit 1000p flows ${flows} memory_limit 4Mb`;
-  return `bfifo limit ${sizeText(Math.max(Math.floor((bitsPerSecond / 8) * QUEUE_S), LEAST_QUEUE_BYTES))}`;
+  const bytes = Math.min(Math.max(Math.floor((bitsPerSecond / 8) * QUEUE_S), LEAST_QUEUE_BYTES), MOST_QUEUE_BYTES);
+  return `bfifo limit ${sizeText(bytes)}`;
 }
 
 const minorText = (minor: number): string => `1:${minor.toString(16)}`;

@@ -78,10 +78,15 @@ export function parseFilters(text: string, trunk: string): Entry[] {
     if (handle === undefined) return [];
     const divisor = / ?ht divisor (\d+)/.exec(rest)?.[1];
     const [table = '', bucket, node] = handle.split(':');
-    // The kernel numbers the roots itself, from 800 on.
+    // The kernel numbers the roots itself, from 800 on; bucket 0 is left out: `100::2`.
     const isRoot = parseInt(table, 16) >= 0x800;
     if (divisor !== undefined) return isRoot ? [] : [[`${filter} ${table}:`, `divisor ${divisor}`]];
-    return [[`${filter} ${isRoot ? `::${node}` : `${table}:${bucket}:${node}`}`, nodeText(rest, details)]];
+    return [
+      [
+        `${filter} ${isRoot ? `::${node}` : `${table}:${bucket === '' ? '0' : bucket}:${node}`}`,
+        nodeText(rest, details),
+      ],
+    ];
   });
 }
 

@@ -88,19 +88,19 @@ export function limitOf(eip: ElasticIp, { bandwidth, packages }: Shared, directi
   };
 }
 
+const asks = ({ ingress, egress }: Bandwidth): boolean => ingress !== undefined || egress !== undefined;
+
 /** Names the class of an elastic IP; another one in another package, since a class cannot move. */
-export function classNameOf(eip: ElasticIp, shared: Shared): string | undefined {
-  const limits = DIRECTIONS.flatMap((direction) => limitOf(eip, shared, direction) ?? []);
-  if (limits.length === 0) return undefined;
-  const pack = membershipsOf(shared.packages).get(eip.name)?.package;
-  return pack ? `${eip.name}@${pack.name}` : eip.name;
+export function classNameOf(eip: ElasticIp, { packages }: Shared): string | undefined {
+  const pack = membershipsOf(packages).get(eip.name)?.package;
+  if (pack) return `${eip.name}@${pack.name}`;
+  return asks(eip.bandwidth) ? eip.name : undefined;
 }
 
 /** An elastic IP's name has no `@`. */
 export const classNameOfPackage = (pack: BandwidthPackage): string => `@${pack.name}`;
 
 export function asksForBandwidth(model: Shared & { readonly elasticIps: ReadonlyMap<string, ElasticIp> }): boolean {
-  const asks = ({ ingress, egress }: Bandwidth): boolean => ingress !== undefined || egress !== undefined;
   if (asks(model.bandwidth) || model.packages.length > 0) return true;
   for (const eip of model.elasticIps.values()) if (asks(eip.bandwidth)) return true;
   return false;

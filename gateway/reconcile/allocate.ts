@@ -60,17 +60,18 @@ function allocateClasses(known: Allocations['classes'], model: GatewayModel): Al
     const name = classNameOf(eip, model);
     if (name !== undefined) names.push(name);
   }
-  if (names.length === known.size && names.every((name) => known.has(name))) return known;
-  const result = new Map<string, number>();
-  for (const name of names) {
-    const number = known.get(name);
-    if (number !== undefined) result.set(name, number);
+  const coming = names.filter((name) => !known.has(name));
+  const going = known.size - (names.length - coming.length);
+  if (coming.length + going === 0) return known;
+  const result = new Map(known);
+  if (going > 0) {
+    const named = new Set(names);
+    for (const name of known.keys()) if (!named.has(name)) result.delete(name);
   }
   // Not what falls free now either: the kernel has it until this edit is pruned.
   const used = new Set(known.values());
   let next = 1;
-  for (const name of names) {
-    if (result.has(name)) continue;
+  for (const name of coming) {
     while (used.has(next)) next++;
     if (next > SHAPING.maxClasses)
       throw new VpcgwError('Invariant', `no class left for ${name}; ${SHAPING.maxClasses} are in use`);

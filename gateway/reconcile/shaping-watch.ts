@@ -12,7 +12,9 @@ type Lines = KernelState['shaping'];
 
 export class ShapingWatch {
   readonly #doorbell: Doorbell;
-  #notices: Notice[] = [];
+  /** The last of each object that was not found right yet. */
+  #notices = new Map<string, Notice>();
+  #doubted: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly run: CommandRunner,
@@ -27,12 +29,18 @@ export class ShapingWatch {
     this.#doorbell.stop();
   }
 
-  /** Whether anything that was heard since is not as it should be. */
+  /**
+   * Whether something that was heard is not as it should be, at the second asking: the kernel tells of an edit before
+   * the edit is through.
+   */
   takeSuspicion(): boolean {
-    const believed = this.believed();
-    const notices = this.#notices;
-    this.#notices = [];
-    return believed !== undefined && notices.some((notice) => differs(notice, believed));
+    const believed = this.believed() ?? new Map<string, Line>();
+    const doubts = new Map([...this.#notices].filter(([, notice]) => differs(notice, believed)));
+    const suspicious = [...doubts.keys()].some((key) => this.#doubted.has(key));
+    this.#notices = suspicious ? new Map() : doubts;
+    this.#doubted = new Set(this.#notices.keys());
+    if (this.#notices.size > 0) this.onNotice();
+    return suspicious;
   }
 
   /**
@@ -59,7 +67,7 @@ export class ShapingWatch {
   #hear(line: string): void {
     const notice = parseNotice(line);
     if (!notice) return;
-    this.#notices.push(notice);
+    this.#notices.set(notice.key, notice);
     this.onNotice();
   }
 }

@@ -15,7 +15,7 @@ const SCRIPT = `
 ip -o link show type ifb | sed 's/^[0-9]*: //; s/ qdisc.*state/ state/; s/ *link.*//'
 tc qdisc show | grep -v ' 0: ' | sed 's/refcnt [0-9]* //; s/direct_packets_stat [0-9]* //' | sort
 for link in $(ip -o link show | sed 's/^[0-9]*: //; s/[@:].*//' | grep '^v[gi]-' | sort); do
-  tc -d class show dev $link | sed "s/^/$link /" | sort
+  tc -d class show dev $link | grep 'class htb' | sed "s/^/$link /" | sort
   for parent in 1: ffff:; do
     tc filter show dev $link parent $parent 2>&- | grep -v 'ht divisor 1 ' | sed "s/^/$link $parent /; s/fh 80[0-9a-f]:/fh /; s/key ht 80[0-9a-f] /key /; s/index .*//"
   done

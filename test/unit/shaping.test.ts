@@ -48,7 +48,7 @@ describe('what tc shows', () => {
     ]);
     expect([...leaves]).toEqual([
       ['vg-ext0 1:10', 'bfifo limit 128Kb'],
-      ['vg-ext0 1:11', 'fq_codel limit 1000p flows 32 memory_limit 4Mb'],
+      ['vg-ext0 1:11', 'fq_codel limit 1000 flows 32 memory_limit 4Mb'],
     ]);
   });
 
@@ -59,7 +59,7 @@ describe('what tc shows', () => {
       ['vg-ext0 1: class 1:10', 'parent 1:1 quantum 3028 rate 1234Kbit ceil 1234Kbit leaf bfifo limit 128Kb'],
       [
         'vg-ext0 1: class 1:11',
-        'parent 1:1 quantum 12500 rate 10Mbit ceil 10Mbit burst 1Mb cburst 50000b leaf fq_codel limit 1000p flows 32 memory_limit 4Mb',
+        'parent 1:1 quantum 12500 rate 10Mbit ceil 10Mbit burst 1Mb cburst 50000b leaf fq_codel limit 1000 flows 32 memory_limit 4Mb',
       ],
     ]);
   });

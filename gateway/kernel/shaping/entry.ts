@@ -79,7 +79,7 @@ export function sizeText(bytes: number): string {
 
 /** A queue for one class: of few flows and bounded memory, as there may be thousands. */
 export function leafText(leaf: 'fq_codel' | 'bfifo', bitsPerSecond: number, flows: number): string {
-  if (leaf === 'fq_codel') return `fq_codel limit 1000p flows ${flows} memory_limit 4Mb`;
+  if (leaf === 'fq_codel') return `fq_codel limit 1000 flows ${flows} memory_limit 4Mb`;
   const bytes = Math.min(Math.max(Math.floor((bitsPerSecond / 8) * QUEUE_S), LEAST_QUEUE_BYTES), MOST_QUEUE_BYTES);
   return `bfifo limit ${sizeText(bytes)}`;
 }

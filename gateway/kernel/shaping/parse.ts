@@ -26,7 +26,8 @@ export function parseQdiscs(text: string): Qdiscs {
 }
 
 const queueText = (kind: string, options: string): string =>
-  `${kind} ${optionsOf(options, ['limit', 'flows', 'memory_limit'])}`.trim();
+  // Packets are printed with a letter that is not taken.
+  `${kind} ${optionsOf(options, ['limit', 'flows', 'memory_limit'])}`.trim().replace(/(limit \d+)p\b/, '$1');
 
 /** Those that a gateway sets, in this order. */
 function optionsOf(text: string, names: readonly string[]): string {

@@ -37,7 +37,7 @@ export class ShapingWatch {
     const believed = this.believed() ?? new Map<string, Line>();
     const doubts = new Map([...this.#notices].filter(([, notice]) => differs(notice, believed)));
     const suspicious = [...doubts.keys()].some((key) => this.#doubted.has(key));
-    this.#notices = suspicious ? new Map() : doubts;
+    this.#notices = suspicious ? new Map<string, Notice>() : doubts;
     this.#doubted = new Set(this.#notices.keys());
     if (this.#notices.size > 0) this.onNotice();
     return suspicious;

@@ -6,6 +6,7 @@
  * 3. Objects without the gateway's tag are neither reported nor changed.
  */
 import type { Command, CommandRunner } from './command.js';
+import { keysOfDifference } from './patched-map.js';
 import type { Line } from './state.js';
 
 /** prepare: add what nothing uses yet. switch: begin to attract traffic. prune: take away what nothing uses any more. */
@@ -33,6 +34,22 @@ export interface Subsystem<State> {
 
 /** The keyed diff that most subsystems share: by key, then by text. */
 export function diffLines(
+  observed: ReadonlyMap<string, Line>,
+  desired: ReadonlyMap<string, Line>,
+  phases: { add: Phase; replace?: Phase; remove: Phase },
+): Change[] {
+  const few = keysOfDifference(observed, desired);
+  if (few) {
+    const only = (map: ReadonlyMap<string, Line>): Map<string, Line> => {
+      const found = [...few].map((key) => [key, map.get(key)] as const);
+      return new Map(found.filter((entry): entry is [string, Line] => entry[1] !== undefined));
+    };
+    return compareLines(only(observed), only(desired), phases);
+  }
+  return compareLines(observed, desired, phases);
+}
+
+function compareLines(
   observed: ReadonlyMap<string, Line>,
   desired: ReadonlyMap<string, Line>,
   phases: { add: Phase; replace?: Phase; remove: Phase },

@@ -8,6 +8,7 @@ import { compileElasticIp, type ElasticIpPart } from '../features/elastic-ip.js'
 import { type CompileContext, FAMILIES, type NatEntry, type ShapingEntry } from '../features/feature.js';
 import { judgedEntry, leavingEntry } from '../features/firewall.js';
 import type { Allocations, IpSet, IptablesState, Line } from '../kernel/state.js';
+import { PatchedMap } from '../kernel/patched-map.js';
 import { exchanged } from '../model/flow.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import { type Family, hostCidr } from '../model/ip.js';
@@ -102,11 +103,7 @@ function patched<Value>(
 ): ReadonlyMap<string, Value> {
   const removed = gone.flatMap((part) => entriesOf(part).map(([key]) => key));
   const added = come.flatMap(entriesOf);
-  if (removed.length + added.length === 0) return map;
-  const result = new Map(map);
-  for (const key of removed) result.delete(key);
-  for (const [key, value] of added) result.set(key, value);
-  return result;
+  return removed.length + added.length === 0 ? map : PatchedMap.of(map, removed, added);
 }
 
 /** `undefined` when a limit comes that no other elastic IP has, or the last of its kind goes: rules depend on that. */

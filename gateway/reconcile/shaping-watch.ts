@@ -35,7 +35,8 @@ export class ShapingWatch {
    */
   takeSuspicion(): boolean {
     const believed = this.believed() ?? new Map<string, Line>();
-    const doubts = new Map([...this.#notices].filter(([, notice]) => differs(notice, believed)));
+    const doubts = new Map<string, Notice>();
+    for (const [key, notice] of this.#notices) if (differs(notice, believed)) doubts.set(key, notice);
     const suspicious = [...doubts.keys()].some((key) => this.#doubted.has(key));
     this.#notices = suspicious ? new Map<string, Notice>() : doubts;
     this.#doubted = new Set(this.#notices.keys());

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import { PatchedMap } from '../../gateway/kernel/patched-map.js';
 import { type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
 import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { type Candidate, candidateAfter, candidateOf } from '../../gateway/reconcile/candidate.js';
@@ -81,7 +82,7 @@ function attempt<T>(work: () => T): T | undefined {
 
 /** Order carries no meaning in a map of the kernel's state. */
 function comparable(value: unknown): unknown {
-  if (value instanceof Map)
+  if (value instanceof Map || value instanceof PatchedMap)
     return Object.fromEntries(
       [...value].map(([key, item]) => [String(key), comparable(item)] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
     );

@@ -159,7 +159,7 @@ describe('the difference', () => {
     expect(lines(state(base), state({ ...base, ...one('1Mbit') }))).toEqual([
       'prepare: class replace dev vg-ext0 parent 1:1 classid 1:10 htb rate 1Mbit ceil 1Mbit burst 5000b cburst 5000b quantum 3028',
       'prepare: qdisc replace dev vg-ext0 parent 1:10 handle 10: bfifo limit 128Kb',
-      'switch: filter add dev vg-ext0 parent 1: protocol ip prio 100 handle 100:a:1 u32 ht 100:a: match u32 0xcb00710a 0xffffffff at 12 flowid 1:10',
+      'prepare: filter add dev vg-ext0 parent 1: protocol ip prio 100 handle 100:a:1 u32 ht 100:a: match u32 0xcb00710a 0xffffffff at 12 flowid 1:10',
     ]);
     expect(lines(state({ ...base, ...one('1Mbit') }), state(base))).toEqual([
       'prune: filter del dev vg-ext0 parent 1: protocol ip prio 100 handle 100:a:1 u32',

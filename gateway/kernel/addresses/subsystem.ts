@@ -1,6 +1,7 @@
 /** Addresses of role links: the next hop, the gateway's own external address, elastic IPs. */
 import { LINK_PREFIX } from '../../model/ownership.js';
 import { feed } from '../feed.js';
+import { PatchedMap } from '../patched-map.js';
 import { type IpAddresses, lastList, readInterfaces } from '../ip.js';
 import type { Line } from '../state.js';
 import { diffLines, type Subsystem } from '../subsystem.js';
@@ -48,10 +49,12 @@ export const addresses: Subsystem<Addresses> = {
       return ownAddresses(lastList(whole.stdout) as readonly IpAddresses[]);
     }
     const { stdout } = await feed(run, ['ip', '-o', '-batch', '-'], [...lines, ...added.map(questionOf)], 'dash');
-    const result = new Map(observed);
-    for (const { key } of changes) result.delete(key);
-    for (const key of answersOf(stdout)) result.set(key, desired.get(key) ?? { text: '' });
-    return result;
+    const there = answersOf(stdout).map((key) => [key, desired.get(key) ?? { text: '' }] as const);
+    return PatchedMap.of(
+      observed,
+      changes.map(({ key }) => key),
+      there,
+    );
   },
 };
 

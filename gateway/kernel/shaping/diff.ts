@@ -32,7 +32,8 @@ export function diffShaping(observed: Lines, desired: Lines): Change[] {
 }
 
 const isBelow = (key: string, trunk: string): boolean => key === trunk || key.startsWith(`${trunk} `);
-const isFilter = (key: string): boolean => / ip\w* | all /.test(key);
+/** What leads traffic to a link that has to be up by then; all else is one change with the classes. */
+const attracts = (key: string): boolean => key.includes(` ${SHAPING.ingress} `);
 
 /** The outermost of what has to be felled. */
 function trunksOf(changes: readonly Change[], observed: Lines): string[] {
@@ -63,7 +64,7 @@ function rendered(change: Change, observed: Lines): Change {
   if (action === 'remove') return { ...change, lines: [{ text: renderRemove(key) }] };
   return {
     ...change,
-    phase: isFilter(key) ? 'switch' : 'prepare',
+    phase: attracts(key) ? 'switch' : 'prepare',
     lines: asLines(renderAdd([key, line.text], observed.get(key)?.text), line.origin),
   };
 }

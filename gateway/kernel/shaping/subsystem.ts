@@ -7,6 +7,7 @@
 import { SHAPING } from '../../model/ownership.js';
 import type { CommandRunner } from '../command.js';
 import { feed } from '../feed.js';
+import { PatchedMap } from '../patched-map.js';
 import type { Line } from '../state.js';
 import type { Change, Subsystem } from '../subsystem.js';
 import { diffShaping } from './diff.js';
@@ -89,12 +90,11 @@ function merge(
   changes: readonly Change[],
   answers: ReadonlyMap<string, string>,
 ): Lines {
-  const result = new Map(observed);
-  for (const { key, action } of changes) {
+  const removed = changes.filter(({ action }) => action === 'remove').map(({ key }) => key);
+  const added = changes.flatMap(({ key, action }): [string, Line][] => {
     const wanted = desired.get(key);
-    if (action === 'remove' || !wanted) result.delete(key);
-    else if (canBeAsked(key)) result.set(key, { text: answers.get(key) ?? 'absent' });
-    else result.set(key, wanted);
-  }
-  return result;
+    if (action === 'remove' || !wanted) return [];
+    return [[key, canBeAsked(key) ? { text: answers.get(key) ?? 'absent' } : wanted]];
+  });
+  return PatchedMap.of(observed, removed, added);
 }

@@ -6,7 +6,7 @@ import { serve, useGatewayLab } from '../support/gateway-lab.js';
 import { ping } from '../support/ping.js';
 import { Supervisor } from '../support/supervisor.js';
 import { Topology } from '../support/topology.js';
-import { bytesOfClass, trafficControl } from '../support/traffic-control.js';
+import { bytesOfClass, bytesOfClasses, trafficControl } from '../support/traffic-control.js';
 
 // Limits of bandwidth, both ways, nested; changed in place; and what they do not touch.
 
@@ -180,22 +180,23 @@ describe('ceilings that are shared', () => {
   async function sharesOf(direction: 'up' | 'down', classes: readonly [string, string]): Promise<number[]> {
     const inet = await lab.inet();
     const device = direction === 'up' ? 'vi-ext0' : 'vg-ext0';
-    const counts = () => Promise.all(classes.map((minor) => bytesOfClass(lab.tenant.gateway, device, minor)));
-    const start = await counts();
+    const read = () => bytesOfClasses(lab.tenant.gateway, device, classes);
+    const start = await read();
     // Several connections each, so that there is always one that wants more.
     const wanting = members.flatMap(({ address }) => [1, 2, 3].map(() => rateOf(inet, address, direction)));
-    const running = Promise.all(wanting);
+    let goesOn = true;
+    const running = Promise.all(wanting).finally(() => (goesOn = false));
     const when = async (holds: (grown: readonly number[]) => boolean) => {
       for (;;) {
-        const now = await counts();
-        const at = performance.now();
-        if (holds(now.map((count, i) => count - (start[i] ?? 0)))) return { now, at };
+        const now = await read();
+        if (!goesOn) throw new Error('all was through before it was measured');
+        if (holds(now.bytes.map((bytes, i) => bytes - (start.bytes[i] ?? 0)))) return now;
       }
     };
     const before = await when((grown) => grown.every((bytes) => bytes > sourceBytes / 4));
     const after = await when((grown) => grown.some((bytes) => bytes > sourceBytes * 2.5));
     await running;
-    return after.now.map((count, i) => ((count - (before.now[i] ?? 0)) * 8_000) / (after.at - before.at));
+    return after.bytes.map((bytes, i) => ((bytes - (before.bytes[i] ?? 0)) * 8_000) / (after.ms - before.ms));
   }
 
   it('a package: both get half, and one alone gets all', async () => {
@@ -258,8 +259,9 @@ describe('a kernel without traffic control', () => {
     const wrapper = ['unshare', '--mount', 'sh', '-c', 'mount --bind /bin/false "$(command -v tc)" && exec "$@"', 'sh'];
     const limits = { ingress: '1M', egress: '1M' };
     const documents = [gateway(tenant), elasticIp('web', '203.0.113.10', { target: '10.0.0.5', bandwidth: limits })];
-    const supervisor = await Supervisor.start(tenant.gateway, { documents, wrapper });
+    const supervisor = Supervisor.launch(tenant.gateway, { documents, wrapper });
     try {
+      await supervisor.ready();
       await serveStreams(await tenant.vm('web').agent());
       expect(await rateOf(await topology.inet.agent(), '203.0.113.10', 'up')).toBeGreaterThan(10 * M);
       const { conditions } = (await supervisor.status()) as unknown as { conditions: readonly { type: string }[] };

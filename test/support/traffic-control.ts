@@ -21,10 +21,24 @@ for link in $(ip -o link show | sed 's/^[0-9]*: //; s/[@:].*//' | grep '^v[gi]-'
   done
 done`;
 
-/** Bytes that passed the class of this elastic IP's address, found by the filter that leads to it. */
-export async function bytesOfClass(namespace: Namespace, device: string, minor: string): Promise<number> {
+/** Bytes that passed each of these classes, and when they were read. */
+export async function bytesOfClasses(
+  namespace: Namespace,
+  device: string,
+  minors: readonly string[],
+): Promise<{ bytes: number[]; ms: number }> {
+  const began = performance.now();
   const { stdout } = await namespace.exec(['tc', '-s', 'class', 'show', 'dev', device]);
-  const bytes = new RegExp(`^class htb 1:${minor} .*\\n Sent (\\d+) bytes`, 'm').exec(stdout)?.[1];
-  if (bytes === undefined) throw new Error(`${device} has no class 1:${minor}:\n${stdout}`);
-  return Number(bytes);
+  const ms = (began + performance.now()) / 2;
+  const bytes = minors.map((minor) => {
+    const found = new RegExp(`^class htb 1:${minor} .*\\n Sent (\\d+) bytes`, 'm').exec(stdout)?.[1];
+    if (found === undefined) throw new Error(`${device} has no class 1:${minor}:\n${stdout}`);
+    return Number(found);
+  });
+  return { bytes, ms };
+}
+
+export async function bytesOfClass(namespace: Namespace, device: string, minor: string): Promise<number> {
+  const { bytes } = await bytesOfClasses(namespace, device, [minor]);
+  return bytes[0] ?? 0;
 }

@@ -19,9 +19,9 @@ import { AuditFile } from '../system/audit-file.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFolder } from '../system/folder-source.js';
-import { PacketLog } from '../system/packet-log.js';
 import { Journal } from '../system/journal.js';
 import { Memory } from '../system/memory.js';
+import { PacketLog } from '../system/packet-log.js';
 import { chooseShaper, chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
@@ -91,8 +91,11 @@ export async function run(flags: RunFlags): Promise<void> {
         .setPressure(pressure)
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'pressure could not be answered')),
   );
-  const packets = new PacketLog(dirname(flags.socket), ({ prefix, ...packet }) =>
-    log.info({ event: 'Firewall', rule: prefix, ...packet }, 'a connection was judged by a rule that logs'),
+  const packets = new PacketLog(
+    dirname(flags.socket),
+    ({ prefix, ...packet }) =>
+      log.info({ event: 'Firewall', rule: prefix, ...packet }, 'a connection was judged by a rule that logs'),
+    (error) => log.error({ error: messageOf(error) }, 'what firewall rules log cannot be read'),
   );
   const followLogging = (): void => packets.set(logs(model()?.firewall));
   supervisor.listeners.add(followLogging);

@@ -38,20 +38,14 @@ export const connectionLimit: Feature = {
       sets: FAMILIES.flatMap((family) =>
         [...sets].map(([name, all]) => ({ family, name, prefixes: all.filter((prefix) => prefix.family === family) })),
       ),
-      chains: FAMILIES.flatMap((family) => [
-        {
-          family,
-          table: 'mangle' as const,
-          chain: LIMIT_CHAIN,
-          lines: [...turnedAway(pressure), ...inbound(family, model)],
-        },
-        {
-          family,
-          table: 'mangle' as const,
-          chain: SOURCE_LIMIT_CHAIN,
-          lines: [...turnedAway(pressure), ...ofSources(model)],
-        },
-      ]).filter(({ chain }) => (chain === LIMIT_CHAIN ? limitsInbound(model) : limitsSources(model))),
+      chains: FAMILIES.flatMap((family) => {
+        const chain = (name: string, lines: readonly Line[]) =>
+          ({ family, table: 'mangle', chain: name, lines: [...turnedAway(pressure), ...lines] }) as const;
+        return [
+          ...(limitsInbound(model) ? [chain(LIMIT_CHAIN, inbound(family, model))] : []),
+          ...(limitsSources(model) ? [chain(SOURCE_LIMIT_CHAIN, ofSources(model))] : []),
+        ];
+      }),
     };
   },
 };

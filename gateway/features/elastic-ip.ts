@@ -1,7 +1,7 @@
 /** Elastic IPs: the address on its external network and, where it is bound, 1:1 translation both ways. */
 import type { ElasticIp, Frame, GatewayModel } from '../model/gateway-model.js';
 import { type Cidr, type Family, hostCidr, type IpAddress } from '../model/ip.js';
-import { HELD_SET, MARK, ROUTE_PROTOCOL } from '../model/ownership.js';
+import { HELD_SET, MARK, markBit, ROUTE_PROTOCOL } from '../model/ownership.js';
 import { remember, rememberWithin } from '../model/remember.js';
 import {
   type Contribution,
@@ -13,8 +13,7 @@ import {
   scope,
 } from './feature.js';
 
-const ALLOWED_BIT = `0x${MARK.allowed.toString(16)}`;
-const ALLOWED = `-m mark --mark ${ALLOWED_BIT}/${ALLOWED_BIT} `;
+const ALLOWED = `-m mark --mark ${markBit(MARK.allowed)} `;
 
 /** What one elastic IP asks of the kernel: independent of all others, so that an edit of one is compiled alone. */
 export interface ElasticIpPart {

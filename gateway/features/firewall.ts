@@ -18,15 +18,14 @@ import {
 import type { ElasticIp, Frame, GatewayModel } from '../model/gateway-model.js';
 import { fnv1a64 } from '../model/hash.js';
 import { type Cidr, type Family, hostCidr } from '../model/ip.js';
-import { dropChain, EGRESS_CHAIN, INGRESS_CHAIN, MARK, REJECT_CHAIN } from '../model/ownership.js';
+import { dropChain, EGRESS_CHAIN, INGRESS_CHAIN, MARK, markBit, REJECT_CHAIN } from '../model/ownership.js';
 import { remember, rememberWithin } from '../model/remember.js';
 import { type Contribution, FAMILIES, type Feature, type NatEntry } from './feature.js';
 import { INGRESS_ALLOW, INGRESS_REJECT, peerSets, ruleLines } from './firewall-rules.js';
 
 type Chain = NonNullable<Contribution['chains']>[number];
 
-const hex = (n: number): string => `0x${n.toString(16)}`;
-const UNDECIDED = `-m mark --mark 0x0/${hex(MARK.allowed | MARK.rejected)}`;
+const UNDECIDED = `-m mark --mark 0x0/0x${(MARK.allowed | MARK.rejected).toString(16)}`;
 const DENY: Line = { text: `-j ${dropChain('Firewall')}` };
 
 export const firewall: Feature = {
@@ -126,7 +125,7 @@ function ingressChains(family: Family, model: GatewayModel): Chain[] {
   ];
 }
 
-const setMark = (bit: number): Line => ({ text: `-j MARK --set-xmark ${hex(bit)}/${hex(bit)}` });
+const setMark = (bit: number): Line => ({ text: `-j MARK --set-xmark ${markBit(bit)}` });
 
 /** Every list of policies that some elastic IP has. */
 function combinations(model: GatewayModel, direction: Direction): (readonly Policy[])[] {

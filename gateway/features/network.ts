@@ -14,6 +14,7 @@ import {
   INGRESS_CHAIN,
   LIMIT_CHAIN,
   MARK,
+  markBit,
   markOfExternal,
   REJECT_CHAIN,
   roleLink,
@@ -30,9 +31,9 @@ import { networkSysctls } from './network-sysctls.js';
 const hex = (n: number): string => `0x${n.toString(16)}`;
 /** A connection that a policy rejects is not translated: its answer comes from the address that it was opened to. */
 const TRANSLATED_MARK = `${hex(MARK.gateway)}/${hex(MARK.gateway | MARK.rejected)}`;
-const REJECTED_MARK = `${hex(MARK.rejected)}/${hex(MARK.rejected)}`;
-const GATEWAY_MARK = `${hex(MARK.gateway)}/${hex(MARK.gateway)}`;
-const FROM_VPC_MARK = `${hex(MARK.fromVpc)}/${hex(MARK.fromVpc)}`;
+const REJECTED_MARK = markBit(MARK.rejected);
+const GATEWAY_MARK = markBit(MARK.gateway);
+const FROM_VPC_MARK = markBit(MARK.fromVpc);
 const OWN_BITS = hex(MARK.ownMask);
 const ESTABLISHED = '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
 /** Said by the hook, which spares all others the chain, and by each rule: the legacy variant takes TCPMSS only with it. */

@@ -57,6 +57,8 @@ export const MARK = {
   allowed: 0x100000,
   rejected: 0x200000,
 } as const;
+/** One bit with its mask, as iptables takes and prints it. */
+export const markBit = (bit: number): string => `0x${bit.toString(16)}/0x${bit.toString(16)}`;
 export const MAX_EXTERNALS = 255;
 
 /** Routing tables. */

@@ -1,6 +1,7 @@
 /**
  * Notices that somebody else changed what the gateway owns: by the kernel's events where there are any, by comparing a
- * digest where there are none (sysctls, and what a subsystem calls silent). It only says where to look; what is different is found by observing.
+ * digest where there are none (sysctls, and what a subsystem calls silent). It only says where to look; what is
+ * different is found by observing.
  */
 import type { Command, CommandRunner } from '../kernel/command.js';
 import type { KernelState } from '../kernel/state.js';

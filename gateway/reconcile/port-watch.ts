@@ -1,6 +1,7 @@
 /**
- * How full the ports of each shared elastic IP are, and the gateway of connections. A port can be used once for each far end, so what counts is the
- * busiest far end. The table is only read when it is large enough for any address to be near its end.
+ * How full the ports of each shared elastic IP are, and the gateway of connections. A port can be used once for each
+ * far end, so what counts is the busiest far end. The table is only read when it is large enough for any address to be
+ * near its end.
  */
 import type { CommandRunner } from '../kernel/command.js';
 import { CONNECTION_COUNT, listFlows } from '../kernel/conntrack/flows.js';
@@ -89,9 +90,10 @@ export class PortWatch {
   async #look(): Promise<void> {
     const model = this.model();
     const ports = this.#looks++ % LOOKS_FOR_PORTS === 0 && (model?.snatRules.length ?? 0) > 0;
-    if (!model || (!ports && model.limits.connections === undefined)) return;
-    const connections = Number((await this.run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT));
     const before = this.pressure();
+    // A limit that was reached and is gone has still to be let go.
+    if (!model || (!ports && !before.full && model.limits.connections === undefined)) return;
+    const connections = Number((await this.run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT));
     const after = {
       exhausted: ports ? await this.#exhausted(model, connections, before.exhausted) : before.exhausted,
       full: isFull(connections, model.limits.connections, before.full),

@@ -30,11 +30,18 @@ export class PacketLog {
   constructor(
     private readonly directory: string,
     private readonly onPacket: (packet: LoggedPacket) => void,
+    /** Told why packets cannot be logged: no change and no start fails for it. */
+    private readonly onTrouble: (error: unknown) => void,
   ) {}
 
   set(wanted: boolean): void {
-    if (wanted && !this.#child) this.#start();
-    else if (!wanted) this.stop();
+    if (!wanted) return this.stop();
+    if (this.#child) return;
+    try {
+      this.#start();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   stop(): void {
@@ -44,22 +51,33 @@ export class PacketLog {
     this.#server = undefined;
   }
 
+  /** It is tried again when it is wanted next. */
+  #fail(error: unknown): void {
+    this.stop();
+    this.onTrouble(error);
+  }
+
   #start(): void {
     const socket = join(this.directory, 'packets.sock');
     const config = join(this.directory, 'ulogd.conf');
     mkdirSync(this.directory, { recursive: true });
     rmSync(socket, { force: true });
     writeFileSync(config, configOf(socket), { mode: 0o600 });
+    // It says nothing to us that would end it when we are killed, and one left over keeps its successor from the packets.
     const child = new Doorbell(
-      ['ulogd', '-c', config],
+      ['setpriv', '--pdeathsig', 'KILL', 'ulogd', '-c', config],
       () => undefined,
       () => undefined,
     );
     this.#child = child;
     this.#server = createServer((connection) => {
       connection.on('error', () => undefined);
+      // Nobody waits for the other side to hang up.
+      connection.unref();
       createInterface({ input: connection }).on('line', (line) => this.#read(line));
-    }).listen(socket, () => {
+    });
+    this.#server.on('error', (error) => this.#fail(error));
+    this.#server.listen(socket, () => {
       chmodSync(socket, 0o600);
       if (this.#child === child) child.start();
     });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { KINDS } from '../../gateway/api/kinds.js';
-import { type Document, elasticIp, gateway, snatRule } from '../support/documents.js';
+import { type Document, elasticIp, smallGateway } from '../support/documents.js';
 import { serve } from '../support/gateway-lab.js';
 import { currentRun } from '../support/run-name.js';
 import { showLogsOfFailures } from '../support/show-logs.js';
@@ -175,12 +175,7 @@ describe('with a supervisor', () => {
   let folder: string;
   showLogsOfFailures(() => [supervisor]);
 
-  const base = (): Document[] => [
-    gateway(blue),
-    elasticIp('web', '203.0.113.10', { target: '10.0.0.5' }),
-    elasticIp('nat', '203.0.113.20'),
-    snatRule('all', ['10.0.0.0/24'], ['nat']),
-  ];
+  const base = (): Document[] => smallGateway(blue);
   const file = (name: string, documents: readonly Document[]): string => {
     const path = join(folder, name);
     writeFileSync(path, documents.map((each) => stringify(each)).join('---\n'));

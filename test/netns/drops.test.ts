@@ -91,6 +91,39 @@ describe('what is dropped', () => {
     await lab.apply(documents());
   });
 
+  it('by a limit that is gone, no more', async () => {
+    const few = (limits: Readonly<Record<string, number>>) => [
+      gateway(lab.tenant, { spec: { limits } }),
+      elasticIp('web', eip, { target: '10.0.0.5' }),
+    ];
+    await lab.apply(few({ connections: 1, newConnectionsPerSecond: 1000 }));
+    const standing = await inet.tcpConnect({ to: eip, port: ports.tcp });
+    const reached = (status: object): boolean => JSON.stringify(status).includes('limits.connections is reached');
+    await lab.supervisor().statusWhen(reached);
+    await lab.apply(few({ newConnectionsPerSecond: 1000 }));
+    await lab.supervisor().statusWhen((status) => !reached(status));
+    expect(await overTcp(inet, { to: eip })).toMatchObject({ server: 'blue-web' });
+    await standing.close({ reset: true });
+    await lab.apply(documents());
+  });
+
+  it('by a policy, is logged also after the supervisor was killed', async () => {
+    const rules = [{ action: 'Deny' as const, ports: [{ protocol: 'TCP' as const }], log: true }];
+    await lab.apply(documents({}, firewallPolicy('killed', { elasticIPs: ['web'] }, rules)));
+    const logged = () => lab.supervisor().logged('Deny/100/FirewallPolicy/killed').length;
+    const untilLogged = async (before: number): Promise<void> => {
+      for (let attempt = 0; attempt < 8 && logged() === before; attempt++)
+        await overTcp(inet, { to: eip, from: far, timeoutMs: silenceMs });
+      expect(logged()).toBeGreaterThan(before);
+    };
+    await untilLogged(0);
+    await lab.supervisor().kill9();
+    const before = logged();
+    await lab.supervisor().restart();
+    await untilLogged(before);
+    await lab.apply(documents());
+  });
+
   it('since its source has used up its ports', () =>
     risesFor('PortExhausted', async () => {
       const targets = [{ to: far, port: ports.tcp }];

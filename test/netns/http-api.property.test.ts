@@ -5,7 +5,7 @@ import { ERRORS } from '../../gateway/errors.js';
 import { openApi } from '../../gateway/http/openapi.js';
 import { ROUTES } from '../../gateway/http/routes.js';
 import { arbitraryFrom, type SchemaArbitraries } from '../support/arbitrary-from-schema.js';
-import { type Document, elasticIp, gateway, snatRule } from '../support/documents.js';
+import { type Document, smallGateway } from '../support/documents.js';
 import { kernelPicture } from '../support/kernel-picture.js';
 import { showLogsOfFailures } from '../support/show-logs.js';
 import { Supervisor } from '../support/supervisor.js';
@@ -51,12 +51,7 @@ let blue: Tenant;
 let supervisor: Supervisor;
 showLogsOfFailures(() => [supervisor]);
 
-const base = (): Document[] => [
-  gateway(blue),
-  elasticIp('web', '203.0.113.10', { target: '10.0.0.5' }),
-  elasticIp('nat', '203.0.113.20'),
-  snatRule('all', ['10.0.0.0/24'], ['nat']),
-];
+const base = (): Document[] => smallGateway(blue);
 
 beforeAll(async () => {
   topology = await Topology.build({ tenants: [{ name: 'blue', vms: [] }] });

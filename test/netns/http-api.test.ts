@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ROUTES } from '../../gateway/http/routes.js';
 import type { AuditLine } from '../../gateway/reconcile/audit.js';
-import { type Document, elasticIp, gateway, snatRule } from '../support/documents.js';
+import { type Document, elasticIp, gateway, smallGateway } from '../support/documents.js';
 import { kernelPicture } from '../support/kernel-picture.js';
 import { showLogsOfFailures } from '../support/show-logs.js';
 import { Supervisor } from '../support/supervisor.js';
@@ -20,12 +20,7 @@ let blue: Tenant;
 let supervisor: Supervisor;
 showLogsOfFailures(() => [supervisor]);
 
-const base = (): Document[] => [
-  gateway(blue),
-  elasticIp('web', '203.0.113.10', { target: '10.0.0.5' }),
-  elasticIp('nat', '203.0.113.20'),
-  snatRule('all', ['10.0.0.0/24'], ['nat']),
-];
+const base = (): Document[] => smallGateway(blue);
 const WEB = '/v1/documents/ElasticIP/web';
 const rebound = (): string => stringify(elasticIp('web', '203.0.113.10', { target: '10.0.0.6' }));
 

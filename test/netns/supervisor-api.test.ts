@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { type Document, dnatRule, elasticIp, gateway, snatRule } from '../support/documents.js';
+import { dnatRule, type Document, elasticIp, gateway, smallGateway } from '../support/documents.js';
 import { kernelPicture } from '../support/kernel-picture.js';
 import { serve } from '../support/gateway-lab.js';
 import { showLogsOfFailures } from '../support/show-logs.js';
@@ -26,12 +26,7 @@ describe('documents over the API', () => {
   let inet: Agent;
   showLogsOfFailures(() => [supervisor]);
 
-  const base = (): Document[] => [
-    gateway(blue),
-    elasticIp('web', '203.0.113.10', { target: '10.0.0.5' }),
-    elasticIp('nat', '203.0.113.20'),
-    snatRule('all', ['10.0.0.0/24'], ['nat']),
-  ];
+  const base = (): Document[] => smallGateway(blue);
   const rebound = (): Document => elasticIp('web', '203.0.113.10', { target: '10.0.0.6' });
 
   async function post(path: string, body?: unknown): Promise<Answer> {

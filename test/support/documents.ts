@@ -109,6 +109,14 @@ export function dnatRule(name: string, { target, ...spec }: DnatOptions): Docume
   return document('DnatRule', name, { ...spec, target: { address: target } });
 }
 
+/** A gateway with something of the usual: one VM's own elastic IP, and one that all others share. */
+export const smallGateway = (tenant: Tenant): Document[] => [
+  gateway(tenant),
+  elasticIp('web', '203.0.113.10', { target: '10.0.0.5' }),
+  elasticIp('nat', '203.0.113.20'),
+  snatRule('all', ['10.0.0.0/24'], ['nat']),
+];
+
 interface PrefixOptions {
   mode?: 'Full' | 'EgressOnly';
   external?: string;

@@ -28,9 +28,10 @@ function linesOf({ policy, rule }: RuleOf, family: Family): Line[] {
   const { action, direction, log } = rule;
   const logged = `-m limit --limit 10/sec -j NFLOG --nflog-prefix "${logPrefix(policy, rule)}" --nflog-group ${NFLOG_GROUP}`;
   const verdicts = [...(log ? [logged] : []), VERDICTS[direction][action]];
-  return peerMatches(policy, rule, family).flatMap((peer) =>
-    portMatches(rule.ports, family).flatMap((port) =>
-      verdicts.map((verdict) => ({ text: `${peer}${port}${verdict}`, origin: policy.origin })),
+  return peerMatches(policy, rule, family).flatMap(({ address = '', set = '' }) =>
+    portMatches(rule.ports, family).flatMap(({ protocol, port = '' }) =>
+      // As iptables prints it: addresses and protocol before all matches.
+      verdicts.map((verdict) => ({ text: `${address}${protocol}${set}${port}${verdict}`, origin: policy.origin })),
     ),
   );
 }
@@ -39,14 +40,21 @@ function linesOf({ policy, rule }: RuleOf, family: Family): Line[] {
 export const logPrefix = (policy: Policy, { action, priority }: FirewallRule): string =>
   `${action}/${priority}/${policy.origin.id}`.slice(0, 63);
 
-function peerMatches(policy: Policy, rule: FirewallRule, family: Family): string[] {
-  if (rule.peers === undefined) return [''];
+interface PeerMatch {
+  readonly address?: string;
+  readonly set?: string;
+}
+
+function peerMatches(policy: Policy, rule: FirewallRule, family: Family): PeerMatch[] {
+  if (rule.peers === undefined) return [{}];
   const all = cidrsOf(rule.peers, family);
-  if (all.some((cidr) => cidr.length === 0)) return [''];
+  if (all.some((cidr) => cidr.length === 0)) return [{}];
   const [side, option] = rule.direction === 'Ingress' ? ['src', '-s'] : ['dst', '-d'];
-  const sets = peerSets(policy, rule, family).map(({ name }) => `-m set --match-set ${name}${family} ${side} `);
+  const sets = peerSets(policy, rule, family).map(({ name }) => ({
+    set: `-m set --match-set ${name}${family} ${side} `,
+  }));
   const single = rule.peers.cidrs.filter((cidr) => cidr.family === family);
-  return [...(single.length === 1 ? [`${option} ${single[0]?.text} `] : []), ...sets];
+  return [...(single.length === 1 ? [{ address: `${option} ${single[0]?.text} ` }] : []), ...sets];
 }
 
 /** The sets that a rule's peers need: one of its own prefixes, if they are several, and one for each group. */
@@ -63,13 +71,16 @@ export function peerSets(policy: Policy, rule: FirewallRule, family: Family): Pe
   ];
 }
 
-function portMatches(ports: readonly PortMatch[] | undefined, family: Family): string[] {
-  if (ports === undefined) return [''];
+function portMatches(
+  ports: readonly PortMatch[] | undefined,
+  family: Family,
+): { readonly protocol: string; readonly port?: string }[] {
+  if (ports === undefined) return [{ protocol: '' }];
   return ports.map(({ protocol, ports: range }) => {
-    if (protocol === 'ICMP') return family === 4 ? '-p icmp ' : '-p ipv6-icmp ';
+    if (protocol === 'ICMP') return { protocol: family === 4 ? '-p icmp ' : '-p ipv6-icmp ' };
     const name = protocol.toLowerCase();
-    if (range === undefined) return `-p ${name} `;
+    if (range === undefined) return { protocol: `-p ${name} ` };
     const span = range.last > range.first ? `${range.first}:${range.last}` : `${range.first}`;
-    return `-p ${name} -m ${name} --dport ${span} `;
+    return { protocol: `-p ${name} `, port: `-m ${name} --dport ${span} ` };
   });
 }

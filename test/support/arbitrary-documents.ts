@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { internet, secondInternet } from './addresses.js';
 import {
+  addressGroup,
   type Bandwidth,
   bandwidthPackage,
   type Document,
   dnatRule,
   elasticIp,
+  firewallBaseline,
+  firewallPolicy,
   ipv6Prefix,
+  type RuleOptions,
   snatRule,
 } from './documents.js';
 
@@ -38,10 +42,30 @@ interface Choice {
     target: number;
   }[];
   readonly six: 'None' | 'Full' | 'EgressOnly' | 'Translated';
+  readonly policies: readonly { there: boolean; applies: number; rules: readonly ChosenRule[] }[];
+  readonly baseline: readonly ChosenRule[];
+  readonly group: number;
+  readonly closed: boolean;
+}
+
+interface ChosenRule {
+  readonly action: 'Allow' | 'Deny' | 'Reject';
+  readonly direction: 'Ingress' | 'Egress';
+  readonly peers: number;
+  readonly ports: number;
+  readonly log: boolean;
 }
 
 const list = <T>(item: fc.Arbitrary<T>, length: number): fc.Arbitrary<T[]> =>
   fc.array(item, { minLength: length, maxLength: length });
+
+const chosenRule: fc.Arbitrary<ChosenRule> = fc.record({
+  action: fc.constantFrom('Allow', 'Deny', 'Reject'),
+  direction: fc.constantFrom('Ingress', 'Egress'),
+  peers: fc.nat(3),
+  ports: fc.nat(3),
+  log: fc.boolean(),
+});
 
 const choice: fc.Arbitrary<Choice> = fc.record({
   second: fc.boolean(),
@@ -74,6 +98,17 @@ const choice: fc.Arbitrary<Choice> = fc.record({
     4,
   ),
   six: fc.constantFrom<Choice['six']>('None', 'Full', 'EgressOnly', 'Translated'),
+  policies: list(
+    fc.record({
+      there: fc.boolean(),
+      applies: fc.nat(255),
+      rules: fc.array(chosenRule, { minLength: 1, maxLength: 3 }),
+    }),
+    3,
+  ),
+  baseline: fc.array(chosenRule, { maxLength: 2 }),
+  group: fc.nat(2),
+  closed: fc.boolean(),
 });
 
 /** 0 is none. */
@@ -82,7 +117,48 @@ const limitsOf = (ingress: number, egress: number): Bandwidth => ({
   ...(egress > 0 ? { egress: `${egress * 100}k` } : {}),
 });
 
-const gatewayOf = ({ second, prefix, limit, six, ceiling }: Choice): Document => ({
+/** 0 is everybody, or everything. */
+const PEERS: readonly RuleOptions['peers'][] = [
+  undefined,
+  [{ cidr: '192.0.2.0/24' }, { cidr: '2001:db8:77::/48' }],
+  [{ cidr: '192.0.2.7/32' }, { cidr: '192.0.2.64/26' }, { cidr: '0.0.0.0/0' }],
+  [{ addressGroup: 'friends' }, { cidr: '198.51.100.0/24' }],
+];
+const PORTS: readonly RuleOptions['ports'][] = [
+  undefined,
+  [{ protocol: 'TCP', port: 443 }, { protocol: 'ICMP' }],
+  [{ protocol: 'UDP', port: 5000, endPort: 5010 }],
+  [{ protocol: 'TCP' }],
+];
+
+const ruleOf = ({ peers, ports, ...rest }: ChosenRule): RuleOptions => ({
+  ...rest,
+  ...(PEERS[peers] ? { peers: PEERS[peers] } : {}),
+  ...(PORTS[ports] ? { ports: PORTS[ports] } : {}),
+});
+
+/** Policies of the gateway, of labels, and of elastic IPs by name; a baseline; the group that rules name. */
+function firewallOf({ policies, baseline, group }: Choice, eips: readonly { name: string }[]): Document[] {
+  const attached = policies.flatMap(({ there, applies, rules }, i) => {
+    if (!there) return [];
+    const names = eips.map(({ name }) => name).filter((_, k) => (applies >> k) & 1);
+    const appliesTo =
+      applies < 40
+        ? 'gateway'
+        : applies < 120 || names.length === 0
+          ? { matchLabels: { tier: 'even' } }
+          : { elasticIPs: names };
+    return [firewallPolicy(`policy${i}`, appliesTo, rules.map(ruleOf))];
+  });
+  const known = ['203.0.113.0/24', '2001:db8:88::/48', '192.0.2.1/32'].slice(0, group + 1);
+  return [
+    addressGroup('friends', known),
+    ...attached,
+    ...(baseline.length > 0 ? [firewallBaseline('platform', baseline.map(ruleOf))] : []),
+  ];
+}
+
+const gatewayOf = ({ second, prefix, limit, six, ceiling, closed }: Choice): Document => ({
   apiVersion: 'vpcgw.io/v1alpha1',
   kind: 'VpcGateway',
   metadata: { name: 'world' },
@@ -105,7 +181,10 @@ const gatewayOf = ({ second, prefix, limit, six, ceiling }: Choice): Document =>
       },
     ].slice(0, second ? 2 : 1),
     bandwidth: limitsOf(ceiling, 0),
-    ...(limit ? { limits: { connectionsPerSource: 500 }, timeouts: { udp: '45s' } } : {}),
+    ...(closed ? { defaultIngress: 'Deny' } : {}),
+    ...(limit
+      ? { limits: { connectionsPerSource: 500, newConnectionsPerSecondPerSource: 200 }, timeouts: { udp: '45s' } }
+      : {}),
   },
 });
 
@@ -125,6 +204,8 @@ function elasticIps({
       external,
       announcement: routed ? 'Routed' : 'Neighbor',
       bandwidth: limitsOf(ingress, egress),
+      ...(i % 2 === 0 ? { labels: { tier: 'even' } } : {}),
+      ...(ingress > 0 ? { limits: { newConnectionsPerSecond: 10 * (1 + egress), connections: 100 } } : {}),
       ...(bound ? { target: six ? `fd00:a::${host}` : `10.0.0.${host}` } : {}),
     });
     return [{ name: `eip${i}`, external, bound, six, document }];
@@ -173,7 +254,15 @@ function documentsOf(chosen: Choice): Document[] {
           ),
         ]
       : [];
-  return [gatewayOf(chosen), ...eips.map(({ document }) => document), ...snat, ...dnat, ...six, ...packs];
+  return [
+    gatewayOf(chosen),
+    ...eips.map(({ document }) => document),
+    ...snat,
+    ...dnat,
+    ...six,
+    ...packs,
+    ...firewallOf(chosen, eips),
+  ];
 }
 
 export const documents: fc.Arbitrary<Document[]> = choice.map(documentsOf);

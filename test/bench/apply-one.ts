@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Namespace } from '../support/namespace.js';
 import type { Supervisor } from '../support/supervisor.js';
-import { elasticIpDocument, gatewayPlan } from './documents.js';
+import { elasticIpDocument, type GatewayPlan, gatewayPlan } from './documents.js';
 import { boundInKernel, startGateway, submit } from './gateway.js';
 import { LeafReload } from './leaf-reload.js';
 import { buildNetwork } from './network.js';
@@ -12,9 +12,8 @@ import { median, percentile } from './statistics.js';
 // One more elastic IP with its target at 5,000: from the POST of its document until the answer, which comes after the
 // kernel was verified. Baseline: a bare `iptables-restore --noflush` of one leaf chain in a table of the same size.
 // Processes: all that the supervisor starts from the POST to the answer, the median over all edits (its watch over
-// drift starts two every 1.5 s, which falls into few of them).
+// drift starts two every 1.2 s, which falls into few of them).
 
-const plan = gatewayPlan('gateway', 1, 5_000);
 /** Not in step with anything the supervisor does by the clock. */
 const pausesMs = [70, 110, 160, 230, 290];
 
@@ -24,31 +23,37 @@ interface Sample {
   readonly bareMs: number;
 }
 
-export const applyOne: Bench = {
-  rows: ['apply-one', 'apply-one-p99', 'apply-one-processes'],
-  async run({ short }) {
-    const network = await buildNetwork([plan], [{ label: 'bare', number: 2, destination: '10.1.2.0/24' }]);
-    try {
-      const namespace = network.namespace('gateway');
-      say(`apply-one: ${plan.elasticIps} elastic IPs`);
-      const supervisor = await startGateway(namespace, plan, { wrapper: inOwnProcessIds });
-      const bare = await LeafReload.copy(namespace, network.namespace('bare'));
-      const samples = await measure(supervisor, bare, short ? 12 : 120);
-      await confirm(namespace, samples.length);
-      const ms = samples.map((sample) => sample.ms);
-      const baseline = median(samples.map((sample) => sample.bareMs));
-      return [
-        compared('apply-one', median(ms), 'ms', baseline),
-        plain('apply-one-p99', percentile(ms, 99), 'ms'),
-        plain('apply-one-processes', median(samples.map(({ processes }) => processes)), 'processes'),
-      ];
-    } finally {
-      network.destroy();
-    }
-  },
-};
+export const applyOne = applyTo('apply-one', gatewayPlan('gateway', 1, 5_000));
+/** The same where every elastic IP has limits and policies. */
+export const applyOneFull = applyTo('apply-one-full', gatewayPlan('gateway', 1, 5_000, true));
 
-async function measure(supervisor: Supervisor, bare: LeafReload, count: number): Promise<Sample[]> {
+function applyTo(name: string, plan: GatewayPlan): Bench {
+  return {
+    rows: [name, `${name}-p99`, `${name}-processes`],
+    async run({ short }) {
+      const network = await buildNetwork([plan], [{ label: 'bare', number: 2, destination: '10.1.2.0/24' }]);
+      try {
+        const namespace = network.namespace('gateway');
+        say(`${name}: ${plan.elasticIps} elastic IPs`);
+        const supervisor = await startGateway(namespace, plan, { wrapper: inOwnProcessIds });
+        const bare = await LeafReload.copy(namespace, network.namespace('bare'));
+        const samples = await measure(plan, supervisor, bare, short ? 12 : 120);
+        await confirm(plan, namespace, samples.length);
+        const ms = samples.map((sample) => sample.ms);
+        const baseline = median(samples.map((sample) => sample.bareMs));
+        return [
+          compared(name, median(ms), 'ms', baseline),
+          plain(`${name}-p99`, percentile(ms, 99), 'ms'),
+          plain(`${name}-processes`, median(samples.map(({ processes }) => processes)), 'processes'),
+        ];
+      } finally {
+        network.destroy();
+      }
+    },
+  };
+}
+
+async function measure(plan: GatewayPlan, supervisor: Supervisor, bare: LeafReload, count: number): Promise<Sample[]> {
   const processes = await ProcessCount.start(supervisor.pid);
   const samples: Sample[] = [];
   for (let edit = 0; edit < count; edit++) {
@@ -63,7 +68,7 @@ async function measure(supervisor: Supervisor, bare: LeafReload, count: number):
   return samples;
 }
 
-async function confirm(namespace: Namespace, edits: number): Promise<void> {
+async function confirm(plan: GatewayPlan, namespace: Namespace, edits: number): Promise<void> {
   const bound = await boundInKernel(namespace);
   if (bound !== plan.elasticIps + edits) throw new Error(`the kernel holds ${bound} elastic IPs after the edits`);
 }

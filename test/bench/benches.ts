@@ -1,8 +1,8 @@
-import { applyOne } from './apply-one.js';
+import { applyOne, applyOneFull } from './apply-one.js';
 import { connectionSetup } from './connection-setup.js';
 import { bandwidth } from './bandwidth.js';
 import { idle } from './idle.js';
-import { resync } from './resync.js';
+import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
 import { startup } from './startup.js';
@@ -12,7 +12,9 @@ import { throughputShaped } from './throughput-shaped.js';
 /** One line for each; `npm run -s bench -- NAME` takes the name here, or that of one of its rows. */
 export const benches: Readonly<Record<string, Bench>> = {
   'apply-one': applyOne,
+  'apply-one-full': applyOneFull,
   resync,
+  'resync-full': resyncFull,
   'connection-setup': connectionSetup,
   throughput,
   'throughput-shaped': throughputShaped,

@@ -8,23 +8,26 @@ import { median } from './statistics.js';
 
 // How long connect() takes through a gateway with 5,000 elastic IPs, through one with 100, and through a router that
 // has no rule and tracks no connection: between the same two hosts, one connection on each path in turn. In the gateways
-// everything is as in production: leak guard, connection tracking, the watch over drift.
+// everything is as in production: leak guard, connection tracking, the watch over drift. `full`: every one of 5,000 has
+// limits and policies.
 
 const many = gatewayPlan('many', 1, 5_000);
 const few = gatewayPlan('few', 2, 100);
-const router = { label: 'plain', number: 3, destination: plainRange(3) };
+const full = gatewayPlan('full', 3, 5_000, true);
+const router = { label: 'plain', number: 4, destination: plainRange(4) };
 const port = 7000;
 /** Addresses on each path, so that no path gains by what the hosts remember of fewer. */
 const sampled = 16;
 
 export const connectionSetup: Bench = {
-  rows: ['connection-setup', 'connection-setup-spread', 'connection-setup-growth'],
+  rows: ['connection-setup', 'connection-setup-spread', 'connection-setup-growth', 'connection-setup-full'],
   async run({ short }) {
-    const network = await buildNetwork([many, few], [router]);
+    const network = await buildNetwork([many, few, full], [router]);
     try {
       say(`connection-setup: gateways with ${many.elasticIps} and ${few.elasticIps} elastic IPs`);
       await startGateway(network.namespace('many'), many);
       await startGateway(network.namespace('few'), few);
+      await startGateway(network.namespace('full'), full);
       await acceptConnections(network.server, port);
       const rounds = short ? 2 : 9;
       const count = sampled * (short ? 50 : 250);
@@ -53,6 +56,7 @@ const paths = {
   plain: Array.from({ length: sampled }, (_, i) => plainAddress(router.number, 1 + i)),
   many: sampleOf(many),
   few: sampleOf(few),
+  full: sampleOf(full),
 };
 
 /** Of each figure the median over the rounds: a round that the machine disturbed does not decide. */
@@ -65,6 +69,7 @@ function rowsOf(rounds: readonly Map<string, ConnectTimes>[]): Row[] {
     compared('connection-setup', p50('many'), 'ms', p50('plain')),
     compared('connection-setup-spread', Math.max(...ofEach), 'ms', Math.min(...ofEach)),
     compared('connection-setup-growth', p50('many'), 'ms', p50('few')),
+    compared('connection-setup-full', p50('full'), 'ms', p50('plain')),
   ];
 }
 

@@ -6,6 +6,8 @@ export interface GatewayPlan {
   readonly number: number;
   readonly destination: string;
   readonly elasticIps: number;
+  /** Every elastic IP has limits of bandwidth and of connections, and policies that judge it. */
+  readonly full?: boolean;
 }
 
 export interface SourceFile {
@@ -23,8 +25,8 @@ export const hosts = {
   targetRange: '10.0.64.0/18',
 };
 
-export function gatewayPlan(label: string, number: number, elasticIps: number): GatewayPlan {
-  return { label, number, elasticIps, destination: `198.18.${number * 64}.0/18` };
+export function gatewayPlan(label: string, number: number, elasticIps: number, full = false): GatewayPlan {
+  return { label, number, elasticIps, full, destination: `198.18.${number * 64}.0/18` };
 }
 
 /** Counted from 0. */
@@ -47,14 +49,60 @@ spec:
 `;
 }
 
+type Numbered = Pick<GatewayPlan, 'number' | 'full'>;
+const TIERS = 10;
+
 /** `rate`: its limit, both ways. */
-export function elasticIpDocument(plan: Pick<GatewayPlan, 'number'>, index: number, rate?: string): string {
-  const limits = rate === undefined ? '' : `, bandwidth: {ingress: ${rate}, egress: ${rate}}`;
+export function elasticIpDocument(plan: Numbered, index: number, rate = plan.full ? '400G' : undefined): string {
+  const bandwidth = rate === undefined ? '' : `, bandwidth: {ingress: ${rate}, egress: ${rate}}`;
+  const limits = plan.full ? ', limits: {connections: 100000, newConnectionsPerSecond: 100000}' : '';
+  const labels = plan.full ? `, labels: {tier: t${index % TIERS}}` : '';
   return `apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
-metadata: {name: eip-${index}}
-spec: {address: ${elasticIp(plan, index)}, target: {address: ${target(index)}}${limits}}
+metadata: {name: eip-${index}${labels}}
+spec: {address: ${elasticIp(plan, index)}, target: {address: ${target(index)}}${bandwidth}${limits}}
 `;
+}
+
+/** What judges a full plan's elastic IPs: a baseline, a policy for each tier, and the gateway's own. */
+function policyDocuments(): string[] {
+  const tiers = Array.from({ length: TIERS }, (_, tier) => `t${tier}`);
+  const policy = (name: string, appliesTo: string, rules: string): string => `apiVersion: vpcgw.io/v1alpha1
+kind: FirewallPolicy
+metadata: {name: ${name}}
+spec:
+  appliesTo: ${appliesTo}
+  rules:
+${rules}`;
+  return [
+    `apiVersion: vpcgw.io/v1alpha1
+kind: AddressGroup
+metadata: {name: foes}
+spec: {cidrs: [192.0.2.0/26, 192.0.2.128/26]}
+`,
+    `apiVersion: vpcgw.io/v1alpha1
+kind: FirewallBaseline
+metadata: {name: platform}
+spec:
+  rules:
+    - {priority: 10, action: Deny, direction: Ingress, peers: [{addressGroup: foes}]}
+`,
+    ...tiers.map((tier) =>
+      policy(
+        tier,
+        `{matchLabels: {tier: ${tier}}}`,
+        `    - {priority: 10, action: Reject, direction: Ingress, ports: [{protocol: TCP, port: 22}]}
+    - {priority: 20, action: Allow, direction: Ingress, ports: [{protocol: TCP, port: 1024, endPort: 65535}]}
+    - {priority: 30, action: Allow, direction: Egress}
+`,
+      ),
+    ),
+    policy(
+      'rest',
+      '{gateway: true}',
+      '    - {priority: 10, action: Allow, direction: Ingress, ports: [{protocol: ICMP}]}\n',
+    ),
+  ];
 }
 
 /** The gateway with its elastic IPs, each bound to a target of its own, and with its limit where it has one. */
@@ -63,5 +111,5 @@ export function documentsOf(
   rateOf: (index: number) => string | undefined = () => undefined,
 ): string {
   const bound = Array.from({ length: plan.elasticIps }, (_, index) => elasticIpDocument(plan, index, rateOf(index)));
-  return [gatewayDocument(plan), ...bound].join('---\n');
+  return [gatewayDocument(plan), ...(plan.full ? policyDocuments() : []), ...bound].join('---\n');
 }

@@ -26,6 +26,8 @@ const bars: Readonly<Record<string, Bar>> = {
   'bandwidth-goodput': { of: 'value', atLeast: 0.93 },
   'bandwidth-first-second': { of: 'value', atMost: 8 },
   'bandwidth-share': { of: 'value', atMost: 10 },
+  'syn-flood': { of: 'ratio', atMost: 2 },
+  'syn-flood-management': { of: 'value', atMost: 1_000 },
   scrape: { of: 'value', atMost: 50 },
   'startup-cpu': { of: 'value', atMost: 350 },
   'startup-rss': { of: 'value', atMost: 72 },

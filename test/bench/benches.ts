@@ -6,6 +6,7 @@ import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
 import { startup } from './startup.js';
+import { synFlood } from './syn-flood.js';
 import { throughput } from './throughput.js';
 import { throughputShaped } from './throughput-shaped.js';
 
@@ -20,6 +21,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   'throughput-shaped': throughputShaped,
   bandwidth,
   scrape,
+  'syn-flood': synFlood,
   startup,
   idle,
 };

@@ -1,6 +1,6 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
 import { fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
-import type { DnatRule, ElasticIp, GatewayModel } from './gateway-model.js';
+import type { DnatRule, ElasticIp, GatewayModel, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
 
@@ -23,6 +23,8 @@ export interface Flow {
   readonly bytes: number;
   /** A TCP connection that both sides have closed: it stands in the table for a while, and nobody would miss it. */
   readonly ended?: boolean;
+  /** Nothing has come back. */
+  readonly unanswered?: boolean;
 }
 
 /** A former binding whose flows may live on until a moment (ms since the epoch). */
@@ -110,21 +112,32 @@ export class FlowJudge {
   }
 
   #judgeDefault(eip: ElasticIp | undefined, protocol: string, port: number): Verdict {
-    if (!eip?.target || this.model.firewall.defaultIngress === 'Allow') return KEEP;
-    return this.#ruleFor(eip.address.text, protocol, port) ? KEEP : stale("the gateway's defaultIngress is Deny");
+    return !eip || this.isOpenByDefault(eip, protocol, port) ? KEEP : stale("the gateway's defaultIngress is Deny");
+  }
+
+  /** Where no policy says anything. */
+  isOpenByDefault({ target, address }: ElasticIp, protocol: string, port: number): boolean {
+    if (!target || this.model.firewall.defaultIngress === 'Allow') return true;
+    return this.ruleFor(address.text, protocol, port) !== undefined;
   }
 
   /** The policies of the elastic IPs that a source of the VPC leaves by: of its own, or of the most specific rule's. */
   leavingPolicies(source: string): readonly Policy[] {
-    const { byTarget, firewall, snatRules } = this.model;
+    const { byTarget, firewall } = this.model;
     const bound = byTarget.get(source);
     if (bound) return policiesOf(bound, firewall);
+    const rule = this.sharedWayOf(source);
+    return rule ? poolPolicies(rule, firewall) : [];
+  }
+
+  /** The rule that a source leaves by which has no elastic IP of its own: that of the most specific prefix. */
+  sharedWayOf(source: string): SnatRule | undefined {
     const address = parseIp(source);
-    const ways = snatRules.flatMap((rule) =>
+    const ways = this.model.snatRules.flatMap((rule) =>
       rule.sources.filter((cidr) => address && contains(cidr, address)).map((cidr) => ({ rule, length: cidr.length })),
     );
-    const [widest] = ways.sort((a, b) => b.length - a.length);
-    return widest ? poolPolicies(widest.rule, firewall) : [];
+    const [narrowest] = ways.sort((a, b) => b.length - a.length);
+    return narrowest?.rule;
   }
 
   /** Where a new connection to an address would be led, or `undefined` for nowhere else. */
@@ -133,7 +146,7 @@ export class FlowJudge {
     protocol: string,
     port: number,
   ): { address: string; port: number | undefined } | undefined {
-    const rule = this.#ruleFor(address, protocol, port);
+    const rule = this.ruleFor(address, protocol, port);
     if (rule) {
       const { ports, targetPort, target } = rule;
       const shifted = ports && targetPort !== undefined ? targetPort + port - ports.first : undefined;
@@ -144,7 +157,7 @@ export class FlowJudge {
   }
 
   /** The port rule that takes a connection; one of the whole address comes last. */
-  #ruleFor(address: string, protocol: string, port: number): DnatRule | undefined {
+  ruleFor(address: string, protocol: string, port: number): DnatRule | undefined {
     const rules = this.#dnat.get(address) ?? [];
     const takes = ({ protocol: wanted, ports }: DnatRule): boolean =>
       (wanted === 'ICMP' ? protocol.startsWith('icmp') : wanted.toLowerCase() === protocol) &&

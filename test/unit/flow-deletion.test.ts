@@ -56,7 +56,9 @@ it('a line of conntrack is read whole', () => {
     mark: 19,
     bytes: 208,
     ended: false,
+    unanswered: false,
   });
+  expect(parsed(line.replace('bytes=104 src', 'bytes=104 [UNREPLIED] src'))).toMatchObject({ unanswered: true });
   expect(inward(1)).toMatchObject({ protocol: 'tcp', ended: false, mark: 17, bytes: 300 });
   expect(parseFlow('tcp      6 117 TIME_WAIT src=')).toBeUndefined();
 });

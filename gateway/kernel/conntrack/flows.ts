@@ -35,6 +35,7 @@ export function parseFlow(line: string): Flow | undefined {
     mark: Number(rest['mark'] ?? 0),
     bytes,
     ended: / (TIME_WAIT|CLOSE) src=/.test(line),
+    unanswered: line.includes('[UNREPLIED]'),
   };
 }
 

@@ -134,6 +134,18 @@ export class Programmer {
     return this.view.plan(desired);
   }
 
+  /** Where the kernel differs from what should be in force, by fresh eyes: nothing that is believed changes. */
+  async differences(): Promise<Step[]> {
+    const desired = this.#inForce?.desired;
+    if (!desired) return [];
+    const steps = await new KernelView(this.run, this.subsystems).plan(desired);
+    const tolerated = new Set(this.#unsettable);
+    return steps.flatMap(({ subsystem, phase, changes }) => {
+      const left = changes.filter(({ key }) => !tolerated.has(`${subsystem} ${key}`));
+      return left.length > 0 ? [{ subsystem, phase, changes: left }] : [];
+    });
+  }
+
   async #look({ subsystems, chains, addresses }: Suspicion, desired: KernelState): Promise<void> {
     const whole = new Set<SubsystemName>(subsystems);
     const believed = this.view.believed?.addresses;

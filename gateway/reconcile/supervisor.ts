@@ -446,6 +446,11 @@ export class Supervisor {
     });
   }
 
+  /** Where the kernel is not as it should be, while nothing else is under way. */
+  differences(): Promise<readonly Step[]> {
+    return this.#enqueue(() => this.options.programmer.differences());
+  }
+
   get current(): Candidate | undefined {
     return this.#current;
   }

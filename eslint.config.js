@@ -8,6 +8,8 @@ const pureFiles = [
   'gateway/{api,model,features,documents}/**/*.ts',
   'gateway/reconcile/{compile,plan}*.ts',
   'gateway/kernel/**/{state,parse,diff,render}.ts',
+  'gateway/insight/explain/{check,checks,codes,subject}.ts',
+  'gateway/insight/explain/checks/*.ts',
 ];
 
 // As `node:net` or, in the old spelling, as plain `net`.

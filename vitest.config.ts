@@ -9,6 +9,7 @@ const oneAtATime = { fileParallelism: false, isolate: false, testTimeout: 60_000
 // costs 50 ms: there the packets are what is tested.
 const sameOnEveryKernel = [
   'cli',
+  'explain',
   'http-access',
   'http-api',
   'http-api.property',

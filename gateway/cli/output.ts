@@ -38,6 +38,8 @@ let colours = false;
 export function useColours(on: boolean): void {
   colours = on;
 }
+/** For people at a terminal a sign, elsewhere a word. */
+export const signOr = (sign: string, word: string): string => (colours ? sign : word);
 const paint =
   (code: number) =>
   (text: string): string =>

@@ -4,6 +4,7 @@ import { duration } from '../api/scalars.js';
 import { VpcgwError } from '../errors.js';
 import { ROLES } from '../http/route.js';
 import { VERSION } from '../version.js';
+import { SUBJECT_KINDS, type SubjectKind } from '../insight/explain/subject.js';
 import type { Common, Process, RunFlags, ShowWhat, Target } from './options.js';
 import { type Format, useColours } from './output.js';
 
@@ -179,6 +180,15 @@ export function createProgram({ env, exit }: Process): Command {
     )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
+  jsonToo(common(program.command('explain').addArgument(kindArgument()).argument('<name>', 'its name')))
+    .description('what is wrong with an elastic IP, a SNAT rule or a DNAT rule, and what to do about it')
+    .option('--from <address>', 'who opens the connection; of a SNAT rule a VM')
+    .option('--port <port>', 'of the elastic IP, such as 443/tcp, 53/udp or icmp; of a SNAT rule of the far end')
+    .action(async (kind: SubjectKind, name: string, options: Given & { from?: string; port?: string }) => {
+      const { from, port } = options;
+      if (!(await (await import('./explain.js')).explain(kind, name, { ...withFormat(options), from, port }))) exit(1);
+    });
+
   jsonToo(common(program.command('preflight')))
     .description('checks what this machine gives a gateway, with the fix for what is missing')
     .action(async (options: Given) => {
@@ -206,6 +216,7 @@ export function createProgram({ env, exit }: Process): Command {
   return program;
 }
 
+const kindArgument = () => new Command().createArgument('<kind>', 'of what').choices([...SUBJECT_KINDS]);
 const showArgument = () =>
   new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports', 'bandwidth']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

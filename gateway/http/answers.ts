@@ -180,6 +180,25 @@ export const bandwidthRows = () =>
     }),
   );
 
+export const explanation = () =>
+  z.strictObject({
+    kind: z.string(),
+    name: z.string(),
+    addresses: z.array(z.string()),
+    source: z.string().optional().describe('Where in the documents it stands.'),
+    findings: z
+      .array(
+        z.strictObject({
+          check: z.string(),
+          verdict: z.enum(['Pass', 'Fail', 'Warn', 'Skipped', 'Unknown']),
+          code: z.string().describe('Of docs/reference/explain.md.'),
+          evidence: z.array(z.string()),
+          fix: z.string().optional(),
+        }),
+      )
+      .describe('In order, from the documents to the VM.'),
+  });
+
 export const portRows = () =>
   z.array(
     z.strictObject({

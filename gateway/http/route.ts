@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { VpcgwError } from '../errors.js';
+import type { Explain } from '../insight/explain/explain.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
 import type { Author } from '../reconcile/submission.js';
@@ -14,6 +15,7 @@ export interface HttpParts {
   readonly supervisor: Supervisor;
   readonly metrics: Metrics;
   readonly show: Show;
+  readonly explain: Explain;
   readonly events: EventHub;
   readonly auditor: Auditor;
 }

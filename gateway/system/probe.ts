@@ -39,6 +39,16 @@ const PROGRAMS: readonly {
     fix: 'install the package iputils-arping; without it neighbours learn of a new address late',
     optional: true,
   },
+  {
+    argv: ['ping', '-V'],
+    fix: 'install the package iputils-ping; without it vpcgw explain cannot tell whether answers come back',
+    optional: true,
+  },
+  {
+    argv: ['ndisc6', '-V'],
+    fix: 'install the package ndisc6; without it vpcgw explain knows nothing of IPv6 neighbours',
+    optional: true,
+  },
 ];
 
 /** Each is a whole restore of its own: `--test` checks it against the kernel and changes nothing. */

@@ -51,6 +51,7 @@ describe('without a supervisor', () => {
       'get',
       'delete',
       'events',
+      'explain',
       'audit',
       'token',
       'export',
@@ -69,6 +70,8 @@ describe('without a supervisor', () => {
       ['nonsense'],
       ['status', '--nonsense'],
       ['show', 'everything'],
+      ['explain', 'pod', 'web'],
+      ['explain', 'eip'],
       ['status', '-o', 'xml'],
       ['apply'],
       ['completion', 'tcsh'],
@@ -315,6 +318,34 @@ describe('with a supervisor', () => {
     for (const what of ['nat', 'conntrack', 'ports'])
       expect(Array.isArray(JSON.parse(cli('show', what, '--json').stdout))).toBe(true);
     await held.close({ reset: true });
+  });
+
+  it('explain says what is wrong, where and what to do, with 1; and 0 when nothing is', () => {
+    const well = cli('explain', 'eip', 'web', '--port', '80/tcp');
+    expect(well.code, well.stdout).toBe(0);
+    expect(well.stdout).toMatch(/^ElasticIP web {2}203\.0\.113\.10 {2}\S+:\d+\n\npass {2}Documents {4}revision 3\n/);
+    expect(well.stdout).toMatch(/\npass {2}Service {6}10\.0\.0\.5:80 accepts connections\n/);
+    expect(well.stdout).toMatch(/\n\nnothing is wrong here\n$/);
+    const ill = cli('explain', 'eip', 'nat', '--port', '443/tcp', '--from', '198.51.100.7');
+    expect(ill.code).toBe(1);
+    expect(ill.stdout).toMatch(/\nFAIL {2}Led {10}NotLed\n {19}nothing leads tcp 443 of 203\.0\.113\.20\n {19}fix: \w/);
+    expect(ill.stdout).toMatch(/\n- {5}Target {7}since Led failed\n/);
+    expect(ill.stdout).toMatch(/\n\nNotLed: 1 of \d+ checks failed\n$/);
+    expect(JSON.parse(cli('explain', 'snat', 'all', '--json').stdout)).toMatchObject({ kind: 'SnatRule', name: 'all' });
+  });
+
+  it('explain of what is not there, or of no port, is said with its exit code', () => {
+    expect(cli('explain', 'eip', 'wep')).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: 'vpcgw: there is no ElasticIP wep; did you mean web?\n',
+    });
+    for (const [option, text] of [
+      ['--port', '443'],
+      ['--port', '70000/tcp'],
+      ['--from', 'somewhere'],
+    ] as const)
+      expect(cli('explain', 'eip', 'web', option, text)).toMatchObject({ code: 2, stdout: '' });
   });
 
   it('no colours where nobody looks, none with NO_COLOR, and some on a terminal', () => {

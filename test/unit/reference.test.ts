@@ -9,6 +9,7 @@ import { formatDuration } from '../../gateway/api/scalars.js';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { openApiFile } from '../../gateway/http/openapi.js';
 import { ROUTES } from '../../gateway/http/routes.js';
+import { explainFile } from '../../gateway/insight/explain/codes.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { gatewayStatus, newStanding } from '../../gateway/reconcile/status.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
@@ -23,7 +24,9 @@ const example = candidateOf(sources, new ParseCache());
 describe('the reference pages', () => {
   it('are what `npm run docs` writes', () => {
     const onDisk = readdirSync(directory).map((name) => [name, readFileSync(`${directory}/${name}`, 'utf8')]);
-    expect(Object.fromEntries(onDisk)).toEqual(Object.fromEntries([...referenceFiles(), openApiFile(ROUTES)]));
+    expect(Object.fromEntries(onDisk)).toEqual(
+      Object.fromEntries([...referenceFiles(), openApiFile(ROUTES), explainFile()]),
+    );
   });
 
   it('show documents that together are one gateway, each page its own kind', () => {

@@ -1,0 +1,92 @@
+/** Who takes the traffic: 1:1, DNAT, SNAT, or another than the one that was asked about. Pure. */
+import { type About, type Check, fault, known, type Outcome, pass, some } from '../check.js';
+import type { Cidr, IpAddress } from '../../../model/ip.js';
+import { bitsOf, containsCidr, hostCidr } from '../../../model/ip.js';
+import type { Entry, Exit } from '../subject.js';
+import { entriesAsked } from './asked.js';
+
+export const led: Check = known('Led', ['Programmed'], (about) =>
+  about.subject.kind === 'snat' ? judgeWayOut(about) : judgeWayIn(about),
+);
+
+function judgeWayIn(about: About): Outcome {
+  const { subject, question } = about;
+  const { entries, exits, elasticIps } = subject;
+  if (entries.length === 0 && exits.length === 0)
+    return fault('Held', [`${elasticIps[0]?.address.text} has no target and no rule`]);
+  const asked = entriesAsked(about);
+  if (question.port && asked.length === 0) return fault('NotLed', [unled(about)]);
+  return pass(
+    ...some([
+      ...asked.map((entry) => wayIn(entry, about)),
+      ...(question.port ? [] : exits.map((exit) => wayOut(exit, about))),
+    ]),
+  );
+}
+
+/** A `DnatRule` may be asked for a port that another one has. */
+function unled({ subject, question: { port }, judge, placeOf }: About): string {
+  const address = subject.elasticIps[0]?.address.text ?? '';
+  const what = `${port?.protocol}${port?.number ? ` ${port.number}` : ''} of ${address}`;
+  const other = port && judge.ruleFor(address, port.protocol, port.number);
+  return other ? `${what} is led by ${other.origin.id} (${placeOf(other.origin)})` : `nothing leads ${what}`;
+}
+
+const wayIn = ({ elasticIp, rule, target, origin }: Entry, { placeOf }: About): string =>
+  rule
+    ? `${rule.protocol}${rule.ports ? ` ${rule.ports.first}${rule.ports.last > rule.ports.first ? `-${rule.ports.last}` : ''}` : ''} of ${elasticIp.address.text} leads to ${target.text}${rule.targetPort === undefined ? '' : ` port ${rule.targetPort}`}: ${origin.id} (${placeOf(origin)})`
+    : `${elasticIp.address.text} leads to ${target.text}, 1:1`;
+
+const wayOut = ({ source, rule, origin }: Exit, { placeOf }: About): string =>
+  rule ? `${source.text} leaves by it: ${origin.id} (${placeOf(origin)})` : `${source.text} leaves by it, 1:1`;
+
+function judgeWayOut(about: About): Outcome {
+  const { subject, question, placeOf } = about;
+  const { from } = question;
+  if (from) {
+    const other = takerOf(from, about);
+    if (other?.id === subject.origin.id) return pass(`${from.text} leaves by it`);
+    const words = other ? `leaves by ${other.id} (${placeOf(other)})` : 'is no source of any rule';
+    return fault('LeavesByAnother', [`${from.text} ${words}`]);
+  }
+  const taken = subject.exits.filter(({ source }) => isTaken(source, about));
+  if (taken.length < subject.exits.length || taken.length === 0)
+    return pass(...some(subject.exits.map((exit) => `${exit.source.text} leaves by it`)));
+  return fault(
+    'SnatShadowed',
+    some(taken.map(({ source }) => `${source.text}: ${takersOf(source, about).join(', ')}`)),
+  );
+}
+
+function takerOf({ text }: IpAddress, { model, judge }: About): Exit['origin'] | undefined {
+  return model.byTarget.get(text)?.origin ?? judge.sharedWayOf(text)?.origin;
+}
+
+/** Prefixes that others have inside this one; a bound address is one of its own. */
+function narrower(source: Cidr, { model, subject }: About): { cidr: Cidr; id: string }[] {
+  const rules = model.snatRules.filter(({ name }) => name !== subject.name);
+  const all = [
+    ...rules.flatMap((rule) => rule.sources.map((cidr) => ({ cidr, id: rule.origin.id }))),
+    ...[...model.byTarget.values()].flatMap((eip) =>
+      eip.target ? [{ cidr: hostCidr(eip.target), id: eip.origin.id }] : [],
+    ),
+  ];
+  return all.filter(({ cidr }) => cidr.length >= source.length && containsCidr(source, cidr));
+}
+
+const takersOf = (source: Cidr, about: About): string[] =>
+  some([...new Set(narrower(source, about).map(({ id }) => id))]);
+
+/** Whether they leave nothing of it: walked from its first address, past each that takes the next. */
+function isTaken(source: Cidr, about: About): boolean {
+  const bits = bitsOf(source.family);
+  const spans = narrower(source, about)
+    .map(({ cidr }) => ({ first: cidr.base, last: cidr.base + (1n << BigInt(bits - cidr.length)) - 1n }))
+    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
+  let next = source.base;
+  for (const { first, last } of spans) {
+    if (first > next) return false;
+    if (last >= next) next = last + 1n;
+  }
+  return next >= source.base + (1n << BigInt(bits - source.length));
+}

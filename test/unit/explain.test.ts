@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import { CHECKS_OF } from '../../gateway/insight/explain/checks.js';
+import type { About, Check, Outcome, Situation } from '../../gateway/insight/explain/check.js';
+import { CHECKS, type CheckName, type FaultCode, FAULTS } from '../../gateway/insight/explain/codes.js';
+import { subjectOf } from '../../gateway/insight/explain/subject.js';
+import { FlowJudge } from '../../gateway/model/flow.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { FAULTS_SEEDED } from '../support/explain-faults.js';
+
+// The table of codes, and judgements of what no test can bring about: a machine that lacks something.
+
+const TEXT = `
+apiVersion: vpcgw.io/v1alpha1
+kind: VpcGateway
+metadata: {name: g}
+spec:
+  internal: {interface: vpc0, addresses: [10.0.0.1/24]}
+  externals: [{name: internet, interface: ext0, addresses: [100.64.0.11/24], gateways: [100.64.0.1]}]
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: web}
+spec: {address: 203.0.113.10, target: {address: 10.0.0.5}, bandwidth: {ingress: 10M}}
+`;
+const { model } = candidateOf(splitDocuments({ file: 'given.yaml', text: TEXT }), new ParseCache());
+
+const SOUND: Situation = {
+  refusal: undefined,
+  refused: [],
+  lacking: undefined,
+  unsettable: [],
+  paused: false,
+  trouble: undefined,
+  unchanged: true,
+  revision: 1,
+  pressure: NO_PRESSURE,
+  shaper: undefined,
+};
+
+function judge(name: CheckName, standing: Partial<Situation>, seen?: unknown): Outcome {
+  const subject = subjectOf('eip', 'web', model);
+  const check = CHECKS_OF.eip.find((candidate) => candidate.name === name);
+  if (!subject || !check) throw new Error(`no ${name} of web`);
+  const about: About = {
+    subject,
+    question: { from: undefined, port: undefined },
+    model,
+    judge: new FlowJudge(model),
+    standing: { ...SOUND, ...standing },
+    markOf: () => 0,
+    placeOf: ({ file, line }) => `${file}:${line}`,
+    placeOfRule: () => '',
+  };
+  return check.judge(about, seen);
+}
+
+const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string])[] = [
+  ['MachineLacking', { lacking: 'program ipset' }, undefined, 'program ipset'],
+  ['SwitchesUnset', { unsettable: ['sysctls net.ipv4.ip_forward'] }, undefined, 'net.ipv4.ip_forward'],
+  ['NotProgrammed', { trouble: 'RULE_APPEND failed' }, undefined, 'RULE_APPEND failed'],
+  ['ConntrackFull', {}, { count: 1000, max: 1000 }, '1000 of 1000'],
+  ['ConntrackNearlyFull', {}, { count: 900, max: 1000 }, '900 of 1000'],
+  ['BandwidthNotEnforced', { shaper: { leaf: 'bfifo', lacking: 'no HTB' } }, [], 'no HTB'],
+];
+
+describe('explain', () => {
+  it.each(JUDGED)('says %s with what was seen', (code, standing, seen, evidence) => {
+    const outcome = judge(FAULTS[code].check, standing, seen);
+    expect(outcome).toMatchObject({ code });
+    expect(outcome.evidence.join('\n')).toContain(evidence);
+  });
+
+  it('says nothing of a sound gateway', () => {
+    expect(judge('Machine', {})).toMatchObject({ verdict: 'Pass' });
+    expect(judge('Programmed', {})).toMatchObject({ verdict: 'Pass', evidence: ['verified, given.yaml:9'] });
+    expect(judge('Table', {}, { count: 899, max: 1000 })).toMatchObject({ verdict: 'Pass' });
+  });
+
+  it('has brought about every fault that it can name, in a gateway or here', () => {
+    const met = new Set([...FAULTS_SEEDED.map(({ code }) => code), ...JUDGED.map(([code]) => code)]);
+    expect([...met].sort()).toEqual(Object.keys(FAULTS).sort());
+  });
+
+  it('asks every question of some kind, and after nothing that is not asked before', () => {
+    const asked = Object.values(CHECKS_OF).flatMap((checks) => checks.map(({ name }) => name));
+    expect([...new Set(asked)].sort()).toEqual(Object.keys(CHECKS).sort());
+    for (const checks of Object.values(CHECKS_OF))
+      checks.forEach(({ name, after }: Check, index) => {
+        const before = checks.slice(0, index).map((check) => check.name);
+        const all = checks.map((check) => check.name);
+        const late = after.filter((other) => all.includes(other) && !before.includes(other));
+        expect({ name, late }).toEqual({ name, late: [] });
+      });
+  });
+
+  it('gives every fault a check, a meaning and something to do', () => {
+    for (const { check, meaning, fix } of Object.values(FAULTS)) {
+      expect(Object.keys(CHECKS)).toContain(check);
+      expect(meaning).toMatch(/^[A-Z].*\.$/);
+      expect(fix).toMatch(/\w$|\?$/);
+    }
+  });
+});

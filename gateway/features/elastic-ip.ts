@@ -54,11 +54,12 @@ export const elasticIp: Feature = {
 
 /** Kept, and leading nowhere: what comes for them is dropped for another reason than what no rule of a used one takes. */
 function heldOf({ elasticIps, frame }: GatewayModel, family: Family): Cidr[] {
-  const used = usedByRules(frame);
   return [...elasticIps.values()]
-    .filter((eip) => eip.address.family === family && !eip.target && !used.has(eip.name))
+    .filter((eip) => eip.address.family === family && isHeld(eip, frame))
     .map((eip) => hostCidr(eip.address));
 }
+
+export const isHeld = (eip: ElasticIp, frame: Frame): boolean => !eip.target && !usedByRules(frame).has(eip.name);
 
 const usedByRules = remember(
   ({ snatRules, dnatRules }: Frame): ReadonlySet<string> =>

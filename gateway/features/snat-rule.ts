@@ -1,6 +1,6 @@
 /** Shared ways out: many sources leave by one elastic IP or a pool of them. */
 import type { Line } from '../kernel/state.js';
-import type { SnatRule } from '../model/gateway-model.js';
+import type { ElasticIp, SnatRule } from '../model/gateway-model.js';
 import { bitsOf, type Family, type IpAddress, ipFromValue } from '../model/ip.js';
 import { CHAIN_PREFIX } from '../model/ownership.js';
 import { bracketed } from './dnat-rule.js';
@@ -60,6 +60,20 @@ export function poolPlan(rule: SnatRule, family: Family, { pressure }: Pick<Comp
     portsPerSource: rule.portsPerSource,
     sourceBits: bitsOf(family) - shortest,
   });
+}
+
+/** Which elastic IP of its pool a rule gives a source, and which of its ports where they are shared out. */
+export function slotOf(
+  rule: SnatRule,
+  source: IpAddress,
+  context: Pick<CompileContext, 'pressure'>,
+): { readonly elasticIp: ElasticIp; readonly ports: Slot['ports'] } | undefined {
+  const pool = rule.pool.filter((eip) => eip.address.family === source.family);
+  if (pool.length === 0) return undefined;
+  const { bits, slots } = poolPlan(rule, source.family, context);
+  const slot = slots[Number(source.value & ((1n << BigInt(bits)) - 1n))];
+  const elasticIp = slot && pool[slot.member];
+  return elasticIp && { elasticIp, ports: slot.ports };
 }
 
 const BITS_PER_CHAIN = 4;

@@ -1,6 +1,6 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
 import { fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
-import type { DnatRule, ElasticIp, GatewayModel, SnatRule } from './gateway-model.js';
+import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
 
@@ -38,6 +38,21 @@ export interface Verdict {
   readonly stale: boolean;
   readonly reason: string;
 }
+
+/** Where a new connection to an address is led: by a port rule, by its binding, or by a translated prefix. */
+export interface WayIn {
+  readonly kind: 'Rule' | 'Bound' | 'Prefix';
+  readonly address: string;
+  /** `undefined`: the port stays as it is. */
+  readonly port: number | undefined;
+  readonly by: Origin;
+}
+
+/** By what a source of the VPC goes out: an elastic IP of its own, a rule that shares some, or a public prefix. */
+export type WayOut =
+  | { readonly kind: 'Bound'; readonly elasticIp: ElasticIp }
+  | { readonly kind: 'Shared'; readonly rule: SnatRule }
+  | { readonly kind: 'Prefix'; readonly prefix: Ipv6Prefix };
 
 const KEEP: Verdict = { stale: false, reason: '' };
 const stale = (reason: string): Verdict => ({ stale: true, reason });
@@ -121,39 +136,50 @@ export class FlowJudge {
     return this.ruleFor(address.text, protocol, port) !== undefined;
   }
 
-  /** The policies of the elastic IPs that a source of the VPC leaves by: of its own, or of the most specific rule's. */
+  /** The policies of the elastic IPs that a source of the VPC leaves by. */
   leavingPolicies(source: string): readonly Policy[] {
-    const { byTarget, firewall } = this.model;
-    const bound = byTarget.get(source);
-    if (bound) return policiesOf(bound, firewall);
-    const rule = this.sharedWayOf(source);
-    return rule ? poolPolicies(rule, firewall) : [];
+    const way = this.wayOut(source);
+    if (way?.kind === 'Bound') return policiesOf(way.elasticIp, this.model.firewall);
+    return way?.kind === 'Shared' ? poolPolicies(way.rule, this.model.firewall) : [];
   }
 
-  /** The rule that a source leaves by which has no elastic IP of its own: that of the most specific prefix. */
-  sharedWayOf(source: string): SnatRule | undefined {
+  /** Its own elastic IP before all else, then the most specific prefix; of equal ones the rule. */
+  wayOut(source: string): WayOut | undefined {
+    const { byTarget, snatRules, ipv6Prefixes } = this.model;
+    const elasticIp = byTarget.get(source);
+    if (elasticIp) return { kind: 'Bound', elasticIp };
     const address = parseIp(source);
-    const ways = this.model.snatRules.flatMap((rule) =>
-      rule.sources.filter((cidr) => address && contains(cidr, address)).map((cidr) => ({ rule, length: cidr.length })),
-    );
-    const [narrowest] = ways.sort((a, b) => b.length - a.length);
-    return narrowest?.rule;
+    if (!address) return undefined;
+    let length = -1;
+    let way: WayOut | undefined;
+    const offer = (cidr: Cidr, offered: WayOut): void => {
+      if (cidr.length <= length || !contains(cidr, address)) return;
+      length = cidr.length;
+      way = offered;
+    };
+    for (const rule of snatRules) for (const cidr of rule.sources) offer(cidr, { kind: 'Shared', rule });
+    for (const prefix of ipv6Prefixes) offer(prefix.internalPrefix ?? prefix.prefix, { kind: 'Prefix', prefix });
+    return way;
+  }
+
+  /** The rule that a source leaves by which has no way of its own. */
+  sharedWayOf(source: string): SnatRule | undefined {
+    const way = this.wayOut(source);
+    return way?.kind === 'Shared' ? way.rule : undefined;
   }
 
   /** Where a new connection to an address would be led, or `undefined` for nowhere else. */
-  destinationOf(
-    address: string,
-    protocol: string,
-    port: number,
-  ): { address: string; port: number | undefined } | undefined {
+  destinationOf(address: string, protocol: string, port: number): WayIn | undefined {
     const rule = this.ruleFor(address, protocol, port);
     if (rule) {
-      const { ports, targetPort, target } = rule;
+      const { ports, targetPort, target, origin } = rule;
       const shifted = ports && targetPort !== undefined ? targetPort + port - ports.first : undefined;
-      return { address: target.text, port: shifted };
+      return { kind: 'Rule', address: target.text, port: shifted, by: origin };
     }
-    const bound = this.model.byAddress.get(address)?.target;
-    return bound ? { address: bound.text, port: undefined } : this.#prefixTarget(address);
+    const bound = this.model.byAddress.get(address);
+    return bound?.target
+      ? { kind: 'Bound', address: bound.target.text, port: undefined, by: bound.origin }
+      : this.#prefixTarget(address);
   }
 
   /** The port rule that takes a connection; one of the whole address comes last. */
@@ -165,7 +191,7 @@ export class FlowJudge {
     return rules.find(takes) ?? rules.find((rule) => rule.protocol === 'Any');
   }
 
-  #prefixTarget(text: string): { address: string; port: undefined } | undefined {
+  #prefixTarget(text: string): WayIn | undefined {
     const address = parseIp(text);
     const rule =
       address &&
@@ -173,7 +199,7 @@ export class FlowJudge {
         ({ prefix, internalPrefix, mode }) => internalPrefix && mode === 'Full' && contains(prefix, address),
       );
     return rule?.internalPrefix && address
-      ? { address: moved(address, rule.internalPrefix), port: undefined }
+      ? { kind: 'Prefix', address: moved(address, rule.internalPrefix), port: undefined, by: rule.origin }
       : undefined;
   }
 
@@ -204,6 +230,8 @@ export class FlowJudge {
     );
   }
 
+  isOwn = (text: string): boolean => this.#own.has(text);
+
   #inVpc = (text: string): boolean => {
     const address = parseIp(text);
     return (
@@ -232,7 +260,7 @@ export class FlowJudge {
 }
 
 /** An address with its prefix exchanged, host bits kept (NETMAP). */
-function moved(address: IpAddress, prefix: Cidr): string {
+export function moved(address: IpAddress, prefix: Cidr): string {
   const hostBits = BigInt(128 - prefix.length);
   const host = address.value & ((1n << hostBits) - 1n);
   return parseIp(textOf(prefix.base | host))?.text ?? '';

@@ -41,9 +41,9 @@ export class Client {
     return this.#call('DELETE', path);
   }
 
-  /** The lines of an answer that goes on, until the other side ends it. */
-  async follow(path: string, onLine: (line: string) => void): Promise<void> {
-    const response = await this.#open('GET', path, undefined, 0);
+  /** The lines of an answer that goes on, until the other side ends it; with a body it is asked by POST. */
+  async follow(path: string, onLine: (line: string) => void, body?: unknown): Promise<void> {
+    const response = await this.#open(...requestOf(path, body), 0);
     if ((response.statusCode ?? 500) >= 400)
       throw asError((await read(response)) as Problem, response.statusCode ?? 500);
     let rest = '';
@@ -86,6 +86,9 @@ export class Client {
     );
   }
 }
+
+const requestOf = (path: string, body: unknown): [method: string, path: string, payload: string | undefined] =>
+  body === undefined ? ['GET', path, undefined] : ['POST', path, JSON.stringify(body)];
 
 function urlOf(server: string): URL {
   const url = URL.canParse(server) ? new URL(server) : undefined;

@@ -19,7 +19,8 @@ const CHANGE_SIGNS = { Added: '+', Changed: '~', Removed: '-' };
 
 export async function audit({ target, output, limit }: Common & { limit: number }): Promise<void> {
   const lines = await new Client(target).get<AuditLine[]>(`/v1/audit?limit=${limit}`);
-  const documents = ({ documents, documentCount }: AuditLine): string => {
+  const documents = ({ documents, documentCount, subject }: AuditLine): string => {
+    if (subject !== undefined) return subject;
     const named = documents.slice(0, 4).map(({ id, change }) => `${CHANGE_SIGNS[change]}${id}`);
     return documentCount > named.length ? `${named.join(' ')} … (${documentCount})` : named.join(' ');
   };
@@ -33,7 +34,7 @@ export async function audit({ target, output, limit }: Common & { limit: number 
         title: 'RESULT',
         value: ({ code, result, revision }) => code ?? `${result}${revision === undefined ? '' : ` ${revision}`}`,
       },
-      { title: 'DOCUMENTS', value: documents },
+      { title: 'WHAT', value: documents },
     ]),
   );
 }

@@ -23,6 +23,14 @@ interface Given {
   readonly json?: boolean;
 }
 
+interface TraceGiven {
+  readonly from: string;
+  readonly to: string;
+  readonly enters?: string;
+  readonly live?: boolean;
+  readonly seconds: number;
+}
+
 const toRevision = (text: string): number => {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new VpcgwError('BadRequest', `--to ${text}: a revision is a whole number`);
   return Number(text);
@@ -30,6 +38,12 @@ const toRevision = (text: string): number => {
 
 const toLimit = (text: string): number => {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new VpcgwError('BadRequest', `--limit ${text}: a number from 1 to 99999`);
+  return Number(text);
+};
+
+const toSeconds = (text: string): number => {
+  if (!/^[1-9]\d?$/.test(text) || Number(text) > 60)
+    throw new VpcgwError('BadRequest', `--seconds ${text}: a number from 1 to 60`);
   return Number(text);
 };
 
@@ -187,6 +201,22 @@ export function createProgram({ env, exit }: Process): Command {
     .action(async (kind: SubjectKind, name: string, options: Given & { from?: string; port?: string }) => {
       const { from, port } = options;
       if (!(await (await import('./explain.js')).explain(kind, name, { ...withFormat(options), from, port }))) exit(1);
+    });
+
+  jsonToo(common(program.command('trace')))
+    .description("a connection's first packet on its walk through the gateway, hop by hop")
+    .requiredOption('--from <address>', 'who opens it')
+    .requiredOption('--to <address:port/protocol>', 'such as 203.0.113.10:80/tcp or 203.0.113.10/icmp')
+    .option('--enters <side>', 'VPC or an external network; judged by the addresses when left out')
+    .option('--live', 'watch the kernel take such a packet the same way')
+    .option('--seconds <seconds>', 'how long to watch', toSeconds, 10)
+    .action(async (options: Given & TraceGiven) => {
+      const { trace, traceLive } = await import('./trace.js');
+      const { from, to, enters, live, seconds } = options;
+      const asked = { ...withFormat(options), from, to, enters };
+      if (!live) return trace(asked);
+      const code = await traceLive({ ...asked, seconds });
+      if (code !== 0) exit(code);
     });
 
   jsonToo(common(program.command('preflight')))

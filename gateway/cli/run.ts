@@ -6,6 +6,7 @@ import { messageOf, VpcgwError } from '../errors.js';
 import { EventHub } from '../http/event-hub.js';
 import { listenOnAddress, listenOnSocket } from '../http/listen.js';
 import { Explain } from '../insight/explain/explain.js';
+import { Tracer } from '../insight/trace/tracer.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -73,7 +74,13 @@ export async function run(flags: RunFlags): Promise<void> {
   supervisor.listeners.add((event) => events.publish(event));
   const show = new Show(runner, model, metrics);
   const explain = new Explain({ run: runner, supervisor, programmer, bandwidth: () => show.bandwidth(), knock });
-  const parts = { supervisor, metrics, show, explain, events, auditor };
+  const tracer = new Tracer(
+    runner,
+    () => programmer.inForce,
+    () => supervisor.current?.documents,
+    () => variant,
+  );
+  const parts = { supervisor, metrics, show, explain, events, auditor, tracer };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
   const management = await listenOnAddress(parts, flags, log);

@@ -124,6 +124,7 @@ export const auditLines = () =>
       result: z.enum(['Done', 'Refused']),
       code: z.string().optional(),
       revision: z.int().optional(),
+      subject: z.string().optional().describe('What was looked at, where nothing was changed.'),
       documents: z.array(
         z.strictObject({
           id: z.string(),
@@ -135,6 +136,40 @@ export const auditLines = () =>
       digest: z.string().optional(),
     }),
   );
+
+const hop = () =>
+  z.strictObject({
+    at: z.string().describe('A link, chain or table of the kernel.'),
+    what: z.string(),
+    verdict: z.enum(['Passes', 'Delivered', 'Dropped', 'Rejected', 'Unroutable', 'Answered']),
+    by: z
+      .strictObject({ id: z.string(), file: z.string(), line: z.int() })
+      .optional()
+      .describe('The document, or its rule, that decided.'),
+  });
+
+const outcome = () =>
+  z
+    .strictObject({
+      kind: z.enum(['Delivered', 'Dropped', 'Rejected', 'Unroutable', 'Answered']),
+      reason: z.string().optional().describe('As in `vpcgw_drops_total`, or `LeakGuard`.'),
+      source: z.string().optional(),
+      destination: z.string().optional(),
+      port: z.int().optional(),
+      link: z.string().optional(),
+    })
+    .describe('How its way ends; as it leaves, when it is delivered.');
+
+export const walk = () =>
+  z.strictObject({
+    from: z.string(),
+    to: z.string(),
+    protocol: z.string(),
+    enters: z.string().describe('`VPC`, or the name of an external network.'),
+    hops: z.array(hop()),
+    outcome: outcome(),
+    back: z.array(hop()).describe("The answer's way."),
+  });
 
 export const natRows = () =>
   z.array(

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { VpcgwError } from '../errors.js';
 import type { Explain } from '../insight/explain/explain.js';
+import type { Tracer } from '../insight/trace/tracer.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
 import type { Author } from '../reconcile/submission.js';
@@ -18,6 +19,7 @@ export interface HttpParts {
   readonly explain: Explain;
   readonly events: EventHub;
   readonly auditor: Auditor;
+  readonly tracer: Tracer;
 }
 
 /** Each may do all that those before it may. */

@@ -5,12 +5,14 @@ import { CHANGE_ROUTES } from './routes/change.js';
 import { DOCUMENT_ROUTES } from './routes/documents.js';
 import { EXPLAIN_ROUTES } from './routes/explain.js';
 import { HEALTH_ROUTES } from './routes/health.js';
+import { INSIGHT_ROUTES } from './routes/insight.js';
 import { LOOK_ROUTES } from './routes/look.js';
 
 export const ROUTES: readonly Route[] = [
   ...HEALTH_ROUTES,
   ...LOOK_ROUTES,
   ...EXPLAIN_ROUTES,
+  ...INSIGHT_ROUTES,
   ...DOCUMENT_ROUTES,
   ...CHANGE_ROUTES,
   route({

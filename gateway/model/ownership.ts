@@ -34,6 +34,8 @@ export const PARENT_NAME_MAX = 15 - LINK_PREFIX.length;
 export const IFB_PREFIX = 'vi-';
 /** nftables tables: the leak guard (and, later, the fence). */
 export const GUARD_TABLE = 'vpcgw_guard';
+/** Stands only while `vpcgw trace --live` watches; the kernel takes it away with the process that made it. */
+export const TRACE_TABLE = 'vpcgw_trace';
 /** Routes and rules: `proto` in rtnetlink, unassigned by iproute2 and by the routing daemons. */
 export const ROUTE_PROTOCOL = 118;
 

@@ -8,7 +8,8 @@ import type { Clock } from '../system/clock.js';
 import { type DocumentChange, textDigest } from './document-change.js';
 import type { Author, Present } from './submission.js';
 
-export type AuditAction = 'Apply' | 'Put' | 'Delete' | 'Rollback' | 'Confirm' | 'Folder';
+export type AuditAction =
+  'Apply' | 'Put' | 'Delete' | 'Rollback' | 'Confirm' | 'Folder' | 'Trace' | 'Capture' | 'SupportBundle';
 
 export interface AuditLine {
   readonly time: string;
@@ -19,6 +20,8 @@ export interface AuditLine {
   readonly code?: string;
   /** In force afterwards, when it was not. */
   readonly revision?: number;
+  /** What was looked at, where nothing was changed. */
+  readonly subject?: string;
   /** The first hundred. */
   readonly documents: readonly AuditedDocument[];
   readonly documentCount: number;
@@ -82,6 +85,11 @@ export class Auditor {
     if (action === 'Folder' && news === this.#ofFolder) return;
     this.#ofFolder = news;
     this.#append({ who, action, result: 'Refused', code, ...difference });
+  }
+
+  /** Changes nothing and shows what passes or all that is known: told before the first of it is. */
+  looks(who: Author, action: AuditAction, subject: string): void {
+    this.#append({ who, action, result: 'Done', subject, ...NO_DIFFERENCE });
   }
 
   #append(line: Omit<AuditLine, 'time'>): void {

@@ -56,6 +56,7 @@ describe('without a supervisor', () => {
       'token',
       'export',
       'show',
+      'trace',
       'preflight',
       'schema',
       'completion',
@@ -243,6 +244,37 @@ describe('with a supervisor', () => {
     expect(stderr).toMatch(
       /bad\.yaml:6:12: spec\.address: 203\.0\.113\.10 is the address of ElasticIP\/web .* too\nvpcgw: 1 problem in the documents\n$/,
     );
+  });
+
+  it('trace draws the walk of a packet, hop by hop', () => {
+    const { code, stdout } = cli('trace', '--from', '198.51.100.7', '--to', '203.0.113.10:80/tcp');
+    expect({ code, stdout }).toMatchObject({ code: 0 });
+    expect(stdout).toContain('198.51.100.7 to 203.0.113.10:80/tcp  from external network internet\n');
+    expect(stdout).toMatch(/^ {2}│ VG-D +to 10\.0\.0\.5:80 {2}ElasticIP\/web \(.*base\.yaml:\d+\)$/m);
+    expect(stdout).toContain('delivered by vg-vpc0 to 10.0.0.5:80, which sees 198.51.100.7\n');
+    const none = cli('trace', '--from', '198.51.100.7', '--to', '203.0.113.20:80/tcp', '--json');
+    expect(JSON.parse(none.stdout)).toMatchObject({ outcome: { kind: 'Dropped', reason: 'NoRule' } });
+  });
+
+  it('trace says what is no packet, and with 1 that none came', () => {
+    const trace = (from: string, to: string, ...more: string[]) => cli('trace', '--from', from, '--to', to, ...more);
+    for (const [from, to, message] of [
+      ['nobody', '203.0.113.10:80/tcp', 'from nobody: an IPv4 or IPv6 address, such as 10.0.0.5'],
+      ['10.0.0.5', '203.0.113.10/tcp', 'to 203.0.113.10/tcp: tcp and udp have a port, icmp has none'],
+      ['10.0.0.5', '203.0.113.10:80', 'to 203.0.113.10:80: such as 203.0.113.10:80/tcp'],
+      ['10.0.0.5', '2001:db8::1/icmp', 'one is IPv4 and the other IPv6'],
+    ] as const) {
+      const refused = trace(from, to);
+      expect({ ...refused, stderr: refused.stderr.includes(message) }).toEqual({ code: 2, stdout: '', stderr: true });
+    }
+    expect(trace('10.0.0.5', '203.0.113.10/icmp', '--enters', 'nowhere')).toMatchObject({
+      code: 2,
+      stderr: 'vpcgw: enters nowhere: one of VPC, internet\n',
+    });
+    const watched = trace('198.51.100.7', '203.0.113.10:4242/tcp', '--live', '--seconds', '1');
+    expect(watched).toMatchObject({ code: 1, stderr: 'watching for such a packet, 1 s at most …\n' });
+    expect(watched.stdout).toContain('no such packet opened a connection within 1 s\n');
+    expect(cli('audit').stdout).toContain('198.51.100.7 to 203.0.113.10:4242/tcp');
   });
 
   it('apply with a confirmation, confirm, rollback and history', () => {

@@ -1,0 +1,54 @@
+/** A closer look: what becomes of a packet, and what the kernel does with one. */
+import * as z from 'zod';
+import { messageOf } from '../../errors.js';
+import * as answers from '../answers.js';
+import { type Route, route } from '../route.js';
+import { streamLines } from '../stream-lines.js';
+
+const packet = {
+  from: z.string().max(64).describe('An address.'),
+  to: z.string().max(80).describe('Such as 203.0.113.10:80/tcp, [2001:db8::5]:53/udp or 203.0.113.10/icmp.'),
+  enters: z
+    .string()
+    .max(63)
+    .optional()
+    .describe('`VPC` or the name of an external network; judged by the addresses when left out.'),
+};
+
+export const INSIGHT_ROUTES: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/v1/trace',
+    summary: "A connection's first packet on its walk through the model that is in force",
+    role: 'viewer',
+    query: z.strictObject(packet),
+    answer: answers.walk,
+    handle: ({ tracer }, { query }) => ({ body: tracer.walk(query) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/trace/live',
+    summary:
+      'The same beside what the kernel does with such a packet: a line with {watching}, and one with {walk, live} when one has passed or the time is over',
+    role: 'operator',
+    audited: 'Trace',
+    streams: true,
+    body: z.strictObject({ ...packet, seconds: z.int().min(1).max(60).default(10) }),
+    answer: () => z.string(),
+    answerType: 'application/x-ndjson',
+    handle: ({ tracer, auditor }, { body: { seconds, ...request }, caller }) => {
+      const walk = tracer.prepareLive(request);
+      auditor.looks(caller.author, 'Trace', `${request.from} to ${request.to}`);
+      return {
+        stream: streamLines(async (send, signal) => {
+          send({ watching: { seconds } });
+          try {
+            send({ walk, live: await tracer.live(request, seconds, signal) });
+          } catch (error) {
+            send({ problem: messageOf(error) });
+          }
+        }),
+      };
+    },
+  }),
+];

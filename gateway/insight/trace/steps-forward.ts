@@ -1,0 +1,65 @@
+/** What may pass, and what the gateway answers itself. Pure. */
+import { isHeld } from '../../features/elastic-ip.js';
+import { judges, verdictOf } from '../../model/firewall.js';
+import { contains } from '../../model/ip.js';
+import { EGRESS_CHAIN } from '../../model/ownership.js';
+import { conntrackProtocol } from './packet.js';
+import { byOf, saidBy } from './steps-opening.js';
+import { type Outcome, type Step, type Traveller, VPC } from './traveller.js';
+
+export const inputOrForward: Step = (traveller) => {
+  const { route, opening, fromVpc } = traveller;
+  const at = route ? 'VG-FWD' : 'VG-IN';
+  if (opening === 'Reject') {
+    const answer = traveller.packet.protocol === 'tcp' ? 'a TCP reset' : 'administratively prohibited';
+    return traveller.end(at, `answered with ${answer}`, { kind: 'Rejected', reason: 'Firewall' });
+  }
+  if (!route) return input(traveller);
+  return fromVpc ? forwardFromVpc(traveller, route.side) : forwardFromOutside(traveller, route.side);
+};
+
+/** The gateway answers ping at the addresses of the side that it comes from, and nothing else. */
+function input(traveller: Traveller): Outcome {
+  const { model, fromVpc, destination, packet } = traveller;
+  const own = fromVpc ? model.internal.addresses : model.externals.flatMap(({ addresses }) => addresses);
+  if (packet.protocol === 'icmp' && own.some(({ address }) => address.text === destination.text))
+    return traveller.end('VG-IN', `the gateway answers ping at ${destination.text}`, { kind: 'Answered' });
+  const eip = model.byAddress.get(destination.text);
+  if (eip && isHeld(eip, model.frame))
+    return traveller.drop('VG-IN', `${eip.address.text} is held: nothing is bound to it`, 'Hold', eip.origin);
+  const what = eip ? `no rule leads it on from ${eip.address.text}` : 'the gateway offers nothing here';
+  return traveller.drop('VG-IN', what, 'NoRule', eip?.origin);
+}
+
+function forwardFromOutside(traveller: Traveller, to: string): Outcome | undefined {
+  const { led, model, destination } = traveller;
+  if (to === VPC && led) return traveller.pass('VG-FWD', 'from outside into the VPC: it was led there');
+  const open = model.ipv6Prefixes.find(
+    ({ prefix, internalPrefix, mode }) => mode === 'Full' && !internalPrefix && contains(prefix, destination),
+  );
+  if (to === VPC && open) return traveller.pass('VG-FWD', `${open.prefix.text} is open to outside`, open.origin);
+  return traveller.drop('VG-FWD', `nothing leads ${destination.text} into the VPC`, 'NoRule');
+}
+
+function forwardFromVpc(traveller: Traveller, to: string): Outcome | undefined {
+  const most = traveller.model.limits.connectionsPerSource;
+  const limit = most === undefined ? '' : `, unless ${traveller.source.text} has more than ${most} connections`;
+  traveller.pass('VG-FWD', `the VPC may open connections ${to === VPC ? 'to itself' : 'to outside'}${limit}`);
+  return to === VPC ? undefined : leaving(traveller);
+}
+
+function leaving(traveller: Traveller): Outcome | undefined {
+  const { model, judge, source, destination, packet, port } = traveller;
+  if (!judges(model.firewall, 'Egress')) return undefined;
+  const verdict = verdictOf(model.firewall, judge.leavingPolicies(source.text), {
+    direction: 'Egress',
+    peer: destination,
+    protocol: conntrackProtocol(packet),
+    port,
+  });
+  if (!verdict) return traveller.pass(EGRESS_CHAIN, 'no policy judges it');
+  const { action } = verdict;
+  if (action === 'Deny') return traveller.drop(EGRESS_CHAIN, saidBy(verdict), 'Firewall', byOf(verdict));
+  if (action === 'Allow') return traveller.pass(EGRESS_CHAIN, saidBy(verdict), byOf(verdict));
+  return traveller.end(EGRESS_CHAIN, saidBy(verdict), { kind: 'Rejected', reason: 'Firewall' }, byOf(verdict));
+}

@@ -1,0 +1,104 @@
+/**
+ * A packet on its way through the model: what it is like now, and the hops that are behind it. Steps move it on; the
+ * first that ends its way says how. Pure.
+ */
+import type { CompileContext } from '../../features/feature.js';
+import { FlowJudge } from '../../model/flow.js';
+import type { ElasticIp, ExternalNetwork, GatewayModel, Origin } from '../../model/gateway-model.js';
+import { contains, type IpAddress } from '../../model/ip.js';
+import type { Packet } from './packet.js';
+
+/** `VPC`, or the name of an external network. */
+export type Side = string;
+export const VPC: Side = 'VPC';
+
+/** The document that decided; `rule` is the index of one of its firewall rules. */
+export interface By extends Origin {
+  readonly rule?: number | undefined;
+}
+
+export type HopVerdict = 'Passes' | 'Delivered' | 'Dropped' | 'Rejected' | 'Unroutable' | 'Answered';
+
+export interface Hop {
+  /** A link, a chain or a table of the kernel, as README's picture of the packet's way names it. */
+  readonly at: string;
+  readonly what: string;
+  readonly verdict: HopVerdict;
+  readonly by?: By | undefined;
+}
+
+/** How the way of the packet ends. */
+export interface Outcome {
+  readonly kind: Exclude<HopVerdict, 'Passes'>;
+  /** Of what is dropped: one of the reasons of `vpcgw_drops_total`, or `LeakGuard`. */
+  readonly reason?: string;
+  /** Of what is delivered: as it leaves. */
+  readonly source?: string;
+  readonly destination?: string;
+  readonly port?: number;
+  readonly link?: string;
+}
+
+export interface Route {
+  readonly side: Side;
+  readonly link: string;
+  readonly table: number;
+  /** `undefined`: the destination itself. */
+  readonly via: IpAddress | undefined;
+}
+
+/** A step that ends the packet's way returns how. */
+export type Step = (traveller: Traveller) => Outcome | undefined;
+
+export class Traveller {
+  readonly hops: Hop[] = [];
+  readonly judge: FlowJudge;
+  source: IpAddress;
+  destination: IpAddress;
+  port: number;
+  external: ExternalNetwork | undefined;
+  /** What the policies of an elastic IP or prefix said of its opening. */
+  opening: 'Allow' | 'Reject' | undefined;
+  /** Its destination was translated. */
+  led = false;
+  route: Route | undefined;
+
+  constructor(
+    readonly model: GatewayModel,
+    readonly context: CompileContext,
+    readonly packet: Packet,
+    readonly side: Side,
+  ) {
+    this.judge = new FlowJudge(model);
+    this.source = packet.source;
+    this.destination = packet.destination;
+    this.port = packet.port;
+    this.external = model.externals.find(({ name }) => name === side);
+  }
+
+  get fromVpc(): boolean {
+    return this.side === VPC;
+  }
+
+  /** That it is on the way to, before its translation. */
+  get elasticIp(): ElasticIp | undefined {
+    return this.model.byAddress.get(this.packet.destination.text);
+  }
+
+  isOfVpc(address: IpAddress): boolean {
+    return this.model.internal.prefixes.some((prefix) => contains(prefix, address));
+  }
+
+  pass(at: string, what: string, by?: By): undefined {
+    this.hops.push({ at, what, verdict: 'Passes', by });
+  }
+
+  end(at: string, what: string, outcome: Outcome, by?: By): Outcome {
+    this.hops.push({ at, what, verdict: outcome.kind, by });
+    return outcome;
+  }
+
+  drop(at: string, what: string, reason: string, by?: By): Outcome {
+    return this.end(at, what, { kind: 'Dropped', reason }, by);
+  }
+}

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import type { CompileContext } from '../../gateway/features/feature.js';
+import { differences } from '../../gateway/insight/trace/compare.js';
+import { observed, parseTraceLine, traceScript } from '../../gateway/insight/trace/kernel-trace.js';
+import { parsePacket } from '../../gateway/insight/trace/packet.js';
+import { walk } from '../../gateway/insight/trace/walk.js';
+import type { Walk } from '../../gateway/insight/trace/walk.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { allocateAll } from '../../gateway/reconcile/allocate.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { contextOf } from '../../gateway/reconcile/compile.js';
+import { spec } from '../support/complaints.js';
+
+// Hops of the walk through the model that real packets of other tests do not meet, and how it is compared.
+
+const gateway = (more = ''): string =>
+  spec(
+    'VpcGateway',
+    'blue',
+    `  internal: {interface: vpc0, addresses: [10.0.0.1/24], prefixes: [{cidr: 10.0.1.0/24, via: 10.0.0.254}]}
+  externals:
+    - {name: internet, interface: ext0, addresses: [100.64.0.11/24], gateways: [100.64.0.1]}
+    - {name: second, interface: ext1, addresses: [100.65.0.11/24], gateways: [100.65.0.1]}
+${more}`,
+  );
+const WEB = `  address: 203.0.113.10\n  external: internet\n  target: {address: 10.0.0.5}\n`;
+
+function walked(from: string, to: string, documents: readonly string[], full = false): Walk {
+  const source = splitDocuments({ file: 'a.yaml', text: documents.join('---\n') });
+  const { model } = candidateOf(source, new ParseCache());
+  const allocations = allocateAll({ externals: {}, snatRules: {}, classes: new Map() }, model);
+  const facts = { mtu: new Map() } as CompileContext['facts'];
+  const context = contextOf({ model, facts, allocations, pressure: { ...NO_PRESSURE, full } });
+  return walk(model, context, parsePacket(from, to));
+}
+const at = ({ hops }: Walk, where: string): string | undefined => hops.find((hop) => hop.at === where)?.what;
+
+describe('the walk', () => {
+  it('goes out by the network of the source’s elastic IP, and back by it', () => {
+    const other = spec(
+      'ElasticIP',
+      'other',
+      `  address: 198.18.0.10\n  external: second\n  target: {address: 10.0.1.5}\n`,
+    );
+    const out = walked('10.0.1.5', '198.51.100.1:80/tcp', [gateway(), other]);
+    expect(out.outcome).toEqual({
+      kind: 'Delivered',
+      source: '198.18.0.10',
+      destination: '198.51.100.1',
+      port: 80,
+      link: 'vg-ext1',
+    });
+    expect(at(out, 'VG-NEW')).toBe('its connections use external network second');
+    const into = walked('198.51.100.1', '198.18.0.10:80/tcp', [gateway(), other]);
+    expect(into.enters).toBe('second');
+    expect(at(into, 'table 1000')).toBe('10.0.1.5 is by way of 10.0.0.254, vg-vpc0');
+    expect(into.back.map(({ what }) => what)).toContain("the connection's mark leads it to external network second");
+  });
+
+  it('names classes of bandwidth, both ways', () => {
+    const web = spec('ElasticIP', 'web', `${WEB}  bandwidth: {ingress: 10M, egress: 5M}\n`);
+    const into = walked('198.51.100.1', '203.0.113.10:80/tcp', [gateway(), web]);
+    expect(at(into, 'class 1:10')).toBe('of vi-ext0: at most 10Mbit/s');
+    const out = walked('10.0.0.5', '198.51.100.1:80/tcp', [gateway(), web]);
+    expect(at(out, 'class 1:10')).toBe('of vg-ext0: at most 5Mbit/s');
+    const shared = walked('198.51.100.1', '203.0.113.10:80/tcp', [
+      gateway('  bandwidth: {ingress: 100M}\n'),
+      spec('ElasticIP', 'web', WEB),
+    ]);
+    expect(at(shared, 'class 1:2')).toBe("of vi-ext0: shares the gateway's 100Mbit/s");
+  });
+
+  it('names limits, and stops where the whole gateway is full', () => {
+    const documents = [
+      gateway('  limits: {connections: 5, connectionsPerSource: 3, newConnectionsPerSecondPerSource: 4}\n'),
+      spec('ElasticIP', 'web', `${WEB}  limits: {newConnectionsPerSecond: 7}\n`),
+    ];
+    const into = walked('198.51.100.1', '203.0.113.10:80/tcp', documents);
+    expect(at(into, 'VG-L')).toBe('unless there are more than 7 new connections a second to 203.0.113.10');
+    const out = walked('10.0.0.5', '198.51.100.1:80/tcp', documents);
+    expect(at(out, 'VG-LS')).toBe('unless there are more than 4 new connections a second of one source');
+    expect(at(out, 'VG-FWD')).toBe(
+      'the VPC may open connections to outside, unless 10.0.0.5 has more than 3 connections',
+    );
+    const full = walked('198.51.100.1', '203.0.113.10:80/tcp', documents, true);
+    expect(full.outcome).toEqual({ kind: 'Dropped', reason: 'ConnectionLimit' });
+  });
+
+  it('is not led on where defaultIngress denies, unless a policy allows', () => {
+    const denying = gateway('  defaultIngress: Deny\n');
+    const bound = [denying, spec('ElasticIP', 'web', WEB)];
+    expect(walked('198.51.100.1', '203.0.113.10:80/tcp', bound).outcome).toEqual({ kind: 'Dropped', reason: 'NoRule' });
+    const policy = spec(
+      'FirewallPolicy',
+      'web',
+      `  appliesTo: {elasticIPs: [web]}\n  rules:\n    - {priority: 1, action: Allow, direction: Ingress}\n`,
+    );
+    expect(walked('198.51.100.1', '203.0.113.10:80/tcp', [...bound, policy]).outcome.kind).toBe('Delivered');
+  });
+
+  it('inside the VPC changes nothing', () => {
+    const inside = walked('10.0.0.5', '10.0.1.5:80/tcp', [gateway(), spec('ElasticIP', 'web', WEB)]);
+    expect(at(inside, 'VG-SNAT')).toBe('inside the VPC nothing is translated');
+    expect(inside.outcome).toMatchObject({ source: '10.0.0.5', link: 'vg-vpc0' });
+  });
+});
+
+describe('the kernel’s trace', () => {
+  const line = (text: string) => parseTraceLine(`trace id 1a ${text}`) ?? expect.fail(text);
+
+  it('is asked for exactly one kind of packet', () => {
+    const script = traceScript(parsePacket('2001:db8::1', '[2001:db8:e::10]:80/tcp'), 'vg-ext0');
+    expect(script).toContain('flags owner');
+    expect(script).toContain(
+      'iifname "vg-ext0" ip6 saddr 2001:db8::1 ip6 daddr 2001:db8:e::10 tcp dport 80 limit rate',
+    );
+  });
+
+  it('differs where the kernel did otherwise, and a limit is no difference', () => {
+    const model = walked('198.51.100.1', '203.0.113.10:80/tcp', [
+      gateway('  limits: {newConnectionsPerSecond: 5}\n'),
+      spec('ElasticIP', 'web', WEB),
+    ]);
+    const chains = ['VG-MARK', 'VG-L', 'VG-D', 'VG-FWD'];
+    const jumps = chains.map((chain) => line(`ip mangle X rule jump (verdict jump ${chain})`));
+    const out = line(
+      'inet vpcgw_guard postrouting packet: oif "vg-vpc0" ip saddr 198.51.100.1 ip daddr 10.0.0.5 tcp dport 80',
+    );
+    expect(differences(model, observed([...jumps, out]), undefined)).toEqual([]);
+    const limit = line('ip mangle VG-X-ConnectionLimit rule drop (verdict drop)');
+    expect(differences(model, observed([...jumps.slice(0, 2), limit]), undefined)).toEqual([]);
+    const elsewhere = { ...out, text: out.text.replace('10.0.0.5', '10.0.0.6') };
+    expect(differences(model, observed([...jumps, elsewhere]), undefined)).toEqual([
+      'destination: 10.0.0.5 by the model, 10.0.0.6 in the kernel',
+    ]);
+    expect(
+      differences(
+        model,
+        observed([...jumps.slice(0, 3), line('ip mangle X rule (verdict jump VG-E)'), out]),
+        undefined,
+      ),
+    ).toEqual(['the kernel did not ask VG-FWD', 'the kernel asked VG-E, which the model passes by']);
+  });
+});

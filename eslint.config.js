@@ -10,6 +10,7 @@ const pureFiles = [
   'gateway/kernel/**/{state,parse,diff,render}.ts',
   'gateway/insight/explain/{check,checks,codes,subject}.ts',
   'gateway/insight/explain/checks/*.ts',
+  'gateway/insight/top/rates.ts',
   'gateway/insight/trace/{packet,walk,steps,traveller,kernel-trace,compare}*.ts',
 ];
 

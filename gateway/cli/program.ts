@@ -6,6 +6,7 @@ import { ROLES } from '../http/route.js';
 import { VERSION } from '../version.js';
 import { SUBJECT_KINDS, type SubjectKind } from '../insight/explain/subject.js';
 import type { Common, Process, RunFlags, ShowWhat, Target } from './options.js';
+import type { TopOrder } from './top.js';
 import { type Format, useColours } from './output.js';
 
 const DEFAULT_SOCKET = '/run/vpcgw/vpcgw.sock';
@@ -16,6 +17,8 @@ Exit codes:
   2   the documents or options      70  a defect of vpcgw
       are not valid
   3   refused: not the writer, unknown revision, nothing to confirm, no such account or role, changed meanwhile`;
+
+const TOP_ORDERS: readonly TopOrder[] = ['rate', 'connections', 'drops', 'name'];
 
 interface Given {
   readonly socket: string;
@@ -218,6 +221,14 @@ export function createProgram({ env, exit }: Process): Command {
       const code = await traceLive({ ...asked, seconds });
       if (code !== 0) exit(code);
     });
+
+  jsonToo(common(program.command('top')))
+    .description('elastic IPs by what passes them, again and again on a terminal')
+    .option('--once', 'one look')
+    .addOption(new Option('--sort <column>').choices([...TOP_ORDERS]).default('rate'))
+    .action(async (options: Given & { once?: boolean; sort: TopOrder }) =>
+      (await import('./top.js')).top({ ...withFormat(options), once: options.once ?? false, sort: options.sort }),
+    );
 
   jsonToo(common(program.command('preflight')))
     .description('checks what this machine gives a gateway, with the fix for what is missing')

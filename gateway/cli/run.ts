@@ -6,6 +6,7 @@ import { messageOf, VpcgwError } from '../errors.js';
 import { EventHub } from '../http/event-hub.js';
 import { listenOnAddress, listenOnSocket } from '../http/listen.js';
 import { Explain } from '../insight/explain/explain.js';
+import { Top } from '../insight/top/top.js';
 import { Tracer } from '../insight/trace/tracer.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
@@ -80,7 +81,8 @@ export async function run(flags: RunFlags): Promise<void> {
     () => supervisor.current?.documents,
     () => variant,
   );
-  const parts = { supervisor, metrics, show, explain, events, auditor, tracer };
+  const top = new Top(runner, model, metrics, () => variant);
+  const parts = { supervisor, metrics, show, explain, events, auditor, tracer, top };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
   const management = await listenOnAddress(parts, flags, log);

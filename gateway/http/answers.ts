@@ -171,6 +171,25 @@ export const walk = () =>
     back: z.array(hop()).describe("The answer's way."),
   });
 
+export const topView = () =>
+  z.strictObject({
+    connections: z.int(),
+    connectionsMax: z.int(),
+    drops: z.record(z.string(), z.int()).describe('Packets a second, by the reasons of `vpcgw_drops_total`.'),
+    rows: z.array(
+      z.strictObject({
+        name: z.string(),
+        address: z.string(),
+        ingress: z.int().describe('Bits a second of IP packets.'),
+        egress: z.int(),
+        connections: z.int(),
+        opened: z.int().describe('In a second.'),
+        dropped: z.int().describe('Packets a second that its limit of bandwidth dropped.'),
+      }),
+    ),
+    total: z.int().describe('Elastic IPs in all.'),
+  });
+
 export const natRows = () =>
   z.array(
     z.strictObject({

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { VpcgwError } from '../errors.js';
 import type { Explain } from '../insight/explain/explain.js';
+import type { Top } from '../insight/top/top.js';
 import type { Tracer } from '../insight/trace/tracer.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
@@ -20,6 +21,7 @@ export interface HttpParts {
   readonly events: EventHub;
   readonly auditor: Auditor;
   readonly tracer: Tracer;
+  readonly top: Top;
 }
 
 /** Each may do all that those before it may. */

@@ -20,7 +20,9 @@ export interface Flow {
   readonly reply: Tuple;
   readonly icmp?: { readonly type: number; readonly code: number; readonly id: number } | undefined;
   readonly mark: number;
+  /** Of both directions; `replyBytes` of the answers alone. */
   readonly bytes: number;
+  readonly replyBytes: number;
   /** A TCP connection that both sides have closed: it stands in the table for a while, and nobody would miss it. */
   readonly ended?: boolean;
   /** Nothing has come back. */

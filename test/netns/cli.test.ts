@@ -57,6 +57,7 @@ describe('without a supervisor', () => {
       'export',
       'show',
       'trace',
+      'top',
       'preflight',
       'schema',
       'completion',

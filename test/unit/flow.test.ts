@@ -38,6 +38,7 @@ const flow = (protocol: string, from: End, to: End, seenAs: End = from, endsAt: 
   reply: { source: endsAt[0], sourcePort: endsAt[1], destination: seenAs[0], destinationPort: seenAs[1] },
   mark: 0,
   bytes: 0,
+  replyBytes: 0,
 });
 const judge = (model: GatewayModel, a: Flow, drains: readonly Drain[] = []): string =>
   new FlowJudge(model, drains).judge(a).reason || 'kept';

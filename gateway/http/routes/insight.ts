@@ -15,6 +15,15 @@ const packet = {
     .describe('`VPC` or the name of an external network; judged by the addresses when left out.'),
 };
 
+const topQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, { error: 'must be a number from 1 to 99999' })
+    .default('100')
+    .transform(Number)
+    .describe('The busiest so many.'),
+});
+
 export const INSIGHT_ROUTES: readonly Route[] = [
   route({
     method: 'GET',
@@ -24,6 +33,15 @@ export const INSIGHT_ROUTES: readonly Route[] = [
     query: z.strictObject(packet),
     answer: answers.walk,
     handle: ({ tracer }, { query }) => ({ body: tracer.walk(query) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/top',
+    summary: 'Elastic IPs by what passes them; answers after a second of watching',
+    role: 'viewer',
+    query: topQuery,
+    answer: answers.topView,
+    handle: async ({ top }, { query: { limit } }) => ({ body: await top.view(limit) }),
   }),
   route({
     method: 'POST',

@@ -34,6 +34,7 @@ export function parseFlow(line: string): Flow | undefined {
     icmp,
     mark: Number(rest['mark'] ?? 0),
     bytes,
+    replyBytes: Number(reply['bytes'] ?? 0),
     ended: / (TIME_WAIT|CLOSE) src=/.test(line),
     unanswered: line.includes('[UNREPLIED]'),
   };

@@ -55,6 +55,7 @@ it('a line of conntrack is read whole', () => {
     icmp: { type: 128, code: 0, id: 77 },
     mark: 19,
     bytes: 208,
+    replyBytes: 104,
     ended: false,
     unanswered: false,
   });

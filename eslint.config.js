@@ -11,6 +11,8 @@ const pureFiles = [
   'gateway/insight/explain/{check,checks,codes,subject}.ts',
   'gateway/insight/explain/checks/*.ts',
   'gateway/insight/top/rates.ts',
+  'gateway/insight/bundle/{redact,tar}.ts',
+  'gateway/insight/capture/{sides,pcap,pcapng,headers-only}.ts',
   'gateway/insight/trace/{packet,walk,steps,traveller,kernel-trace,compare}*.ts',
 ];
 

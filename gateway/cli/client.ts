@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type ErrorCode, ERRORS, messageOf, VpcgwError } from '../errors.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import type { Target } from './options.js';
@@ -53,6 +55,17 @@ export class Client {
       rest = lines.pop() ?? '';
       lines.forEach(onLine);
     }
+  }
+
+  /** An answer's bytes, as they come; `open` is called when it is no refusal. Returns how many there were. */
+  async download(path: string, body: unknown, open: () => Writable): Promise<number> {
+    const response = await this.#open(...requestOf(path, body), 0);
+    if ((response.statusCode ?? 500) >= 400)
+      throw asError((await read(response)) as Problem, response.statusCode ?? 500);
+    let bytes = 0;
+    response.on('data', (piece: Buffer) => (bytes += piece.length));
+    await pipeline(response, open());
+    return bytes;
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -26,6 +26,14 @@ interface Given {
   readonly json?: boolean;
 }
 
+interface CaptureGiven {
+  readonly write: string;
+  readonly filter?: string;
+  readonly seconds: number;
+  readonly max: number;
+  readonly payload?: boolean;
+}
+
 interface TraceGiven {
   readonly from: string;
   readonly to: string;
@@ -42,6 +50,19 @@ const toRevision = (text: string): number => {
 const toLimit = (text: string): number => {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new VpcgwError('BadRequest', `--limit ${text}: a number from 1 to 99999`);
   return Number(text);
+};
+
+const toCaptureSeconds = (text: string): number => {
+  if (!/^[1-9]\d{0,2}$/.test(text) || Number(text) > 600)
+    throw new VpcgwError('BadRequest', `--seconds ${text}: a number from 1 to 600`);
+  return Number(text);
+};
+
+const toBytes = (text: string): number => {
+  const [, number = '', unit = ''] = /^(\d{1,9})([kM]?)$/.exec(text) ?? [];
+  const bytes = Number(number) * { '': 1, k: 1_000, M: 1_000_000 }[unit as '' | 'k' | 'M'];
+  if (!(bytes >= 1_000 && bytes <= 100_000_000)) throw new VpcgwError('BadRequest', `--max ${text}: from 1k to 100M`);
+  return bytes;
 };
 
 const toSeconds = (text: string): number => {
@@ -230,6 +251,31 @@ export function createProgram({ env, exit }: Process): Command {
       (await import('./top.js')).top({ ...withFormat(options), once: options.once ?? false, sort: options.sort }),
     );
 
+  common(program.command('capture').addArgument(capturedArgument()).argument('<name>'))
+    .description('what passes an elastic IP on both sides of the gateway, as one pcapng; headers only')
+    .requiredOption('-w, --write <file>', 'where to, - for standard output')
+    .option('--filter <expression>', "in tcpdump's language, such as 'tcp port 80'")
+    .option('--seconds <seconds>', 'how long', toCaptureSeconds, 30)
+    .option('--max <size>', 'of the file, such as 10M', toBytes, 10_000_000)
+    .option('--payload', 'what is behind the headers too')
+    .action(async (_kind: string, name: string, options: Given & CaptureGiven) => {
+      const { write: file, filter, seconds, max: maxBytes, payload = false } = options;
+      const { target } = withFormat(options);
+      await (await import('./capture.js')).capture(name, { target, file, filter, seconds, maxBytes, payload });
+    });
+
+  program
+    .command('support-bundle')
+    .description('all that somebody far away needs to understand this gateway, in one .tar.gz without secrets')
+    .addOption(
+      new Option('--socket <path>', "the supervisor's unix socket").default(env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET),
+    )
+    .option('-o, --output <file>', 'where to, - for standard output; a name with the time when left out')
+    .action(async ({ socket, output }: { socket: string; output?: string }) => {
+      const { target } = withFormat({ socket, output: 'table' });
+      await (await import('./support-bundle.js')).supportBundle(target, output);
+    });
+
   jsonToo(common(program.command('preflight')))
     .description('checks what this machine gives a gateway, with the fix for what is missing')
     .action(async (options: Given) => {
@@ -260,4 +306,5 @@ export function createProgram({ env, exit }: Process): Command {
 const kindArgument = () => new Command().createArgument('<kind>', 'of what').choices([...SUBJECT_KINDS]);
 const showArgument = () =>
   new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports', 'bandwidth']);
+const capturedArgument = () => new Command().createArgument('<kind>', 'what to capture').choices(['eip']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

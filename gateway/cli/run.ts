@@ -6,6 +6,8 @@ import { messageOf, VpcgwError } from '../errors.js';
 import { EventHub } from '../http/event-hub.js';
 import { listenOnAddress, listenOnSocket } from '../http/listen.js';
 import { Explain } from '../insight/explain/explain.js';
+import { Bundler } from '../insight/bundle/bundler.js';
+import { Capturer } from '../insight/capture/capturer.js';
 import { Top } from '../insight/top/top.js';
 import { Tracer } from '../insight/trace/tracer.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
@@ -82,7 +84,35 @@ export async function run(flags: RunFlags): Promise<void> {
     () => variant,
   );
   const top = new Top(runner, model, metrics, () => variant);
-  const parts = { supervisor, metrics, show, explain, events, auditor, tracer, top };
+  const capturer = new Capturer(runner, model);
+  const bundler = new Bundler(
+    runner,
+    {
+      'version.json': () => ({ vpcgw: VERSION, node: process.version, source: flags.source, variant }),
+      'status.json': () => supervisor.status(),
+      'history.json': () => supervisor.history(),
+      'audit.json': () => auditor.log.last(1_000),
+      'documents.yaml': () =>
+        [...(supervisor.current?.documents.values() ?? [])]
+          .map(({ source }) => `---\n${source.text.trim()}\n`)
+          .join(''),
+      'metrics.txt': () => metrics.text(),
+      'preflight.json': () => probe(runner),
+    },
+    () => variant,
+  );
+  const parts = {
+    supervisor,
+    metrics,
+    show,
+    explain,
+    events,
+    auditor,
+    tracer,
+    top,
+    capturer,
+    bundler,
+  };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
   const management = await listenOnAddress(parts, flags, log);

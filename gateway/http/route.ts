@@ -3,6 +3,8 @@ import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { VpcgwError } from '../errors.js';
 import type { Explain } from '../insight/explain/explain.js';
+import type { Bundler } from '../insight/bundle/bundler.js';
+import type { Capturer } from '../insight/capture/capturer.js';
 import type { Top } from '../insight/top/top.js';
 import type { Tracer } from '../insight/trace/tracer.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -22,6 +24,8 @@ export interface HttpParts {
   readonly auditor: Auditor;
   readonly tracer: Tracer;
   readonly top: Top;
+  readonly capturer: Capturer;
+  readonly bundler: Bundler;
 }
 
 /** Each may do all that those before it may. */

@@ -43,7 +43,6 @@ export interface Verdict {
 
 /** Where a new connection to an address is led: by a port rule, by its binding, or by a translated prefix. */
 export interface WayIn {
-  readonly kind: 'Rule' | 'Bound' | 'Prefix';
   readonly address: string;
   /** `undefined`: the port stays as it is. */
   readonly port: number | undefined;
@@ -176,11 +175,11 @@ export class FlowJudge {
     if (rule) {
       const { ports, targetPort, target, origin } = rule;
       const shifted = ports && targetPort !== undefined ? targetPort + port - ports.first : undefined;
-      return { kind: 'Rule', address: target.text, port: shifted, by: origin };
+      return { address: target.text, port: shifted, by: origin };
     }
     const bound = this.model.byAddress.get(address);
     return bound?.target
-      ? { kind: 'Bound', address: bound.target.text, port: undefined, by: bound.origin }
+      ? { address: bound.target.text, port: undefined, by: bound.origin }
       : this.#prefixTarget(address);
   }
 
@@ -201,7 +200,7 @@ export class FlowJudge {
         ({ prefix, internalPrefix, mode }) => internalPrefix && mode === 'Full' && contains(prefix, address),
       );
     return rule?.internalPrefix && address
-      ? { kind: 'Prefix', address: moved(address, rule.internalPrefix), port: undefined, by: rule.origin }
+      ? { address: moved(address, rule.internalPrefix), port: undefined, by: rule.origin }
       : undefined;
   }
 

@@ -49,6 +49,11 @@ const PROGRAMS: readonly {
     fix: 'install the package ndisc6; without it vpcgw explain knows nothing of IPv6 neighbours',
     optional: true,
   },
+  {
+    argv: ['tcpdump', '--version'],
+    fix: 'install the package tcpdump; without it vpcgw capture captures nothing',
+    optional: true,
+  },
 ];
 
 /** Each is a whole restore of its own: `--test` checks it against the kernel and changes nothing. */

@@ -58,6 +58,8 @@ describe('without a supervisor', () => {
       'show',
       'trace',
       'top',
+      'capture',
+      'support-bundle',
       'preflight',
       'schema',
       'completion',

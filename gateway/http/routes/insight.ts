@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { messageOf } from '../../errors.js';
 import * as answers from '../answers.js';
 import { type Route, route } from '../route.js';
-import { streamLines } from '../stream-lines.js';
+import { stream, streamLines } from '../stream.js';
 
 const packet = {
   from: z.string().max(64).describe('An address.'),
@@ -22,6 +22,18 @@ const topQuery = z.strictObject({
     .default('100')
     .transform(Number)
     .describe('The busiest so many.'),
+});
+
+const captureBody = z.strictObject({
+  elasticIP: z.string().max(63),
+  filter: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,500}$/, { error: 'must be 1 to 500 printable characters' })
+    .optional()
+    .describe("In tcpdump's language; on both sides, with the ports that each has."),
+  seconds: z.int().min(1).max(600).default(30),
+  maxBytes: z.int().min(1_000).max(100_000_000).default(10_000_000).describe('Of the file.'),
+  payload: z.boolean().default(false).describe('What is behind the headers too.'),
 });
 
 export const INSIGHT_ROUTES: readonly Route[] = [
@@ -67,6 +79,39 @@ export const INSIGHT_ROUTES: readonly Route[] = [
           }
         }),
       };
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/capture',
+    summary: 'What passes an elastic IP on both sides of the gateway, as one pcapng; headers only unless asked',
+    role: 'operator',
+    audited: 'Capture',
+    streams: true,
+    body: captureBody,
+    answer: () => z.string(),
+    answerType: 'application/x-pcapng',
+    handle: async ({ capturer, auditor }, { body: { elasticIP, ...request }, caller }) => {
+      const write = await capturer.start({ elasticIp: elasticIP, ...request });
+      const what = request.payload ? 'with payload' : 'headers';
+      auditor.looks(caller.author, 'Capture', `ElasticIP/${elasticIP} (${what}) ${request.filter ?? ''}`.trim());
+      return { stream: stream('application/x-pcapng', write) };
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/support-bundle',
+    summary: 'Status, history, audit, documents, figures and the kernel as one .tar.gz without secrets',
+    role: 'operator',
+    audited: 'SupportBundle',
+    streams: true,
+    body: z.strictObject({}),
+    answer: () => z.string(),
+    answerType: 'application/gzip',
+    handle: ({ bundler, auditor }, { caller }) => {
+      const write = bundler.start();
+      auditor.looks(caller.author, 'SupportBundle', 'all that is known');
+      return { stream: stream('application/gzip', write) };
     },
   }),
 ];

@@ -10,17 +10,17 @@ import { type Step, type Traveller, VPC } from './traveller.js';
 
 /** By destination. What a policy rejects stays as it is, so that its answer comes from whom it was sent to. */
 export const led: Step = (traveller) => {
-  const { model, judge, packet, opening } = traveller;
+  const { elasticIp, judge, packet, opening } = traveller;
   if (opening === 'Reject') return undefined;
-  const way = judge.destinationOf(packet.destination.text, conntrackProtocol(packet), packet.port);
+  const [protocol, asked] = [conntrackProtocol(packet), packet.port];
+  const way = judge.destinationOf(packet.destination.text, protocol, asked);
   if (!way) return traveller.pass('VG-D', `nothing leads ${packet.destination.text} elsewhere`);
-  const closed = way.kind === 'Bound' && model.firewall.defaultIngress === 'Deny' && opening !== 'Allow';
-  if (closed)
+  if (elasticIp && opening !== 'Allow' && !judge.isOpenByDefault(elasticIp, protocol, asked))
     return traveller.pass('VG-D', "the gateway's defaultIngress is Deny, and no policy allows it: not led on", way.by);
   const to = parseIp(way.address);
   if (!to) return undefined;
   traveller.destination = to;
-  traveller.port = way.port ?? packet.port;
+  traveller.port = way.port ?? asked;
   traveller.led = true;
   return traveller.pass('VG-D', `to ${endText(to, traveller.port)}`, way.by);
 };

@@ -48,6 +48,16 @@ export default defineConfig({
       {
         test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], sequence: { groupOrder: 2 }, ...oneAtATime },
       },
+      // Gateways as pods of a two-node cluster: run by `npm run test:cluster`.
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          sequence: { groupOrder: 3 },
+          ...oneAtATime,
+          testTimeout: 180_000,
+        },
+      },
     ],
   },
 });

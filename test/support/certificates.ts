@@ -33,10 +33,10 @@ export class Authority {
     return join(this.directory, 'ca.crt');
   }
 
-  /** For a server at 127.0.0.1, or a client with this subject, such as `/OU=editor/CN=ci`. */
-  async sign(name: string, subject: string): Promise<Certificate> {
+  /** For a server with these names, or a client with this subject, such as `/OU=editor/CN=ci`. */
+  async sign(name: string, subject: string, names = 'IP:127.0.0.1,DNS:localhost'): Promise<Certificate> {
     const extensions = join(this.directory, `${name}.ext`);
-    writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+    writeFileSync(extensions, `subjectAltName=${names}\n`);
     const [request, certificate] = [join(this.directory, `${name}.csr`), join(this.directory, `${name}.crt`)];
     await this.openssl(['req', '-subj', subject, ...this.newKey(name), '-out', request]);
     const issuer = ['-CA', this.ca, '-CAkey', join(this.directory, 'ca.key'), '-CAcreateserial', '-days', '2'];

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { removeControlGroups } from './control-groups.js';
 import { currentRun, deadRuns, namespacesOf } from './run-name.js';
 import type { Run } from './run-name.js';
 
 // Nothing outlives its run. All of it is synchronous, because it must also work while the process exits.
-// 1. The run's namespaces, their processes and its directory go when the process ends: normally, by an uncaught error,
-//    by SIGINT, SIGTERM or SIGHUP.
+// 1. The run's namespaces, their processes, its control groups and its directory go when the process ends: normally, by
+//    an uncaught error, by SIGINT, SIGTERM or SIGHUP.
 // 2. What a run left that could not do so (SIGKILL, power) goes when the next one starts.
 
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -34,6 +35,7 @@ export function sweepDeadRuns(): void {
 
 function removeRun(run: Run): void {
   deleteNamespaces(namespacesOf(run.prefix));
+  removeControlGroups(`${run.prefix}-`);
   rmSync(run.directory, { recursive: true, force: true });
 }
 

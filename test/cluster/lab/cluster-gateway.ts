@@ -42,6 +42,30 @@ export class ClusterGateway {
     return this.cluster.api.podWhen(this.namespace, podName, 'readiness', isReady);
   }
 
+  /** Once the container that runs in `before` was followed by a ready one. */
+  readyAfter(before: Pod): Promise<Pod> {
+    const restarts = ({ status }: Pod): number => status.containerStatuses?.[0]?.restartCount ?? 0;
+    return this.cluster.api.podWhen(
+      this.namespace,
+      podName,
+      'restart',
+      (pod) => restarts(pod) > restarts(before) && isReady(pod),
+    );
+  }
+
+  /** Asks the management address until the supervisor after the one in `pod` is ready: the API server is not needed. */
+  async readyWithoutServer({ status }: Pod): Promise<void> {
+    const address = `http://${status.podIP}:9100/readyz`;
+    const ask = ['curl', '--silent', '--output', '/dev/null', '--fail', '--max-time', '2', '--noproxy', '*', address];
+    const deadline = performance.now() + 120_000;
+    // Nobody listens yet, it is not ready yet, no answer in time, cut off in between.
+    const notYet = [7, 22, 28, 52, 56];
+    while ((await this.node.namespace.exec(ask, { okExitCodes: [0, ...notYet] })).exitCode !== 0) {
+      if (performance.now() > deadline) throw new Error(`${address} is not ready`);
+      await sleep(pollMs);
+    }
+  }
+
   /** As `kubectl exec` does. */
   async exec(argv: readonly string[], okExitCodes?: readonly number[]): Promise<string> {
     const { stdout } = await this.node.execIn(await this.pod(), argv, okExitCodes ? { okExitCodes } : {});

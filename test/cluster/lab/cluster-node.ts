@@ -10,6 +10,7 @@ import {
   closeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { runCommand } from '../../support/command.js';
@@ -88,9 +89,12 @@ export class ClusterNode {
     return this.exec([...this.ctr(), 'tasks', 'exec', '--exec-id', session, containerOf(pod), ...argv], options);
   }
 
-  /** Kills the first process of a pod's container. */
+  /** Kills the first process of a pod's container; returns once it is gone. */
   async killContainer(pod: Pod): Promise<void> {
-    await this.exec([...this.ctr(), 'tasks', 'kill', '--signal', 'SIGKILL', containerOf(pod)]);
+    const container = containerOf(pod);
+    await this.exec([...this.ctr(), 'tasks', 'kill', '--signal', 'SIGKILL', container]);
+    const runs = new RegExp(`^${container}\\s.*RUNNING`, 'm');
+    while (runs.test((await this.exec([...this.ctr(), 'tasks', 'ls'])).stdout)) await sleep(pollMs);
   }
 
   async containerLogs(pod: Pod): Promise<string> {
@@ -212,6 +216,7 @@ state = ${at('containerd-run')}
   }
 }
 
+const pollMs = 20;
 let sessions = 0;
 
 function containerOf({ metadata, status }: Pod): string {

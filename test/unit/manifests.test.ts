@@ -15,8 +15,8 @@ const of = (overlay: string, kind: string): Manifest[] => render(overlay).filter
 /** Those of Kubernetes itself; a network is of Multus, and its text is JSON. */
 const kinds: Readonly<Record<string, (manifest: Manifest) => void>> = {
   Namespace: (manifest) => new Namespace(manifest).validate(),
-  ConfigMap: (manifest) => new ConfigMap(manifest as ConstructorParameters<typeof ConfigMap>[0]).validate(),
-  StatefulSet: (manifest) => new StatefulSet(manifest as ConstructorParameters<typeof StatefulSet>[0]).validate(),
+  ConfigMap: (manifest) => new ConfigMap(manifest).validate(),
+  StatefulSet: (manifest) => new StatefulSet(manifest).validate(),
   NetworkAttachmentDefinition: ({ spec }) => void JSON.parse((spec as { config: string }).config),
 };
 
@@ -49,7 +49,8 @@ it('a manifest that is wrong is found', () => {
 
 function sysctlsOfDockerfile(): Record<string, string> {
   const text = readFileSync(`${root}Dockerfile`, 'utf8');
-  return Object.fromEntries([...text.matchAll(/(net\.[a-z0-9_.]+)=([0-9]+)/g)].map(([, name, value]) => [name, value]));
+  const settings = text.match(/net\.[a-z0-9_.]+=[0-9]+/g) ?? [];
+  return Object.fromEntries(settings.map((setting) => setting.split('=') as [string, string]));
 }
 
 function sysctlsOfPod(overlay: string): Record<string, string> {
@@ -65,10 +66,9 @@ function sysctlsOfNetworks(overlay: string): Record<string, string> {
   const configs = of(overlay, 'NetworkAttachmentDefinition').map(
     ({ spec }) => JSON.parse((spec as { config: string }).config) as { plugins: { sysctl?: Record<string, string> }[] },
   );
-  return Object.assign({}, ...configs.flatMap(({ plugins }) => plugins.map(({ sysctl }) => sysctl))) as Record<
-    string,
-    string
-  >;
+  return Object.fromEntries(
+    configs.flatMap(({ plugins }) => plugins.flatMap((plugin) => Object.entries(plugin.sysctl ?? {}))),
+  );
 }
 
 /** Before Kustomize 4, which the version names, kubectl knew no components. */

@@ -5,6 +5,7 @@ import { VpcgwError } from '../errors.js';
 import type { Explain } from '../insight/explain/explain.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
+import type { Pair } from '../reconcile/pair.js';
 import type { Author } from '../reconcile/submission.js';
 import type { Show } from '../reconcile/show.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
@@ -18,6 +19,7 @@ export interface HttpParts {
   readonly explain: Explain;
   readonly events: EventHub;
   readonly auditor: Auditor;
+  readonly pair: Pair;
 }
 
 /** Each may do all that those before it may. */

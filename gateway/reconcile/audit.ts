@@ -8,7 +8,7 @@ import type { Clock } from '../system/clock.js';
 import { type DocumentChange, textDigest } from './document-change.js';
 import type { Author, Present } from './submission.js';
 
-export type AuditAction = 'Apply' | 'Put' | 'Delete' | 'Rollback' | 'Confirm' | 'Folder';
+export type AuditAction = 'Apply' | 'Put' | 'Delete' | 'Rollback' | 'Confirm' | 'Folder' | 'Switchover' | 'Maintenance';
 
 export interface AuditLine {
   readonly time: string;

@@ -20,6 +20,8 @@ export interface PairFiles {
 const PRIORITIES = { higher: 254, lower: 253 } as const;
 /** Above whatever works, below the kernel's own: a busy machine must not look like a dead one. */
 const REALTIME_PRIORITY = 10;
+/** Its own 10 ms end one that has to catch up with what came while it was frozen. */
+const REALTIME_LIMIT_US = 1_000_000;
 const GROUP = 'pair';
 
 export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles): string {
@@ -34,6 +36,7 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
       'enable_script_security',
       'vrrp_version 3',
       `vrrp_rt_priority ${REALTIME_PRIORITY}`,
+      `vrrp_rlimit_rttime ${REALTIME_LIMIT_US}`,
     ]),
     ...block('track_file standing_down', [`file ${files.standingDown}`, 'weight 0']),
     ...(several
@@ -83,9 +86,12 @@ function election(path: MemberPath, index: number, { highAvailability }: Gateway
 }
 
 function notifications({ announcement, closing }: PairFiles): string[] {
+  const announce = `"/usr/sbin/ip -batch ${announcement}"`;
   const close = `"/usr/sbin/nft -f ${closing}"`;
   return [
-    `notify_master "/usr/sbin/ip -force -batch ${announcement}"`,
+    `notify_master ${announce}`,
+    // Who heard the other too may believe it.
+    `notify_master_rx_lower_pri ${announce}`,
     `notify_backup ${close}`,
     `notify_fault ${close}`,
     `notify_stop ${close}`,

@@ -1,6 +1,6 @@
 /** A pair: the fence around the role links, and a way in for the peer. All else is the same on both members, always. */
 import { fenceTables } from '../kernel/fence/render.js';
-import { isPair, leaseMs, roleMac, sidesWithMac } from '../model/high-availability.js';
+import { isPair, roleMac, sidesWithMac } from '../model/high-availability.js';
 import { roleLink } from '../model/ownership.js';
 import { type Feature } from './feature.js';
 
@@ -15,7 +15,7 @@ export const highAvailability: Feature = {
     }));
     const { highAvailability } = model;
     return {
-      fence: fenceTables({ links, highAvailability, leaseMs: leaseMs(highAvailability), member }),
+      fence: fenceTables({ links, highAvailability, member }),
       macs: links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac] as const])),
     };
   },

@@ -52,6 +52,10 @@ const KEPT_EXACTLY_MS = 20;
 export const leaseMs = ({ advertIntervalMs }: HighAvailability): number =>
   Math.floor((UNHEARD_ADVERTS * advertIntervalMs) / KEPT_EXACTLY_MS) * KEPT_EXACTLY_MS;
 
+/** For how long the other member counts as heard: over before a standby begins, whose first advert must pass. */
+export const heardMs = (highAvailability: HighAvailability): number =>
+  Math.max(KEPT_EXACTLY_MS, leaseMs(highAvailability) - KEPT_EXACTLY_MS);
+
 /** Of a role link: the pair's, or the member's own. Known beforehand, for networks that want to be told. */
 export function roleMac(
   { name, highAvailability }: Pick<GatewayModel, 'name' | 'highAvailability'>,

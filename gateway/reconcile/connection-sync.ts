@@ -32,6 +32,7 @@ const RENEW_MS = 40_000;
 
 export class ConnectionSync {
   readonly #daemon: Daemon;
+  #left = false;
 
   constructor(private readonly options: ConnectionSyncOptions) {
     const { directory, log } = options;
@@ -67,6 +68,7 @@ export class ConnectionSync {
   }
 
   leave(): void {
+    this.#left = true;
     this.#daemon.leave();
   }
 
@@ -80,7 +82,7 @@ export class ConnectionSync {
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }
-      this.exchange(RENEW_MS);
+      if (!this.#left) this.exchange(RENEW_MS);
     });
   }
 

@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { messageOf, VpcgwError } from '../errors.js';
 import { keepalivedConfig, noticeOf, type PairFiles } from '../failover/keepalived.js';
 import type { SyncState } from '../failover/sync-state.js';
-import { reasonOf, type Role, roleIn, type RoleReport } from '../failover/role.js';
+import { hearsRival, reasonOf, type Role, roleIn, type RoleReport } from '../failover/role.js';
 import { announcement, closing } from '../failover/switch-list.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
@@ -54,6 +54,7 @@ export interface PairLook extends PairStatus {
 const ANNOUNCE_AGAIN_MS = 1_000;
 const MAINTENANCE = 'maintenance';
 const SWITCHOVER = 'switchover';
+const RIVAL = 'the other member is active';
 
 export class Pair {
   readonly #pipe = new NoticePipe((line) => this.#onNotice(line));
@@ -62,6 +63,7 @@ export class Pair {
   readonly #connections: ConnectionSync;
   readonly #standingDown = new Set<string>();
   #model: GatewayModel | undefined;
+  #queue: Promise<void> = Promise.resolve();
   #report: RoleReport | undefined;
   #trouble: string | undefined;
   readonly #waiting = new Set<(role: Role) => void>();
@@ -104,7 +106,12 @@ export class Pair {
   // ---- what is wanted ---------------------------------------------------------------------------------------------
 
   /** The model that the kernel was verified to hold. */
-  async follow(model: GatewayModel): Promise<void> {
+  follow(model: GatewayModel): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#follow(model));
+    return this.#queue;
+  }
+
+  async #follow(model: GatewayModel): Promise<void> {
     const { member } = this.options;
     try {
       if (!isPair(model)) await this.#end();
@@ -152,6 +159,15 @@ export class Pair {
     const { member } = this.options;
     const role = member && roleIn(line, noticeOf(member));
     if (role) this.#become(role);
+    else if (member && hearsRival(line, noticeOf(member))) void this.#answerRival();
+  }
+
+  /** The fence says who of two is active: one whose lease ended while it was frozen, or the other. */
+  async #answerRival(): Promise<void> {
+    if (this.#standingDown.has(RIVAL) || (await this.holdsLease())) return;
+    this.#standDown(RIVAL, true);
+    await this.#until((role) => role !== 'Active', SWITCHOVER_WITHIN_MS);
+    this.#standDown(RIVAL, false);
   }
 
   #become(role: Role): void {
@@ -169,7 +185,7 @@ export class Pair {
 
   async #announceAgain(): Promise<void> {
     if (this.#report?.role !== 'Active') return;
-    await this.options.run.run({ argv: ['ip', '-force', '-batch', this.#files.announcement], okExitCodes: [0, 1, 2] });
+    await this.options.run.run({ argv: ['ip', '-batch', this.#files.announcement], okExitCodes: [0, 1, 2] });
   }
 
   /** What another supervisor learnt of a keepalived that still runs. */

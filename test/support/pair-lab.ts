@@ -1,15 +1,13 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll } from 'vitest';
 import { stringify } from 'yaml';
 import { memberAddresses } from './addresses.js';
 import type { Document } from './documents.js';
 import type { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
-import { showLogsOfFailures } from './show-logs.js';
 import { Supervisor } from './supervisor.js';
-import { type Tenant, Topology, type TopologyOptions } from './topology.js';
+import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
 
 // The standard picture with one tenant whose gateway is a pair: two real members, each with its supervisor, keepalived
 // and conntrackd, in namespaces of their own.
@@ -56,6 +54,19 @@ export class Member {
     return [this.supervisor.pid, ...this.daemonPids('keepalived'), ...this.daemonPids('conntrackd')];
   }
 
+  /** conntrackd answers, and has read the kernel's table. */
+  async knowsItsConnections(): Promise<boolean> {
+    const { sync } = JSON.parse((await this.supervisor.get('/v1/failover')).text) as { sync?: { connections: number } };
+    return (sync?.connections ?? 0) > 0;
+  }
+
+  /** TCP connections in the kernel's own table, each with its translation. */
+  async connections(): Promise<Set<string>> {
+    const { stdout } = await this.namespace.exec(['conntrack', '-L', '-p', 'tcp', '--state', 'ESTABLISHED']);
+    const ends = (line: string): string => [...line.matchAll(/(?:src|dst|sport|dport|mark)=\S+/g)].join(' ');
+    return new Set(stdout.split('\n').filter(Boolean).map(ends));
+  }
+
   signal(pids: readonly number[], signal: NodeJS.Signals): void {
     for (const pid of pids) process.kill(pid, signal);
   }
@@ -65,7 +76,7 @@ const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
-  vms: readonly string[];
+  vms: readonly (string | VmOptions)[];
   documents: (tenant: Tenant) => readonly Document[];
 }
 
@@ -108,16 +119,42 @@ export class PairLab {
     }
   }
 
+  /** What a pulled cable looks like to both ends: the switch's port goes down. */
+  async cable(member: Member, names: readonly string[], state: 'up' | 'down'): Promise<void> {
+    const { stdout } = await member.namespace.exec(['ip', '-j', 'link']);
+    const links = JSON.parse(stdout) as { ifname: string; link_index?: number }[];
+    const ports = links.filter(({ ifname }) => names.includes(ifname)).map(({ link_index: index }) => index);
+    const there = await this.topology.switch.exec(['ip', '-j', 'link']);
+    const ends = (JSON.parse(there.stdout) as { ifname: string; ifindex: number }[])
+      .filter(({ ifindex }) => ports.includes(ifindex))
+      .map(({ ifname }) => ifname);
+    await this.topology.switch.ip(ends.map((name) => `link set ${name} ${state}`));
+  }
+
+  /** Of what is open now, as much stands in the other member's kernel. */
+  async connectionsKnown(active: Member): Promise<void> {
+    const other = this.members.find((member) => member !== active) as Member;
+    await this.until('connections are known', async () => {
+      const [own, others] = await Promise.all([active.connections(), other.connections()]);
+      return [...own].every((connection) => others.has(connection));
+    });
+  }
+
+  async until(what: string, holds: () => Promise<boolean>, timeoutMs = READY_MS): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await holds().catch(() => false))) {
+      if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** For what is measured over time. */
+  wait(ms: number): Promise<void> {
+    return sleep(ms);
+  }
+
   async end(): Promise<void> {
     await Promise.all(this.members.map((member) => member.supervisor.stop()));
     this.built?.destroy();
   }
-}
-
-export function usePairLab(options: PairLabOptions): PairLab {
-  const lab = new PairLab(options);
-  showLogsOfFailures(() => lab.members.map(({ supervisor }) => supervisor));
-  beforeAll(() => lab.start());
-  afterAll(() => lab.end());
-  return lab;
 }

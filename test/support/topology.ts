@@ -76,6 +76,11 @@ export class Topology {
     return this.host(internet.router);
   }
 
+  /** Where all bridges are. */
+  get switch(): Namespace {
+    return this.built.namespaces.get('sw') as Namespace;
+  }
+
   get inet2(): Host {
     return this.host(secondInternet.router);
   }

@@ -3,18 +3,24 @@
  * 1. By the role links nothing passes, of whatever family, in or out, but while an element stands in the lease; the
  *    kernel takes it out by itself when its time is over.
  * 2. Only this member's own adverts of an active role, as they leave, put it there. No process of ours is part of that.
+ *    While the other member is heard they prolong a lease, and never begin one.
  * 3. What is still queued below a role link when the lease ends does not leave either.
  * 4. Members' own talk passes by their paths, from and to the peer alone, and is never tracked: a full connection table
  *    does not touch it. What claims to be such talk and comes another way is dropped and counted.
  */
-import type { HighAvailability, Member, MemberPath } from '../../model/high-availability.js';
+import {
+  heardMs,
+  leaseMs,
+  type HighAvailability,
+  type Member,
+  type MemberPath,
+} from '../../model/high-availability.js';
 import { FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT } from '../../model/ownership.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
   readonly links: readonly { readonly name: string; readonly parent: string; readonly mac: string | undefined }[];
   readonly highAvailability: HighAvailability;
-  readonly leaseMs: number;
   /** `undefined`: not known who this is, so the fence never opens. */
   readonly member: Member | undefined;
 }
@@ -25,11 +31,12 @@ const LAST = 500;
 
 export const fenceTables = (input: FenceInput): string => [fenceTable(input), ...membersTable(input)].join('\n');
 
-function fenceTable({ links, highAvailability, leaseMs, member }: FenceInput): string {
+function fenceTable({ links, highAvailability, member }: FenceInput): string {
   const devices = deviceList(links.map(({ name }) => name));
   const parents = deviceList(links.map(({ parent }) => parent));
   return table(`netdev ${FENCE_TABLE}`, [
-    `set ${LEASE_SET} {\ntype iface_type\nsize 16\nflags dynamic,timeout\ntimeout ${spell(leaseMs)}\n}`,
+    timedSet(LEASE_SET, leaseMs(highAvailability)),
+    timedSet('heard', heardMs(highAvailability)),
     chain('arrives', `type filter hook ingress ${devices} priority ${FIRST}; policy drop;`, [
       `meta iiftype @${LEASE_SET} accept`,
     ]),
@@ -42,29 +49,57 @@ function fenceTable({ links, highAvailability, leaseMs, member }: FenceInput): s
       `type filter hook egress ${parents} priority ${LAST}; policy accept;`,
       links.flatMap(({ mac }) => (mac === undefined ? [] : [`ether saddr ${mac} meta oiftype != @${LEASE_SET} drop`])),
     ),
-    ...(member
-      ? [
-          chain(
-            'adverts',
-            `type filter hook egress ${deviceList([...new Set(member.paths.map((path) => path.interface))])} priority ${FIRST}; policy accept;`,
-            member.paths.map((path) => advert(path, highAvailability)),
-          ),
-        ]
-      : []),
+    ...(member ? adverts(member, highAvailability) : []),
   ]);
 }
 
-/** Priority 0 is how an active member says that it gives way: that is no claim to go on. */
-const advert = ({ peer }: MemberPath, { virtualRouterId }: HighAvailability): string =>
-  `${peer.family === 4 ? 'ip protocol' : 'ip6 nexthdr'} vrrp @th,8,8 0x${virtualRouterId.toString(16)} @th,16,8 != 0x0 update @${LEASE_SET} { meta oiftype }`;
+/**
+ * Of a lease that has run out, while the other member is heard, nothing is left to say: one that was frozen, and goes on
+ * as if it had not been, is not heard by the other. Priority 0 is how an active member says that it gives way.
+ */
+function adverts({ paths }: Member, highAvailability: HighAvailability): string[] {
+  const devices = deviceList([...new Set(paths.map((path) => path.interface))]);
+  const number = `@th,8,8 0x${highAvailability.virtualRouterId.toString(16)}`;
+  const active = '@th,16,8 != 0x0';
+  // Number and priority at once, as nft prints them.
+  const givesWay = `@th,8,16 0x${(highAvailability.virtualRouterId << 8).toString(16)}`;
+  return [
+    chain(
+      'hears',
+      `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`,
+      paths.flatMap((path) => [
+        `${fromPeer(path)} ${number} ${active} update @heard { meta iiftype }`,
+        `${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`,
+      ]),
+    ),
+    chain(
+      'says',
+      `type filter hook egress ${devices} priority ${FIRST}; policy accept;`,
+      [...new Set(paths.map(({ peer }) => (peer.family === 4 ? 'ip protocol' : 'ip6 nexthdr')))].flatMap((family) => {
+        const advert = `${family} vrrp ${number} ${active}`;
+        return [
+          `${advert} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } accept`,
+          `${advert} meta oiftype @heard drop`,
+          `${advert} update @${LEASE_SET} { meta oiftype }`,
+        ];
+      }),
+    ),
+  ];
+}
+
+const timedSet = (name: string, ms: number): string =>
+  `set ${name} {\ntype iface_type\nsize 16\nflags dynamic,timeout\ntimeout ${spell(ms)}\n}`;
+
+/** An advert from next door: nothing that was routed has its hop limit left. */
+const fromPeer = ({ peer }: MemberPath): string =>
+  peer.family === 4
+    ? `ip saddr ${peer.text} ip ttl 255 ip protocol vrrp`
+    : `ip6 saddr ${peer.text} ip6 nexthdr vrrp ip6 hoplimit 255`;
 
 function membersTable({ member }: FenceInput): string[] {
   if (!member) return [];
   const [first] = member.paths;
-  const heard = member.paths.map(
-    ({ interface: name, peer }) =>
-      `iifname "${name}" ${peer.family === 4 ? `ip saddr ${peer.text} ip ttl 255 ip protocol vrrp` : `ip6 saddr ${peer.text} ip6 nexthdr vrrp ip6 hoplimit 255`}`,
-  );
+  const heard = member.paths.map((path) => `iifname "${path.interface}" ${fromPeer(path)}`);
   const synced = `iifname "${first.interface}" ${address(first, 'saddr')} udp dport ${SYNC_PORT}`;
   const said = member.paths.map((path) => `oifname "${path.interface}" ${address(path, 'daddr')} meta l4proto vrrp`);
   const syncs = `oifname "${first.interface}" ${address(first, 'daddr')} udp dport ${SYNC_PORT}`;

@@ -4,7 +4,7 @@
  */
 import type { GatewayModel } from '../model/gateway-model.js';
 import { isPair, type Member, type MemberPath } from '../model/high-availability.js';
-import { roleAddress } from '../model/ownership.js';
+import { roleAddress, witness } from '../model/ownership.js';
 
 /** Where the parts of a pair's member stand, absolute. */
 export interface PairFiles {
@@ -78,7 +78,8 @@ function election(path: MemberPath, index: number, { highAvailability }: Gateway
     `priority ${priority}`,
     `advert_int ${highAvailability.advertIntervalMs / 1000}`,
     `unicast_src_ip ${path.address.text}`,
-    ...block('unicast_peer', [path.peer.text]),
+    // First who renews the lease, without which the fence lets nothing go to the other.
+    ...block('unicast_peer', [witness(path.peer.family), path.peer.text]),
     ...block('virtual_ipaddress', [
       `${roleAddress(path.address.family, index)} dev lo${path.address.family === 4 ? ' scope host' : ''}`,
     ]),

@@ -241,7 +241,7 @@ export class Pair {
     if (on) writeFileSync(this.#maintenanceFile, '', { mode: 0o600 });
     else rmSync(this.#maintenanceFile, { force: true });
     this.#standDown(MAINTENANCE, on);
-    await this.#until((role) => (on ? role !== 'Active' : role !== 'Fault'), SWITCHOVER_WITHIN_MS);
+    await this.#until((role) => (on ? role === 'Fault' : role !== 'Fault'), SWITCHOVER_WITHIN_MS);
     return this.#requirePair().status;
   }
 

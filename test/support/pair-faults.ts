@@ -22,23 +22,29 @@ const mend =
   (member: Member, lab: PairLab): Promise<void> =>
     lab.cable(member, names, 'up');
 
+const CABLES = ['sync0', 'ext0', 'vpc0'];
+
+/** It must not be told that its cables are pulled before they all are. */
+async function die(member: Member, lab: PairLab): Promise<void> {
+  const { pids } = member;
+  member.signal(pids, 'SIGSTOP');
+  await lab.cable(member, CABLES, 'down');
+  member.signal(pids, 'SIGKILL');
+}
+
+async function liveAgain(member: Member, lab: PairLab): Promise<void> {
+  await lab.cable(member, CABLES, 'up');
+  await member.supervisor.restart();
+}
+
 /** Each strikes the active member. */
 export const FAULTS: readonly Fault[] = [
   {
     name: 'node death',
     short: true,
     moves: true,
-    async strike(member, lab) {
-      // It must not be told that its cables are pulled before they all are.
-      const { pids } = member;
-      member.signal(pids, 'SIGSTOP');
-      await lab.cable(member, ['sync0', 'ext0', 'vpc0'], 'down');
-      member.signal(pids, 'SIGKILL');
-    },
-    async heal(member, lab) {
-      await lab.cable(member, ['sync0', 'ext0', 'vpc0'], 'up');
-      await member.supervisor.restart();
-    },
+    strike: die,
+    heal: liveAgain,
   },
   {
     name: 'all processes frozen',
@@ -103,12 +109,8 @@ export const FAULTS: readonly Fault[] = [
         const [now] = member.daemonPids('conntrackd');
         return now !== former && (await member.knowsItsConnections());
       });
-      await lab.cable(member, ['sync0', 'ext0', 'vpc0'], 'down');
-      member.signal(member.pids, 'SIGKILL');
+      await die(member, lab);
     },
-    async heal(member, lab) {
-      await lab.cable(member, ['sync0', 'ext0', 'vpc0'], 'up');
-      await member.supervisor.restart();
-    },
+    heal: liveAgain,
   },
 ];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { memberAddresses } from './addresses.js';
+import type { Agent } from './agent.js';
 import type { Document } from './documents.js';
 import type { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
@@ -54,6 +55,12 @@ export class Member {
     return [this.supervisor.pid, ...this.daemonPids('keepalived'), ...this.daemonPids('conntrackd')];
   }
 
+  /** Of the peer's address there, as `ip neigh` shows it. */
+  async neighbourState(device: string): Promise<string> {
+    const { stdout } = await this.namespace.exec(['ip', '-4', 'neigh', 'show', 'dev', device]);
+    return stdout;
+  }
+
   /** conntrackd answers, and has read the kernel's table. */
   async knowsItsConnections(): Promise<boolean> {
     const { sync } = JSON.parse((await this.supervisor.get('/v1/failover')).text) as { sync?: { connections: number } };
@@ -93,6 +100,10 @@ export class PairLab {
 
   get tenant(): Tenant {
     return this.topology.tenants[0] as Tenant;
+  }
+
+  inet(): Promise<Agent> {
+    return this.topology.inet.agent();
   }
 
   async start(): Promise<void> {

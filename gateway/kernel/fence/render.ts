@@ -15,7 +15,7 @@ import {
   type Member,
   type MemberPath,
 } from '../../model/high-availability.js';
-import { FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT } from '../../model/ownership.js';
+import { FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT, witness } from '../../model/ownership.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
@@ -54,43 +54,47 @@ function fenceTable({ links, highAvailability, member }: FenceInput): string {
 }
 
 /**
- * Of a lease that has run out, while the other member is heard, nothing is left to say: one that was frozen, and goes on
- * as if it had not been, is not heard by the other. Priority 0 is how an active member says that it gives way.
+ * Each advert goes to the peer, and to a witness that is nobody: what is sent to a peer that died waits for its MAC
+ * address in vain, and would end the lease of who is left. A lease that has run out is not begun again while the other
+ * member is heard, and without one nothing is said to it: a member that was frozen, and goes on as if it had not been, is
+ * not heard. Priority 0 is how an active member says that it gives way.
  */
-function adverts({ paths }: Member, highAvailability: HighAvailability): string[] {
+function adverts({ paths }: Member, { virtualRouterId }: HighAvailability): string[] {
   const devices = deviceList([...new Set(paths.map((path) => path.interface))]);
-  const number = `@th,8,8 0x${highAvailability.virtualRouterId.toString(16)}`;
-  const active = '@th,16,8 != 0x0';
+  const active = `@th,8,8 0x${virtualRouterId.toString(16)} @th,16,8 != 0x0`;
   // Number and priority at once, as nft prints them.
-  const givesWay = `@th,8,16 0x${(highAvailability.virtualRouterId << 8).toString(16)}`;
+  const givesWay = `@th,8,16 0x${(virtualRouterId << 8).toString(16)}`;
+  const families = [...new Set(paths.map(({ peer }) => peer.family))];
   return [
     chain(
       'hears',
       `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`,
       paths.flatMap((path) => [
-        `${fromPeer(path)} ${number} ${active} update @heard { meta iiftype }`,
+        `${fromPeer(path)} ${active} update @heard { meta iiftype }`,
         `${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`,
       ]),
     ),
-    chain(
-      'says',
-      `type filter hook egress ${devices} priority ${FIRST}; policy accept;`,
-      [...new Set(paths.map(({ peer }) => (peer.family === 4 ? 'ip protocol' : 'ip6 nexthdr')))].flatMap((family) => {
-        const advert = `${family} vrrp ${number} ${active}`;
-        return [
-          `${advert} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } accept`,
-          `${advert} meta oiftype @heard drop`,
-          `${advert} update @${LEASE_SET} { meta oiftype }`,
-        ];
-      }),
-    ),
+    chain('says', `type filter hook egress ${devices} priority ${FIRST}; policy accept;`, [
+      ...families.flatMap((family) => [
+        `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } drop`,
+        `${toward(witness(family))} ${active} meta oiftype @heard drop`,
+        `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } drop`,
+        `${toward(witness(family))} drop`,
+      ]),
+      ...[...new Set(paths.map(({ peer }) => toward(peer.text)))].map(
+        (vrrp) => `${vrrp} ${active} meta oiftype != @${LEASE_SET} drop`,
+      ),
+    ]),
   ];
 }
+
+const toward = (address: string): string =>
+  address.includes(':') ? `ip6 daddr ${address} ip6 nexthdr vrrp` : `ip daddr ${address} ip protocol vrrp`;
 
 const timedSet = (name: string, ms: number): string =>
   `set ${name} {\ntype iface_type\nsize 16\nflags dynamic,timeout\ntimeout ${spell(ms)}\n}`;
 
-/** An advert from next door: nothing that was routed has its hop limit left. */
+/** From next door: nothing that was routed has its hop limit left. */
 const fromPeer = ({ peer }: MemberPath): string =>
   peer.family === 4
     ? `ip saddr ${peer.text} ip ttl 255 ip protocol vrrp`

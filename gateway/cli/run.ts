@@ -85,6 +85,7 @@ export async function run(flags: RunFlags): Promise<void> {
     programmer,
     () => variant,
     () => ports.last,
+    pair,
   );
   supervisor.listeners.add((event) => events.publish(event));
   const show = new Show(runner, model, metrics);

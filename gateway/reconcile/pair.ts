@@ -66,6 +66,7 @@ export class Pair {
   #queue: Promise<void> = Promise.resolve();
   #report: RoleReport | undefined;
   #trouble: string | undefined;
+  #roleChanges = 0;
   readonly #waiting = new Set<(role: Role) => void>();
 
   constructor(private readonly options: PairOptions) {
@@ -173,6 +174,7 @@ export class Pair {
   #become(role: Role): void {
     const from = this.#report?.role ?? 'Unknown';
     if (from === role && this.#report) return;
+    this.#roleChanges++;
     const since = new Date(this.options.clock.nowMs()).toISOString();
     this.#report = { role, since, reason: reasonOf(from, role, [...this.#standingDown]) };
     replaceFile(this.#file('role'), JSON.stringify({ ...this.#report, pid: this.#keepalived.pid }));
@@ -277,6 +279,10 @@ export class Pair {
       eligible: this.#standingDown.size === 0,
       notEligible: [...this.#standingDown],
     };
+  }
+
+  get roleChanges(): number {
+    return this.#roleChanges;
   }
 
   /** Why this member is none, for a condition. */

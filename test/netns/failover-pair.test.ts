@@ -9,6 +9,9 @@ import { usePairLab } from '../support/use-pair-lab.js';
 
 // What a pair promises beside keeping connections; `failover.test.ts` walks the faults.
 
+const FORGERY =
+  "printf '\\061\\226\\377\\001\\000\\005\\000\\000\\177\\166\\000\\001' | socat -u - IP4-SENDTO:10.0.0.1:112,ip-ttl=255; echo connections | socat -u - UDP4-SENDTO:10.0.0.1:3780";
+
 describe('the members of a pair', () => {
   const lab = usePairLab(pairOptions());
   beforeAll(() => servePair(lab));
@@ -45,6 +48,17 @@ describe('the members of a pair', () => {
     await maintenance(standby, false);
     await lab.settled();
     expect((await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp })).greeting.server).toBe('blue-web');
+  });
+
+  it('believe nobody but each other, and count who pretends', async () => {
+    const { active } = await lab.settled();
+    const dropped = async () => (await active.supervisor.metrics()).value('vpcgw_drops_total', { reason: 'Control' });
+    const before = await dropped();
+    // An advert of the highest priority, as from next door; and a datagram to where connections are told.
+    await lab.tenant.vm('web').namespace.exec(['sh', '-c', FORGERY]);
+    await lab.until('it is counted', async () => (await dropped()) >= before + 2);
+    expect(await active.role()).toBe('Active');
+    expect((await active.supervisor.metrics()).value('vpcgw_member_role', { role: 'Active' })).toBe(1);
   });
 
   it('refuse a switchover where it makes no sense, and say why', async () => {

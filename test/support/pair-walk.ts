@@ -21,9 +21,10 @@ const GOES_ON_MS = 300;
 
 export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
   const { active, standby } = await lab.settled();
+  // Before there is traffic: tcpdump counts what passes before its filter stands as received.
+  const capture = await Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: UNTRANSLATED });
   const flows = await PairFlows.start(lab);
   await lab.connectionsKnown(active);
-  const capture = await Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: UNTRANSLATED });
   const expected = fault.moves ? standby : active;
   await fault.strike(active, lab);
   await lab.until(`${expected.name} alone speaks`, () => speaksAlone(expected, lab));

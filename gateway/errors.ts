@@ -7,6 +7,7 @@ import type { Diagnostic } from './model/diagnostic.js';
 export const ERRORS = {
   ConfigInvalid: { status: 422, exit: 2, retryable: false, title: 'The documents are not valid' },
   NotWriter: { status: 409, exit: 3, retryable: false, title: 'Documents are edited elsewhere' },
+  NotActive: { status: 409, exit: 3, retryable: false, title: 'The role of this member does not allow it' },
   NothingToConfirm: { status: 409, exit: 3, retryable: false, title: 'No change waits for a confirmation' },
   ConfirmPending: { status: 409, exit: 3, retryable: true, title: 'A change waits for its confirmation' },
   UnknownRevision: { status: 404, exit: 3, retryable: false, title: 'No such revision' },

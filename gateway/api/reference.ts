@@ -40,6 +40,8 @@ export const GATEWAY_CONDITIONS = {
   AuditKept: 'The audit can be written to the state directory.',
   MachineFit: 'Nothing is missing without which no gateway works. Found out only when nothing could be put into force.',
   SysctlsSet: 'Every kernel switch is as it has to be. If not, `vpcgw preflight` says how to set it.',
+  PairReady:
+    'A pair was asked for, and this member takes part in it. If not, the message says why; it stays a standby.',
   BandwidthEnforced: 'The kernel can hold the limits of bandwidth. If not, everything passes without a limit.',
   PortsAvailable: 'No shared elastic IP has used up its ports.',
   ConnectionsAvailable: 'The gateway holds fewer connections than `limits.connections`.',

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { highAvailability, macMode } from './high-availability.js';
 import {
   bandwidth,
   cidr,
@@ -27,6 +28,7 @@ const internal = z.strictObject({
     .max(1000)
     .default([])
     .describe('Further prefixes of the VPC, behind the VPC router.'),
+  macMode,
 });
 
 const external = z.strictObject({
@@ -38,6 +40,7 @@ const external = z.strictObject({
     .max(8)
     .describe("The gateway's own address there, at most one per family; may be private or link-local."),
   gateways: z.array(ipAddress).min(1).max(2).describe('The next hop to the internet, at most one per family.'),
+  macMode,
 });
 
 const timeouts = z.strictObject({
@@ -59,6 +62,7 @@ export const vpcGatewaySpec = z.strictObject({
     .strictObject({ interface: interfaceName })
     .optional()
     .describe('The interface of the management network, so that neither side can be given it by mistake.'),
+  highAvailability: highAvailability.prefault({}).describe('Two members for one gateway, and how they share it.'),
   timeouts: timeouts
     .prefault({})
     .describe('When idle connections are forgotten; what is left out stays as the kernel has it.'),

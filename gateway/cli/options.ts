@@ -27,7 +27,8 @@ export interface RunFlags extends ListenFlags {
   readonly config: string;
   readonly state: string;
   readonly socket: string;
+  readonly member?: string;
   readonly logLevel: string;
 }
 
-export type ShowWhat = 'nat' | 'conntrack' | 'ports' | 'bandwidth';
+export type ShowWhat = 'nat' | 'conntrack' | 'ports' | 'bandwidth' | 'failover';

@@ -125,6 +125,7 @@ export function createProgram({ env, exit }: Process): Command {
     .option('--config <directory>', 'the folder of documents', '/etc/vpcgw')
     .option('--state <directory>', 'where revisions are kept', '/var/lib/vpcgw')
     .option('--socket <path>', 'unix socket of the local API', env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET)
+    .option('--member <file>', 'which member of a pair this is: its name, its own address and its peer')
     .option('--listen <address:port>', 'management address: health and metrics, and the API for those with an account')
     .option('--tokens <file>', 'accounts of the management address; vpcgw token new makes them')
     .option('--tls-cert <file>', 'certificate of the management address')
@@ -214,7 +215,7 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
     .description(
-      'nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes',
+      'nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair',
     )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
@@ -276,6 +277,16 @@ export function createProgram({ env, exit }: Process): Command {
       await (await import('./support-bundle.js')).supportBundle(target, output);
     });
 
+  jsonToo(common(program.command('switchover')))
+    .description('gives the role of the active member to the other one of the pair')
+    .action(async (options: Given) => (await import('./failover.js')).switchover(withFormat(options)));
+
+  jsonToo(common(program.command('maintenance').addArgument(onOffArgument())))
+    .description('takes this member of a pair out of the election, or back in')
+    .action(async (state: 'on' | 'off', options: Given) =>
+      (await import('./failover.js')).maintenance(state === 'on', withFormat(options)),
+    );
+
   jsonToo(common(program.command('preflight')))
     .description('checks what this machine gives a gateway, with the fix for what is missing')
     .action(async (options: Given) => {
@@ -305,6 +316,9 @@ export function createProgram({ env, exit }: Process): Command {
 
 const kindArgument = () => new Command().createArgument('<kind>', 'of what').choices([...SUBJECT_KINDS]);
 const showArgument = () =>
-  new Command().createArgument('<what>', 'what to show').choices(['nat', 'conntrack', 'ports', 'bandwidth']);
+  new Command()
+    .createArgument('<what>', 'what to show')
+    .choices(['nat', 'conntrack', 'ports', 'bandwidth', 'failover']);
 const capturedArgument = () => new Command().createArgument('<kind>', 'what to capture').choices(['eip']);
+const onOffArgument = () => new Command().createArgument('<state>', 'on: out of the election').choices(['on', 'off']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

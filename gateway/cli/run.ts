@@ -1,7 +1,8 @@
 /** `vpcgw run`: wires the supervisor and lives until it is told to end. The kernel stays as it is when it ends. */
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
+import { parseMemberFile } from '../documents/member-file.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import { EventHub } from '../http/event-hub.js';
 import { listenOnAddress, listenOnSocket } from '../http/listen.js';
@@ -17,13 +18,14 @@ import { logs } from '../model/firewall.js';
 import { Auditor } from '../reconcile/audit.js';
 import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
+import { Pair } from '../reconcile/pair.js';
 import { Programmer } from '../reconcile/programmer.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
 import { AuditFile } from '../system/audit-file.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
-import { FolderWatch, readFolder } from '../system/folder-source.js';
+import { FolderWatch, readFiles, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
@@ -41,14 +43,28 @@ export async function run(flags: RunFlags): Promise<void> {
       'BadRequest',
       '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api',
     );
+  const member = flags.member === undefined ? undefined : readFiles([flags.member]).map(parseMemberFile)[0];
   Memory.cold();
   const memory = new Memory();
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
   const subsystems = createSubsystems(() => variant);
-  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner));
+  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner), member);
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
+  const events = new EventHub();
+  const pair = new Pair({
+    runDirectory: join(dirname(flags.socket), 'failover'),
+    stateDirectory: flags.state,
+    member,
+    run: runner,
+    clock: systemClock,
+    log,
+    tell: (type, message) => {
+      log.info({ event: type }, message);
+      events.publish({ type, message });
+    },
+  });
   const supervisor = new Supervisor({
     source: flags.source === 'folder' ? 'Folder' : 'Api',
     editAt: flags.config,
@@ -57,6 +73,7 @@ export async function run(flags: RunFlags): Promise<void> {
     journal: new Journal(flags.state),
     clock: systemClock,
     auditor,
+    pair,
     afterChange: () => memory.settle(),
     diagnose: async () => {
       variant = await chooseVariant(runner);
@@ -72,8 +89,8 @@ export async function run(flags: RunFlags): Promise<void> {
     programmer,
     () => variant,
     () => ports.last,
+    pair,
   );
-  const events = new EventHub();
   supervisor.listeners.add((event) => events.publish(event));
   const show = new Show(runner, model, metrics);
   const explain = new Explain({ run: runner, supervisor, programmer, bandwidth: () => show.bandwidth(), knock });
@@ -112,6 +129,7 @@ export async function run(flags: RunFlags): Promise<void> {
     top,
     capturer,
     bundler,
+    pair,
   };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
@@ -142,6 +160,11 @@ export async function run(flags: RunFlags): Promise<void> {
   );
   const followLogging = (): void => packets.set(logs(model()?.firewall));
   supervisor.listeners.add(followLogging);
+  const followPair = (): void => {
+    const inForce = programmer.inForce?.model;
+    if (inForce) void pair.follow(inForce);
+  };
+  supervisor.listeners.add(followPair);
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
 
   const stop = async (signal: string): Promise<void> => {
@@ -150,6 +173,7 @@ export async function run(flags: RunFlags): Promise<void> {
     drift.stop();
     ports.stop();
     packets.stop();
+    pair.leave();
     supervisor.stop();
     runner.stop();
     await Promise.race([supervisor.idle(), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]);
@@ -166,6 +190,7 @@ export async function run(flags: RunFlags): Promise<void> {
     folder.start();
   } else await supervisor.start();
   followLogging();
+  followPair();
   drift.start();
   ports.start();
   Memory.warm();

@@ -1,8 +1,9 @@
-/** `show nat|conntrack|ports|bandwidth`. */
+/** `show nat|conntrack|ports|bandwidth|failover`. */
 import { formatRate } from '../model/bandwidth.js';
 import type { PortUse } from '../reconcile/port-watch.js';
 import type { BandwidthRow, BandwidthUse, ConntrackRow, NatRow } from '../reconcile/show.js';
 import { Client } from './client.js';
+import { showFailover } from './failover.js';
 import { print, red, table, yellow } from './output.js';
 import type { Common, ShowWhat } from './options.js';
 
@@ -11,6 +12,7 @@ const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Prom
   conntrack,
   ports,
   bandwidth,
+  failover: showFailover,
 };
 
 export const show = (what: ShowWhat, options: Common): Promise<void> =>

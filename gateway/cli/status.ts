@@ -3,6 +3,7 @@ import type { Source } from '../documents/document.js';
 import { formatDiagnostic } from '../model/diagnostic.js';
 import type { GatewayStatus, ObjectStatus } from '../reconcile/status.js';
 import { Client } from './client.js';
+import { roleLine } from './failover.js';
 import { bold, dim, print, red, table, verdict, yellow } from './output.js';
 import type { Common } from './options.js';
 
@@ -34,6 +35,7 @@ function statusText(status: GatewayStatus): string {
   lines.push(
     `drift repaired ${drift.repairs} times${drift.last ? `, last ${drift.last.time}: ${drift.last.what.slice(0, 3).join('; ')}` : ''}`,
   );
+  if (status.failover) lines.push(roleLine(status.failover).trimEnd());
   for (const condition of status.conditions)
     if (condition.status === 'False') lines.push(red(`${condition.type}: ${condition.message}`));
   for (const diagnostic of status.diagnostics.slice(0, 50)) lines.push(red(`  ${formatDiagnostic(diagnostic)}`));

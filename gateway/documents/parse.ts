@@ -85,12 +85,18 @@ export function parseSources(sources: readonly Source[], cache = new ParseCache(
   for (const source of sources) {
     if (documents.length >= MAX_DOCUMENTS) return { documents, diagnostics: [...diagnostics, tooMany(source)] };
     const { chunk, document } = cache.parse(source);
-    for (const { offset, path, message } of chunk.problems)
-      diagnostics.push({ position: positionAt(source, offset), path: formatPath(path), message, severity: 'Error' });
+    diagnostics.push(...chunk.problems.map((problem) => diagnosticOf(source, problem)));
     if (document) documents.push(document);
   }
   return { documents, diagnostics };
 }
+
+const diagnosticOf = (source: Source, { offset, path, message }: Problem): Diagnostic => ({
+  position: positionAt(source, offset),
+  path: formatPath(path),
+  message,
+  severity: 'Error',
+});
 
 export const tooLarge = (file: string): Diagnostic => ({
   position: { file, line: 1, column: 1 },
@@ -152,23 +158,47 @@ const parseYaml = (text: string): YamlDocument.Parsed =>
   });
 
 function parseChunk(text: string): ParsedChunk {
+  const { yaml, value, problems } = readText(text);
+  return yaml && problems.length === 0 ? checkSchema(yaml, value) : { problems };
+}
+
+interface Read {
+  readonly yaml?: YamlDocument.Parsed;
+  readonly value?: unknown;
+  readonly problems: readonly Problem[];
+}
+
+function readText(text: string): Read {
   if (text.length > MAX_DOCUMENT_CHARACTERS)
     return {
       problems: [{ offset: 0, path: [], message: `the document is larger than ${MAX_DOCUMENT_CHARACTERS / 1024} KiB` }],
     };
   const yaml = parseYaml(text);
   if (yaml.errors.length > 0) return { problems: yamlProblems(text, yaml.errors) };
-  let value: unknown;
   try {
     const surprises = MAY_SURPRISE.test(text) ? surprisesIn(yaml) : [];
-    if (surprises.length > 0) return { problems: surprises };
-    value = yaml.toJS({ maxAliasCount: MAX_ALIASES });
+    return surprises.length > 0 ? { problems: surprises } : { yaml, value: readValue(yaml), problems: [] };
   } catch (error) {
     const { message } = error as Error;
     const what = OUT_OF_STACK.test(message) ? TOO_DEEP : `aliases cannot be resolved: ${message}`;
     return { problems: [{ offset: 0, path: [], message: what }] };
   }
-  return checkSchema(yaml, value);
+}
+
+const readValue = (yaml: YamlDocument.Parsed): unknown => yaml.toJS({ maxAliasCount: MAX_ALIASES });
+
+/** A text of another language than documents', read as carefully: its value, or what is wrong with it. */
+export function readYaml(source: Source): {
+  readonly value: unknown;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly positionOf: (path: readonly PropertyKey[], atKey?: boolean) => Position;
+} {
+  const { yaml, value, problems } = readText(source.text);
+  return {
+    value,
+    diagnostics: problems.map((problem) => diagnosticOf(source, problem)),
+    positionOf: (path, atKey) => positionAt(source, yaml ? offsetOf(yaml, path, atKey) : 0),
+  };
 }
 
 const OUT_OF_STACK = /call stack/;

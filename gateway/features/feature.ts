@@ -21,6 +21,10 @@ export interface NatEntry {
 export interface Contribution {
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly links?: readonly { readonly parent: string }[];
+  /** The text of a pair's fence. */
+  readonly fence?: string;
+  /** MAC addresses of role links, by name. */
+  readonly macs?: readonly (readonly [link: string, mac: string])[];
   /** External interfaces whose incoming traffic is shaped. */
   readonly ifbs?: readonly { readonly parent: string }[];
   /** Classes and filters, as entries of the kernel's state. */

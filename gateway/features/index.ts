@@ -5,6 +5,7 @@ import { dnatRule } from './dnat-rule.js';
 import { elasticIp } from './elastic-ip.js';
 import type { Feature } from './feature.js';
 import { firewall } from './firewall.js';
+import { highAvailability } from './high-availability.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
 import { network } from './network.js';
 import { snatRule } from './snat-rule.js';
@@ -18,4 +19,5 @@ export const FEATURES: readonly Feature[] = [
   firewall,
   connectionLimit,
   bandwidth,
+  highAvailability,
 ];

@@ -4,6 +4,7 @@
  */
 import type { Line, Table } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
+import { isPair } from '../model/high-availability.js';
 import { type Family, hostCidr, isLinkLocal } from '../model/ip.js';
 import { judges, rejects } from '../model/firewall.js';
 import {
@@ -170,7 +171,7 @@ function baseChains(
     chain('nat', 'VG-SNAT', sourceNatRules(family, vpc, model)),
     chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model)]),
     chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model)),
-    chain('filter', 'VG-IN', [...rejectRules(model), ...inputRules(vpc, model)]),
+    chain('filter', 'VG-IN', [...rejectRules(model), ...fromPeer(model, context), ...inputRules(vpc, model)]),
     chain('filter', 'VG-IN-VPC', ownServices(family, model.internal.addresses)),
     chain(
       'filter',
@@ -297,6 +298,14 @@ function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[
     }),
     `-j ${dropChain('NoRule')}`,
   ];
+}
+
+/** Where a pair's second path is an external interface: what its table of members has let in from the peer. */
+function fromPeer(model: GatewayModel, { facts: { member } }: CompileContext): string[] {
+  const paths = isPair(model) ? (member?.paths ?? []) : [];
+  return paths
+    .filter((path) => model.externals.some((external) => external.interface === path.interface))
+    .map((path) => `-i ${path.interface} -m conntrack --ctstate UNTRACKED -j ACCEPT`);
 }
 
 function inputRules(vpc: string, model: GatewayModel): string[] {

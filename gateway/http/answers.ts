@@ -78,6 +78,7 @@ export const status = () =>
     revision: z.int(),
     ready: z.boolean().describe('The kernel was verified to hold the latest revision.'),
     paused: z.boolean(),
+    failover: memberStatus().optional().describe('Of a pair: this member.'),
     pendingConfirm: z.strictObject({ revision: z.int(), deadline: z.iso.datetime() }).optional(),
     lastChange: z.strictObject({ time: z.iso.datetime(), durationMs: z.number(), cutFlows: z.int() }).optional(),
     drift: z.strictObject({
@@ -96,6 +97,34 @@ export const status = () =>
         notes: z.array(z.string()),
       }),
     ),
+  });
+
+const memberFields = () => ({
+  member: z.string(),
+  peer: z.string().describe("The other member's address."),
+  role: z.enum(['Active', 'Standby', 'Fault', 'Unknown']),
+  since: z.string().describe('Empty while the role is not known.'),
+  reason: z.string(),
+  leaseMs: z.int().describe('For how long an advert lets this member speak.'),
+  eligible: z.boolean(),
+  notEligible: z.array(z.string()).describe('Why this member may not be active.'),
+});
+
+export const memberStatus = () => z.strictObject(memberFields());
+
+export const failover = () =>
+  z.strictObject({
+    ...memberFields(),
+    holdsLease: z.boolean().describe('The kernel lets this member speak.'),
+    sync: z
+      .strictObject({
+        connections: z.int().describe('That this member tells the other of.'),
+        injected: z.int().describe('That the other told of.'),
+        backlog: z.int().describe('Messages that the other has not confirmed yet.'),
+        lost: z.int().describe('Messages of the other that never came.'),
+      })
+      .optional()
+      .describe('Left out when conntrackd does not answer.'),
   });
 
 export const history = () =>

@@ -9,6 +9,7 @@ import type { Top } from '../insight/top/top.js';
 import type { Tracer } from '../insight/trace/tracer.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
+import type { Pair } from '../reconcile/pair.js';
 import type { Author } from '../reconcile/submission.js';
 import type { Show } from '../reconcile/show.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
@@ -26,6 +27,7 @@ export interface HttpParts {
   readonly top: Top;
   readonly capturer: Capturer;
   readonly bundler: Bundler;
+  readonly pair: Pair;
 }
 
 /** Each may do all that those before it may. */

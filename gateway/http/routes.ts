@@ -4,6 +4,7 @@ import { type Route, route } from './route.js';
 import { CHANGE_ROUTES } from './routes/change.js';
 import { DOCUMENT_ROUTES } from './routes/documents.js';
 import { EXPLAIN_ROUTES } from './routes/explain.js';
+import { FAILOVER_ROUTES } from './routes/failover.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { INSIGHT_ROUTES } from './routes/insight.js';
 import { LOOK_ROUTES } from './routes/look.js';
@@ -15,6 +16,7 @@ export const ROUTES: readonly Route[] = [
   ...INSIGHT_ROUTES,
   ...DOCUMENT_ROUTES,
   ...CHANGE_ROUTES,
+  ...FAILOVER_ROUTES,
   route({
     method: 'GET',
     path: '/openapi.json',

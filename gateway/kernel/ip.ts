@@ -11,6 +11,7 @@ export interface IpLink {
   readonly link?: string;
   readonly flags: readonly string[];
   readonly mtu: number;
+  readonly address?: string;
   readonly linkinfo?: { readonly info_kind?: string };
 }
 

@@ -1,6 +1,7 @@
 /** All subsystems, and which must be in place before which. Adding one here is all that a new subsystem needs. */
 import { VpcgwError } from '../errors.js';
 import { addresses } from './addresses/subsystem.js';
+import { fence } from './fence/subsystem.js';
 import { guard } from './guard/subsystem.js';
 import { ipsets } from './ipset/subsystem.js';
 import { Iptables, type IptablesVariant } from './iptables/subsystem.js';
@@ -17,6 +18,7 @@ export type Subsystems = { readonly [K in SubsystemName]: Subsystem<KernelState[
 export const createSubsystems = (variant: () => IptablesVariant) =>
   ({
     guard,
+    fence,
     sets: ipsets,
     iptables4: new Iptables(4, variant),
     iptables6: new Iptables(6, variant),
@@ -36,6 +38,8 @@ const AFTER: Readonly<Record<SubsystemName, readonly SubsystemName[]>> = {
   iptables6: ['guard', 'sets'],
   sysctls: ['iptables4', 'iptables6'],
   links: ['sysctls'],
+  // Between the making of links and their coming up, which is of a later phase.
+  fence: ['links'],
   shaping: ['links'],
   addresses: ['links'],
   routes: ['addresses'],

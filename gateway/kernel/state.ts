@@ -1,5 +1,6 @@
 /** What the kernel should hold, per subsystem; observed state has the same shape. Plain data, keyed for a keyed diff. */
 import type { Origin } from '../model/gateway-model.js';
+import type { Member } from '../model/high-availability.js';
 
 /** A line of configuration and the document it comes from, so that a refusal can name that document. */
 export interface Line {
@@ -13,6 +14,8 @@ export interface Link {
   /** Empty for an IFB, which stands above nothing. */
   readonly parent: string;
   readonly up: boolean;
+  /** Where it must be a certain one; what was observed always has it. */
+  readonly mac?: string;
 }
 
 export type Table = 'mangle' | 'nat' | 'filter';
@@ -33,6 +36,8 @@ export interface IpSet {
 export interface KernelState {
   /** The whole text of the guard's nftables table, normalised. */
   readonly guard: string;
+  /** The text of a pair's fence; empty without a pair. */
+  readonly fence: string;
   readonly sysctls: ReadonlyMap<string, string>;
   readonly sets: ReadonlyMap<string, IpSet>;
   readonly iptables4: IptablesState;
@@ -52,6 +57,8 @@ export interface KernelState {
 export interface Facts {
   /** Bytes, by interface. */
   readonly mtu: ReadonlyMap<string, number>;
+  /** Which of a pair this is, where a file says so. */
+  readonly member?: Member;
   /** Asked for only when a document wants bandwidth. */
   readonly shaper?: Shaper;
 }

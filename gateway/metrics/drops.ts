@@ -1,7 +1,7 @@
 /** What was dropped, by reason: from the counters of the chains that are named after reasons, and of the connection table. */
 import type { CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
-import { DROP_REASONS, dropChain, REJECT_CHAIN } from '../model/ownership.js';
+import { DROP_REASONS, dropChain, MEMBERS_TABLE, REJECT_CHAIN } from '../model/ownership.js';
 
 /** Packets, by the `reason` of `vpcgw_drops_total`. A count begins anew when its chain does. */
 export async function readDrops(run: CommandRunner, variant: IptablesVariant): Promise<Map<string, number>> {
@@ -16,6 +16,7 @@ export async function readDrops(run: CommandRunner, variant: IptablesVariant): P
     });
     for (const [chain, packets] of countsOf(stdout)) add(REASONS.get(chain) ?? '', packets);
   }
+  add('Control', await forgedTalk(run));
   const { exhausted, full } = await tableDrops(run);
   return drops.set('PortExhausted', exhausted).set('ConntrackFull', full);
 }
@@ -40,6 +41,15 @@ const QUESTIONS = [
 
 const countsOf = (listing: string): [string, number][] =>
   [...listing.matchAll(/^-A (VG-\S+) .*-c (\d+) \d+/gm)].map(([, chain = '', packets]) => [chain, Number(packets)]);
+
+/** What claimed to be talk between the members of a pair, and was not. Counts from 0 where there is none. */
+async function forgedTalk(run: CommandRunner): Promise<number> {
+  const { stdout } = await run.run({
+    argv: ['nft', 'list', 'counter', 'inet', MEMBERS_TABLE, 'dropped'],
+    okExitCodes: [0, 1],
+  });
+  return Number(/packets (\d+)/.exec(stdout)?.[1] ?? 0);
+}
 
 /** A connection for which no port was left is one that could not be entered into the table. */
 async function tableDrops(run: CommandRunner): Promise<{ exhausted: number; full: number }> {

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CommandRunner } from '../kernel/command.js';
 import { CONNECTION_COUNT, CONNECTION_MAX } from '../kernel/conntrack/flows.js';
+import type { Pair } from '../reconcile/pair.js';
 import type { Programmer } from '../reconcile/programmer.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
@@ -10,6 +11,7 @@ import { BandwidthMeters } from './bandwidth-meters.js';
 import { ConnectionCounts } from './connection-counts.js';
 import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
+import { memberText } from './member.js';
 import { metersText } from './exposition.js';
 
 export class Metrics {
@@ -24,6 +26,7 @@ export class Metrics {
     private readonly programmer: Programmer,
     private readonly variant: () => IptablesVariant,
     private readonly portUse: () => readonly PortUse[],
+    private readonly pair: Pick<Pair, 'status' | 'roleChanges'>,
   ) {
     this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
     this.bandwidth = new BandwidthMeters(run, () => programmer.inForce?.desired.shaping);
@@ -111,6 +114,8 @@ export class Metrics {
       '# TYPE vpcgw_drops_total counter',
       ...[...drops].map(([reason, packets]) => `vpcgw_drops_total{reason="${reason}"} ${packets}`),
     );
+    const { status, roleChanges } = this.pair;
+    if (status) lines.push(...memberText(status, roleChanges));
     return `${own}${table}${lines.join('\n')}\n${await metersText(meters)}`;
   }
 

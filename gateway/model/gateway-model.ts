@@ -4,6 +4,7 @@
  */
 import type { Bandwidth, BandwidthPackage } from './bandwidth.js';
 import type { Firewall } from './firewall.js';
+import type { HighAvailability, MacMode } from './high-availability.js';
 import type { Cidr, InterfaceAddress, IpAddress } from './ip.js';
 
 /** Names a document: the key of status, of counters and of the journal. */
@@ -25,6 +26,7 @@ export interface Frame extends Sides {
   readonly paused: boolean;
   readonly sides: Sides;
   readonly management: string | undefined;
+  readonly highAvailability: HighAvailability;
   readonly timeouts: Timeouts;
   readonly conntrackSize: number | undefined;
   readonly limits: GatewayLimits;
@@ -69,6 +71,7 @@ export interface InternalSide {
   readonly routed: readonly { readonly cidr: Cidr; readonly via: IpAddress }[];
   /** All that may be a tenant's source: the subnets of `addresses` and the routed prefixes. */
   readonly prefixes: readonly Cidr[];
+  readonly macMode: MacMode;
 }
 
 export interface ExternalNetwork {
@@ -76,6 +79,7 @@ export interface ExternalNetwork {
   readonly interface: string;
   readonly addresses: readonly InterfaceAddress[];
   readonly gateways: readonly IpAddress[];
+  readonly macMode: MacMode;
 }
 
 /** Milliseconds; `undefined` leaves the kernel's own. */

@@ -32,10 +32,23 @@ export const LINK_PREFIX = 'vg-';
 export const PARENT_NAME_MAX = 15 - LINK_PREFIX.length;
 /** Intermediate functional blocks, where what comes in is shaped: `vi-` + the name of the external parent. */
 export const IFB_PREFIX = 'vi-';
-/** nftables tables: the leak guard (and, later, the fence). */
+/** nftables tables: the leak guard; the fence of a pair's member; what members say to each other. */
 export const GUARD_TABLE = 'vpcgw_guard';
 /** Stands only while `vpcgw trace --live` watches; the kernel takes it away with the process that made it. */
 export const TRACE_TABLE = 'vpcgw_trace';
+export const FENCE_TABLE = 'vpcgw_fence';
+export const MEMBERS_TABLE = 'vpcgw_members';
+/** The set in the fence that holds an element for as long as this member may speak. */
+export const LEASE_SET = 'lease';
+/** MAC addresses of a pair's role links: locally administered, and `vg`. */
+export const MAC_PREFIX = '02:76:67';
+/** Where a pair's members tell each other of connections (UDP); elections are VRRP's own protocol. */
+export const SYNC_PORT = 3780;
+/** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */
+export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' : 'ff02::12');
+/** keepalived insists on an address for each election; an active member has it on `lo`, and nobody uses it. */
+export const roleAddress = (family: 4 | 6, index: number): string =>
+  family === 4 ? `127.118.0.${index + 1}/32` : `fe80::7667:${index + 1}/128`;
 /** Routes and rules: `proto` in rtnetlink, unassigned by iproute2 and by the routing daemons. */
 export const ROUTE_PROTOCOL = 118;
 

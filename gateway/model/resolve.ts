@@ -6,6 +6,7 @@ import { NO_LIMIT } from './bandwidth.js';
 import { addElasticIp, checkModel } from './check.js';
 import { Complaints } from './complaints.js';
 import { byPosition, type Diagnostic } from './diagnostic.js';
+import { highAvailabilityOf } from './high-availability.js';
 import type {
   DnatRule,
   ElasticIp,
@@ -56,6 +57,7 @@ export function resolve(
     ...sides,
     sides,
     management: gateway.spec.management?.interface,
+    highAvailability: highAvailabilityOf(gateway),
     timeouts: gateway.spec.timeouts,
     conntrackSize: gateway.spec.conntrack?.size,
     limits: limitsOf(gateway),
@@ -186,9 +188,12 @@ function theGateway(
 }
 
 const sidesOf = remember(({ spec }: DocumentOf<'VpcGateway'>): Sides => {
-  const { addresses, prefixes, interface: name } = spec.internal;
+  const { addresses, prefixes, interface: name, macMode } = spec.internal;
   const all = [...addresses.map((address) => address.network), ...prefixes.map((prefix) => prefix.cidr)];
-  return { internal: { interface: name, addresses, routed: prefixes, prefixes: all }, externals: spec.externals };
+  return {
+    internal: { interface: name, addresses, routed: prefixes, prefixes: all, macMode },
+    externals: spec.externals,
+  };
 });
 
 function resolveExternal(

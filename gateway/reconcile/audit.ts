@@ -9,7 +9,17 @@ import { type DocumentChange, textDigest } from './document-change.js';
 import type { Author, Present } from './submission.js';
 
 export type AuditAction =
-  'Apply' | 'Put' | 'Delete' | 'Rollback' | 'Confirm' | 'Folder' | 'Trace' | 'Capture' | 'SupportBundle';
+  | 'Apply'
+  | 'Put'
+  | 'Delete'
+  | 'Rollback'
+  | 'Confirm'
+  | 'Folder'
+  | 'Trace'
+  | 'Capture'
+  | 'SupportBundle'
+  | 'Switchover'
+  | 'Maintenance';
 
 export interface AuditLine {
   readonly time: string;

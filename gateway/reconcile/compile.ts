@@ -74,6 +74,7 @@ export function compile(input: CompileInput): Compiled {
       model,
       publicPrefixes.map(({ prefix }) => prefix),
     ),
+    fence: parts.map((part) => part.fence ?? '').join(''),
     sysctls: new Map(parts.flatMap((part) => Object.entries(part.sysctls ?? {}))),
     sets: sets(model, parts, context),
     iptables4: iptables(4, parts, model, trees[4]),
@@ -94,8 +95,16 @@ export function compile(input: CompileInput): Compiled {
 function linksOf(parts: readonly Contribution[]): Map<string, Link> {
   const roles = parts.flatMap((part) => part.links ?? []);
   const ifbs = parts.flatMap((part) => part.ifbs ?? []);
+  const macs = new Map(parts.flatMap((part) => part.macs ?? []));
+  const macOf = (name: string): Pick<Link, 'mac'> => {
+    const mac = macs.get(name);
+    return mac === undefined ? {} : { mac };
+  };
   const links = [
-    ...roles.map(({ parent }): Link => ({ name: roleLink(parent), kind: 'macvlan', parent, up: true })),
+    ...roles.map(({ parent }): Link => {
+      const name = roleLink(parent);
+      return { name, kind: 'macvlan', parent, up: true, ...macOf(name) };
+    }),
     ...ifbs.map(({ parent }): Link => ({ name: ifbOf(parent), kind: 'ifb', parent: '', up: true })),
   ];
   return new Map(links.map((link) => [link.name, link]));

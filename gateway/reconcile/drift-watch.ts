@@ -6,7 +6,15 @@
 import type { Command, CommandRunner } from '../kernel/command.js';
 import type { KernelState } from '../kernel/state.js';
 import { SUBSYSTEM_ORDER, type SubsystemName, type Subsystems } from '../kernel/registry.js';
-import { CHAIN_PREFIX, GUARD_TABLE, LINK_PREFIX, ROUTE_PROTOCOL } from '../model/ownership.js';
+import {
+  CHAIN_PREFIX,
+  FENCE_TABLE,
+  GUARD_TABLE,
+  LEASE_SET,
+  LINK_PREFIX,
+  MEMBERS_TABLE,
+  ROUTE_PROTOCOL,
+} from '../model/ownership.js';
 import { Doorbell } from '../system/doorbell.js';
 import { ShapingWatch } from './shaping-watch.js';
 
@@ -123,13 +131,15 @@ export class DriftWatch {
 
   #onNftChange(line: string): void {
     const match =
-      /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet) (\S+) ?(\S*)/.exec(
+      /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet|netdev) (\S+) ?(\S*)/.exec(
         line,
       );
     if (!match) return;
     const [, family, table = '', chain = ''] = match;
-    if (family === 'inet') {
+    if (family === 'inet' || family === 'netdev') {
       if (table === GUARD_TABLE) this.#suspect('guard');
+      // The lease comes and goes; who empties it is one of ours, and who fills it the kernel.
+      else if ((table === FENCE_TABLE || table === MEMBERS_TABLE) && chain !== LEASE_SET) this.#suspect('fence');
     } else if (chain.startsWith(CHAIN_PREFIX) && !/^delete (chain|table)/.test(line)) {
       this.#chains.add(`${family === 'ip' ? 4 : 6} ${table} ${chain}`);
       this.#ring();

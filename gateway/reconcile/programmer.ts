@@ -13,6 +13,7 @@ import type { Allocations, Facts, KernelState, Shaper } from '../kernel/state.js
 import { asksForBandwidth } from '../model/bandwidth.js';
 import type { Drain } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import type { Member } from '../model/high-availability.js';
 import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import { announce } from './announce.js';
 import { compile, type Compiled } from './compile.js';
@@ -52,6 +53,8 @@ export class Programmer {
     private readonly log: Logger,
     /** Finds out what this kernel has for shaping; called once, when a document first wants it. */
     private readonly chooseShaper: () => Promise<Shaper>,
+    /** Which of a pair this is. */
+    private readonly member?: Member,
   ) {
     this.view = new KernelView(run, subsystems);
     this.flows = new FlowKeeper(run);
@@ -74,7 +77,7 @@ export class Programmer {
   async #gatherFacts(model: GatewayModel): Promise<Facts> {
     if (asksForBandwidth(model)) this.#shaper ??= await this.chooseShaper();
     if (this.#facts && this.#facts.shaper === this.#shaper) return this.#facts;
-    const facts = this.#facts ?? (await this.view.facts());
+    const facts = this.#facts ?? { ...(await this.view.facts()), ...(this.member ? { member: this.member } : {}) };
     return this.#shaper ? { ...facts, shaper: this.#shaper } : facts;
   }
 

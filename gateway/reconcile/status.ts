@@ -7,6 +7,7 @@ import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
 import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
 import type { Candidate } from './candidate.js';
+import type { PairStatus } from './pair.js';
 
 export interface Condition {
   readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable';
@@ -45,6 +46,8 @@ export interface GatewayStatus {
   /** The kernel was verified to hold the latest revision. */
   readonly ready: boolean;
   readonly paused: boolean;
+  /** Of a pair. */
+  readonly failover: PairStatus | undefined;
   readonly pendingConfirm: { readonly revision: number; readonly deadline: string } | undefined;
   readonly lastChange: { readonly time: string; readonly durationMs: number; readonly cutFlows: number } | undefined;
   readonly drift: DriftReport;
@@ -99,6 +102,7 @@ export interface StatusInput {
   readonly shaper: Shaper | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
+  readonly pair: { readonly status: PairStatus | undefined; readonly trouble: string | undefined } | undefined;
 }
 
 export function gatewayStatus(input: StatusInput): GatewayStatus {
@@ -120,6 +124,7 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
     revision,
     ready,
     paused: candidate?.model.paused ?? false,
+    failover: input.pair?.status,
     pendingConfirm: pending && {
       revision: pending.revision,
       deadline: new Date(pending.confirmByMs ?? 0).toISOString(),
@@ -153,6 +158,7 @@ function conditionsOf(input: StatusInput): GatewayCondition[] {
     condition('AuditKept', auditTrouble),
     condition('MachineFit', standing.lacking === undefined ? undefined : `missing: ${standing.lacking}`),
     condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
+    condition('PairReady', input.pair?.trouble),
     condition('BandwidthEnforced', unshaped),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
     condition('ConnectionsAvailable', full ? 'limits.connections is reached: new connections are dropped' : undefined),

@@ -22,6 +22,7 @@ import type { Suspicion } from './drift-watch.js';
 import { difference, digestOf, type DocumentChange } from './document-change.js';
 import { type CutFlow, drainsAfter } from './flow-keeper.js';
 import { Keeper } from './keeper.js';
+import type { Pair } from './pair.js';
 import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
 import { type GatewayStatus, gatewayStatus, newStanding, type Standing } from './status.js';
@@ -37,6 +38,8 @@ export interface SupervisorOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly auditor: Auditor;
+  /** The other half, where there may be one. */
+  readonly pair?: Pick<Pair, 'status' | 'trouble'>;
   /** Called when the answer to a change has gone out. */
   readonly afterChange: () => void;
   /** Asked when nothing could be put into force: what this machine lacks, or `undefined` for nothing. */
@@ -498,6 +501,7 @@ export class Supervisor {
       pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,
       shaper: programmer.shaper,
       inForce: programmer.inForce?.model,
+      pair: this.options.pair,
     });
   }
 }

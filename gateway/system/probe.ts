@@ -35,6 +35,16 @@ const PROGRAMS: readonly {
     optional: true,
   },
   {
+    argv: ['keepalived', '--version'],
+    fix: 'install the package keepalived; without it a gateway cannot be one of a pair',
+    optional: true,
+  },
+  {
+    argv: ['conntrackd', '-v'],
+    fix: 'install the package conntrackd; without it connections do not survive a change of members',
+    optional: true,
+  },
+  {
     argv: ['arping', '-V'],
     fix: 'install the package iputils-arping; without it neighbours learn of a new address late',
     optional: true,
@@ -101,6 +111,14 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
   findings.push(
     await tryOut('raw sockets', 'add the capability NET_RAW; without it addresses are announced late', 'Degraded', () =>
       holdsNetRaw(),
+    ),
+  );
+  findings.push(
+    await tryOut(
+      'fence of a pair',
+      'a kernel with CONFIG_NETFILTER_EGRESS (5.16 or later), CONFIG_NF_TABLES_NETDEV and NET_ADMIN; without it a gateway cannot be one of a pair',
+      'Degraded',
+      () => tryFence(run),
     ),
   );
   findings.push(...(await probeShaping(run)));
@@ -185,6 +203,20 @@ async function tryMacvlan(run: CommandRunner): Promise<void> {
     argv: ['ip', '-batch', '-'],
     stdin: `link add ${name}a type veth peer name ${name}b\nlink add link ${name}a name ${name}m type macvlan mode private\nlink delete ${name}a\n`,
   });
+}
+
+/** Hooks of both directions on a link, and a set with a timeout that packets put elements into. */
+async function tryFence(run: CommandRunner): Promise<void> {
+  const name = `vgprobe${process.pid}`;
+  const hook = (direction: 'ingress' | 'egress', rule: string): string =>
+    `add chain netdev ${name} ${direction} { type filter hook ${direction} device "lo" priority 0; policy accept; }\nadd rule netdev ${name} ${direction} ${rule}`;
+  const lines = [
+    `table netdev ${name} { set lease { type iface_type; flags dynamic,timeout; timeout 100ms; size 4; } }`,
+    hook('ingress', 'ip protocol 253 meta iiftype @lease accept'),
+    hook('egress', 'ip protocol 253 update @lease { meta oiftype }'),
+    `delete table netdev ${name}`,
+  ];
+  await run.run({ argv: ['nft', '-f', '-'], stdin: `${lines.join('\n')}\n` });
 }
 
 /** A switch is fine when it is as it should be, whoever set it, and when it can be set from here. */

@@ -8,6 +8,7 @@ import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile } from '../../gateway/reconcile/compile.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { exampleMember } from '../support/example-member.js';
 
 // Documents and the kernel that they mean, to be read side by side. A change of the text is a change for every gateway
 // that is running: look at it, then `UPDATE_GOLDEN=1 npm run test:unit`.
@@ -16,7 +17,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => name.replace(/\.yaml$/, ''));
-const facts = { mtu: new Map([['vpc0', 1400], ['ext0', 1500], ['ext1', 1500]]) };
+const facts = { mtu: new Map([['vpc0', 1400], ['ext0', 1500], ['ext1', 1500]]), member: exampleMember };
 
 const read = (name: string) =>
   candidateOf(splitDocuments({ file: name, text: readFileSync(`${folder}${name}.yaml`, 'utf8') }), new ParseCache());
@@ -38,6 +39,7 @@ function readable(state: KernelState): string {
   const texts = (map: ReadonlyMap<string, unknown>): string[] => [...map.keys()];
   return [
     section('leak guard', [state.guard.replace(/ (?=set |chain |ip6? saddr @)/g, '\n  ')]),
+    ...(state.fence === '' ? [] : [section('fence', [state.fence])]),
     section('sets', [...state.sets].flatMap(([name, { type, elements }]) => [
       `${name} ${type}`,
       ...[...elements].map(([element, { text }]) => `  ${element} ${text}`.trimEnd()),
@@ -45,7 +47,7 @@ function readable(state: KernelState): string {
     section('iptables', chains(state.iptables4)),
     section('ip6tables', chains(state.iptables6)),
     section('sysctls', [...state.sysctls].map(([key, value]) => `${key} = ${value}`)),
-    section('links', [...state.links.values()].map(({ name, kind, parent, up }) => `${name} ${kind === 'ifb' ? 'an IFB' : `above ${parent}`}, ${up ? 'up' : 'down'}`)),
+    section('links', [...state.links.values()].map(({ name, kind, parent, up, mac }) => `${name} ${kind === 'ifb' ? 'an IFB' : `above ${parent}`}, ${up ? 'up' : 'down'}${mac === undefined ? '' : `, ${mac}`}`)),
     ...(state.shaping.size === 0 ? [] : [section('traffic control', [...state.shaping].map(([key, { text, origin }]) => `${key}  ${text}${origin ? `   # ${origin.id}` : ''}`))]),
     section('addresses', texts(state.addresses)),
     section('routes', texts(state.routes)),

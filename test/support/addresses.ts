@@ -56,6 +56,9 @@ export const vpc = {
   },
 };
 
+/** Of a pair's members towards each other. */
+export const memberAddresses = ['172.31.0.1', '172.31.0.2'] as const;
+
 export function isIpv6(address: string): boolean {
   return address.includes(':');
 }

@@ -66,7 +66,7 @@ export interface TcpOpened {
 }
 
 export interface ConnectManyArgs {
-  targets: readonly Target[];
+  targets: readonly (Target & { localPort?: number | undefined })[];
   /** Connections to each target. */
   count?: number | undefined;
   concurrency?: number | undefined;

@@ -18,6 +18,7 @@ import { Journal } from '../../gateway/system/journal.js';
 import { chooseShaper } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
+import { exampleMember } from './example-member.js';
 import { FaultyRunner } from './faulty-runner.js';
 import { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
@@ -45,7 +46,7 @@ export class GatewayWorld {
 
   static async create(): Promise<GatewayWorld> {
     const namespace = await Namespace.create(`world${worlds++}`);
-    const links = ['vpc0', 'ext0', 'ext1'].flatMap((name) => [
+    const links = ['vpc0', 'ext0', 'ext1', 'sync0'].flatMap((name) => [
       `link add ${name} type veth peer name ${name}p`,
       `link set ${name} up`,
       `link set ${name}p up`,
@@ -64,7 +65,7 @@ export class GatewayWorld {
     this.lives.at(-1)?.stop();
     this.runner = new FaultyRunner(this.namespace, () => this.guarded());
     const log = pino({ level: 'silent' });
-    this.programmer = new Programmer(this.runner, subsystems(), log, () => chooseShaper(this.runner));
+    this.programmer = new Programmer(this.runner, subsystems(), log, () => chooseShaper(this.runner), exampleMember);
     this.lives.push(
       new Supervisor({
         source: 'Api',
@@ -96,7 +97,7 @@ export class GatewayWorld {
     const { state: desired } = compile({
       model,
       allocations: inForce.allocations,
-      facts: { ...(await view.facts()), ...shaperOf(inForce.compiled.input.facts) },
+      facts: { ...(await view.facts()), member: exampleMember, ...shaperOf(inForce.compiled.input.facts) },
       pressure: NO_PRESSURE,
     });
     expect(await view.plan(desired)).toEqual([]);

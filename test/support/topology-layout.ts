@@ -1,4 +1,4 @@
-import { core, far, internet, isIpv6, secondInternet, vpc, withoutPrefix } from './addresses.js';
+import { core, far, internet, isIpv6, memberAddresses, secondInternet, vpc, withoutPrefix } from './addresses.js';
 import type { External } from './addresses.js';
 import { Wiring } from './wiring.js';
 import type { Node } from './wiring.js';
@@ -15,6 +15,8 @@ export interface TenantOptions {
   name: string;
   vms: readonly (string | VmOptions)[];
   vpcMtu?: number;
+  /** Two gateways, of one VPC and the same externals, with a network of their own on `sync0`. */
+  pair?: boolean;
   /** Adds the VMs `router` (10.0.0.254) and, behind it, `behind` (10.0.1.5). */
   router?: boolean;
 }
@@ -44,6 +46,10 @@ export function layOut(options: TopologyOptions): { wiring: Wiring; addresses: A
   for (const tenant of options.tenants) layTenant(wiring, tenant, options, addresses);
   return { wiring, addresses };
 }
+
+/** Of a tenant's gateway, or of both members of a pair. */
+export const gatewayLabels = ({ name, pair }: TenantOptions): string[] =>
+  pair ? [`${name}-gw`, `${name}-gw2`] : [`${name}-gw`];
 
 export function vmNames({ vms, router }: TenantOptions): string[] {
   return [...vms.map((vm) => (typeof vm === 'string' ? vm : vm.name)), ...(router ? ['router', 'behind'] : [])];
@@ -80,7 +86,30 @@ function layRouter(wiring: Wiring, external: External, addresses: Addresses): No
 
 function layTenant(wiring: Wiring, tenant: TenantOptions, options: TopologyOptions, addresses: Addresses): void {
   const bridge = wiring.addBridge(`br-${tenant.name}`);
-  const gateway = wiring.addNode(`${tenant.name}-gw`);
+  const members = gatewayLabels(tenant).map((label) => layGateway(wiring, label, bridge, tenant, options));
+  if (tenant.pair) {
+    const between = wiring.addBridge(`br-${tenant.name}-sync`);
+    members.forEach((gateway, index) => {
+      wiring.plug(gateway, 'sync0', between);
+      gateway.addInterface('sync0', [`${memberAddresses[index]}/24`]);
+    });
+  }
+  tenant.vms.forEach((vm, index) => {
+    const { name, addresses: own = vpc.vmAddresses(index) } = typeof vm === 'string' ? { name: vm } : vm;
+    layVm(wiring, tenant, name, own);
+    addresses.set(`${tenant.name}-${name}`, own);
+  });
+  if (tenant.router) layInnerRouter(wiring, tenant, addresses);
+}
+
+function layGateway(
+  wiring: Wiring,
+  label: string,
+  bridge: string,
+  tenant: TenantOptions,
+  options: TopologyOptions,
+): Node {
+  const gateway = wiring.addNode(label);
   // A new namespace may take over what the machine itself has; a gateway is handed over forwarding nothing.
   const sysctls = ['ipv4/ip_forward', 'ipv6/conf/default/accept_ra', 'ipv6/conf/all/accept_ra'];
   for (const key of sysctls) gateway.sysctls[key] = 0;
@@ -91,12 +120,7 @@ function layTenant(wiring: Wiring, tenant: TenantOptions, options: TopologyOptio
     wiring.plug(gateway, `ext${index}`, `br-${router}`);
     gateway.bringUp(`ext${index}`);
   });
-  tenant.vms.forEach((vm, index) => {
-    const { name, addresses: own = vpc.vmAddresses(index) } = typeof vm === 'string' ? { name: vm } : vm;
-    layVm(wiring, tenant, name, own);
-    addresses.set(`${tenant.name}-${name}`, own);
-  });
-  if (tenant.router) layInnerRouter(wiring, tenant, addresses);
+  return gateway;
 }
 
 function layInnerRouter(wiring: Wiring, tenant: TenantOptions, addresses: Addresses): void {

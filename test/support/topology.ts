@@ -1,7 +1,7 @@
 import { internet, secondInternet, withoutPrefix } from './addresses.js';
 import { Host } from './host.js';
 import { Namespace } from './namespace.js';
-import { layOut, vmNames } from './topology-layout.js';
+import { gatewayLabels, layOut, vmNames } from './topology-layout.js';
 import type { TenantOptions, TopologyOptions } from './topology-layout.js';
 
 export { internet, secondInternet, vpc } from './addresses.js';
@@ -13,6 +13,7 @@ export type { RouteOptions, TenantOptions, TopologyOptions, VmOptions } from './
 //   inet ──┬── ext0 [gateway blue]  vpc0 ──┬── web, app, …           every VPC is 10.0.0.0/24 and fd00:a::/64
 //    │     └── ext0 [gateway green] vpc0 … └── router ── behind       10.0.1.0/24, if asked for
 //    ├─ far                                                           a narrow link behind inet, if asked for
+//                         a second gateway beside each, if asked for, with a network between the two
 //   inet2 ──── ext1 of every gateway                                  if asked for
 //
 // The gateway namespaces get links that are up and without addresses: the rest is the work of what is tested.
@@ -25,12 +26,17 @@ interface Built {
 export class Tenant {
   constructor(
     readonly name: string,
-    readonly gateway: Namespace,
+    /** The one, or the two of a pair. */
+    readonly gateways: readonly Namespace[],
     /** [IPv4, IPv6], with prefix lengths: what the gateway's document says. */
     readonly externalAddresses: readonly [string, string],
     readonly secondExternalAddresses: readonly [string, string],
     private readonly vms: ReadonlyMap<string, Host>,
   ) {}
+
+  get gateway(): Namespace {
+    return this.gateways[0] as Namespace;
+  }
 
   vm(name: string): Host {
     const vm = this.vms.get(name);
@@ -70,6 +76,11 @@ export class Topology {
     return this.host(internet.router);
   }
 
+  /** Where all bridges are. */
+  get switch(): Namespace {
+    return this.built.namespaces.get('sw') as Namespace;
+  }
+
   get inet2(): Host {
     return this.host(secondInternet.router);
   }
@@ -93,6 +104,6 @@ export class Topology {
 function tenantOf(options: TenantOptions, index: number, lab: Built): Tenant {
   const { name } = options;
   const vms = new Map(vmNames(options).map((vm) => [vm, lab.hosts.get(`${name}-${vm}`) as Host]));
-  const gateway = lab.namespaces.get(`${name}-gw`) as Namespace;
-  return new Tenant(name, gateway, internet.gatewayAddresses(index), secondInternet.gatewayAddresses(index), vms);
+  const gateways = gatewayLabels(options).map((label) => lab.namespaces.get(label) as Namespace);
+  return new Tenant(name, gateways, internet.gatewayAddresses(index), secondInternet.gatewayAddresses(index), vms);
 }

@@ -46,7 +46,7 @@ describe('fields', () => {
     `);
     expect(badGateway('gateways:', 'gateway:')).toMatchInlineSnapshot(`
       "bad.yaml:10:7: spec.externals[0].gateways: is missing; a list is wanted
-      bad.yaml:13:7: spec.externals[0].gateway: is not a field here; did you mean gateways?; the fields are name, interface, addresses, gateways"
+      bad.yaml:13:7: spec.externals[0].gateway: is not a field here; did you mean gateways?; the fields are name, interface, addresses, gateways, macMode"
     `);
     expect(badGateway('{cidr: 10.0.1.0/24, via', '{cidr: 10.0.1.0/24, vai')).toMatchInlineSnapshot(`
       "bad.yaml:8:16: spec.internal.prefixes[0].via: must be an address such as 10.0.0.5; it is missing
@@ -651,7 +651,7 @@ describe('all at once', () => {
       c.yaml:2:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]
       gateway.yaml:7:17: spec.internal.addresses[0]: "10.0.0.1/33": the prefix length is 0 to 32, without leading zeros
       gateway.yaml:10:7: spec.externals[0].interface: must be the name of a network interface, such as net1; it is missing
-      gateway.yaml:11:7: spec.externals[0].interfce: is not a field here; did you mean interface?; the fields are name, interface, addresses, gateways"
+      gateway.yaml:11:7: spec.externals[0].interfce: is not a field here; did you mean interface?; the fields are name, interface, addresses, gateways, macMode"
     `);
     expect(
       bad(

@@ -56,6 +56,7 @@ describe('the reference pages', () => {
       unsettable: [],
       pressure: NO_PRESSURE,
       shaper: undefined,
+      pair: undefined,
       inForce: example.model,
     });
     expect(conditions.map(({ type }) => type)).toEqual(Object.keys(GATEWAY_CONDITIONS));

@@ -29,6 +29,13 @@ export const links: Subsystem<Links> = {
           key: name,
           lines: [{ text: `link add ${typeOf(link)}` }],
         });
+      else if (!misplaced && link.mac !== undefined && known.mac !== link.mac)
+        changes.push({
+          phase: 'prepare',
+          action: 'replace',
+          key: `${name} address`,
+          lines: [{ text: `link set dev ${name} address ${link.mac}` }],
+        });
       if ((known?.up ?? false) !== link.up || misplaced)
         changes.push({
           phase: 'switch',
@@ -55,9 +62,9 @@ export const links: Subsystem<Links> = {
 };
 
 /** Private: a role link and whatever else sits on the parent never talk to each other. */
-const typeOf = ({ kind, name, parent }: Link): string =>
+const typeOf = ({ kind, name, parent, mac }: Link): string =>
   kind === 'macvlan'
-    ? `link ${parent} name ${name} type macvlan mode private`
+    ? `link ${parent} name ${name}${mac === undefined ? '' : ` address ${mac}`} type macvlan mode private`
     : // Its own 32 would be too few for what is not shaped.
       `name ${name} txqueuelen 1000 type ifb`;
 
@@ -67,13 +74,14 @@ const isOwn = ({ ifname, linkinfo }: IpLink): boolean =>
 
 function ownLinks(links: readonly IpLink[]): Map<string, Link> {
   return new Map(
-    links.filter(isOwn).map(({ ifname, link = '', linkinfo, flags }) => [
+    links.filter(isOwn).map(({ ifname, link = '', linkinfo, flags, address }) => [
       ifname,
       {
         name: ifname,
         kind: linkinfo?.info_kind === 'ifb' ? 'ifb' : 'macvlan',
         parent: link,
         up: flags.includes('UP'),
+        mac: address ?? '',
       },
     ]),
   );

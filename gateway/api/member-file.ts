@@ -1,0 +1,22 @@
+/**
+ * The member file: which member of the pair this node runs, and where its peer is. It belongs to the node, not to the
+ * tenant's documents, which are the same on both.
+ */
+import * as z from 'zod';
+import { interfaceName, ipAddress, objectName } from './scalars.js';
+
+const path = {
+  interface: interfaceName.describe('The interface towards the peer.'),
+  address: ipAddress.describe("This member's own address there."),
+  peer: ipAddress.describe("The peer's address there."),
+};
+
+export const memberFile = z.strictObject({
+  name: objectName.describe('Which member this is; the other has another name.'),
+  ...path,
+  secondPath: z
+    .strictObject(path)
+    .optional()
+    .describe('Another way to the peer; a member takes over only when it hears nothing on either.'),
+});
+export type MemberFile = z.output<typeof memberFile>;

@@ -1,0 +1,37 @@
+/** `switchover`, `maintenance on|off`, `show failover`. */
+import type { PairLook, PairStatus } from '../reconcile/pair.js';
+import { Client } from './client.js';
+import { bold, dim, green, print, red, yellow } from './output.js';
+import type { Common } from './options.js';
+
+export async function switchover({ target, output }: Common): Promise<void> {
+  const status = await new Client(target).post<PairStatus>('/v1/failover/switchover', {});
+  print(output, status, () => roleLine(status));
+}
+
+export async function maintenance(on: boolean, { target, output }: Common): Promise<void> {
+  const status = await new Client(target).post<PairStatus>('/v1/failover/maintenance', { on });
+  print(output, status, () => roleLine(status));
+}
+
+export async function showFailover(client: Client, { output }: Common): Promise<void> {
+  const look = await client.get<PairLook>('/v1/failover');
+  print(output, look, () => `${roleLine(look)}${details(look)}`);
+}
+
+/** The first thing to know, in one line. */
+export function roleLine({ member, peer, role, since, reason, notEligible }: PairStatus): string {
+  const colour = { Active: green, Standby: bold, Fault: red, Unknown: yellow }[role];
+  const when = since === '' ? '' : `  since ${since}`;
+  const out = notEligible.length > 0 ? yellow(`  not eligible: ${notEligible.join(', ')}`) : '';
+  return `member ${member}  ${colour(role)}${when}${out}\n${dim(`peer ${peer}; ${reason}`)}\n`;
+}
+
+function details({ leaseMs, holdsLease, sync }: PairLook): string {
+  const lease = holdsLease ? `held, ${leaseMs} ms from each advert` : 'not held: nothing passes by this member';
+  const state =
+    sync === undefined
+      ? yellow('conntrackd does not answer')
+      : `${sync.connections} connections known to send, ${sync.backlog} not confirmed by the peer, ${sync.lost} messages lost`;
+  return `lease        ${lease}\nconnections  ${state}\n`;
+}

@@ -1,0 +1,106 @@
+/**
+ * keepalived's configuration: an election and nothing else. It holds no address that anybody uses; the fence opens by its
+ * adverts, and what it starts at a change of role is one program with one prepared file. Pure.
+ */
+import type { GatewayModel } from '../model/gateway-model.js';
+import { isPair, type Member, type MemberPath } from '../model/high-availability.js';
+import { roleAddress, witness } from '../model/ownership.js';
+
+/** Where the parts of a pair's member stand, absolute. */
+export interface PairFiles {
+  readonly announcement: string;
+  readonly closing: string;
+  /** A pipe that keepalived writes each change of role to. */
+  readonly notices: string;
+  /** 0: this member may be active. */
+  readonly standingDown: string;
+}
+
+/** Near the top, where VRRP's skew is least; who has which is settled by the addresses. */
+const PRIORITIES = { higher: 254, lower: 253 } as const;
+/** Above whatever works, below the kernel's own: a busy machine must not look like a dead one. */
+const REALTIME_PRIORITY = 10;
+/** Its own 10 ms end one that has to catch up with what came while it was frozen. */
+const REALTIME_LIMIT_US = 1_000_000;
+const GROUP = 'pair';
+
+export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles): string {
+  if (!isPair(model)) return '';
+  const parents = [model.internal, ...model.externals].map((side) => side.interface);
+  const several = member.paths.length > 1;
+  return [
+    ...block('global_defs', [
+      `router_id ${model.name}-${member.name}`,
+      `vrrp_notify_fifo ${files.notices}`,
+      'script_user root',
+      'enable_script_security',
+      'vrrp_version 3',
+      `vrrp_rt_priority ${REALTIME_PRIORITY}`,
+      `vrrp_rlimit_rttime ${REALTIME_LIMIT_US}`,
+    ]),
+    ...block('track_file standing_down', [`file ${files.standingDown}`, 'weight 0']),
+    ...(several
+      ? block(`vrrp_sync_group ${GROUP}`, [
+          ...block(
+            'group',
+            member.paths.map((_, index) => instanceName(index)),
+          ),
+          ...notifications(files),
+        ])
+      : []),
+    ...member.paths.flatMap((path, index) =>
+      block(`vrrp_instance ${instanceName(index)}`, [
+        ...election(path, index, model, member),
+        ...block('track_interface', parents),
+        ...block('track_file', ['standing_down']),
+        ...(several ? [] : notifications(files)),
+      ]),
+    ),
+    '',
+  ].join('\n');
+}
+
+const instanceName = (index: number): string => (index === 0 ? 'members' : `path_${index + 1}`);
+
+/** Of which of its notices keepalived's lines count: those of the group, where there is one. */
+export const noticeOf = ({ paths }: Member): string => (paths.length > 1 ? `GROUP "${GROUP}"` : 'INSTANCE "members"');
+
+function election(path: MemberPath, index: number, { highAvailability }: GatewayModel, { paths }: Member): string[] {
+  const [first] = paths;
+  const priority = first.address.value > first.peer.value ? PRIORITIES.higher : PRIORITIES.lower;
+  return [
+    'state BACKUP',
+    'nopreempt',
+    `interface ${path.interface}`,
+    // A path that is down says nothing about who of the two is at fault.
+    'dont_track_primary',
+    `virtual_router_id ${highAvailability.virtualRouterId}`,
+    `priority ${priority}`,
+    `advert_int ${highAvailability.advertIntervalMs / 1000}`,
+    `unicast_src_ip ${path.address.text}`,
+    // First who renews the lease, without which the fence lets nothing go to the other.
+    ...block('unicast_peer', [witness(path.peer.family), path.peer.text]),
+    ...block('virtual_ipaddress', [
+      `${roleAddress(path.address.family, index)} dev lo${path.address.family === 4 ? ' scope host' : ''}`,
+    ]),
+  ];
+}
+
+function notifications({ announcement, closing }: PairFiles): string[] {
+  const announce = `"/usr/sbin/ip -batch ${announcement}"`;
+  const close = `"/usr/sbin/nft -f ${closing}"`;
+  return [
+    `notify_master ${announce}`,
+    // Who heard the other too may believe it.
+    `notify_master_rx_lower_pri ${announce}`,
+    `notify_backup ${close}`,
+    `notify_fault ${close}`,
+    `notify_stop ${close}`,
+  ];
+}
+
+const block = (name: string, lines: readonly string[]): string[] => [
+  `${name} {`,
+  ...lines.map((line) => `  ${line}`),
+  '}',
+];

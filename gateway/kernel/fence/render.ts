@@ -1,0 +1,162 @@
+/**
+ * The fence of a pair's member. Guarantees:
+ * 1. By the role links nothing passes, of whatever family, in or out, but while an element stands in the lease; the
+ *    kernel takes it out by itself when its time is over.
+ * 2. Only this member's own adverts of an active role, as they leave, put it there. No process of ours is part of that.
+ *    While the other member is heard they prolong a lease, and never begin one.
+ * 3. What is still queued below a role link when the lease ends does not leave either.
+ * 4. Members' own talk passes by their paths, from and to the peer alone, and is never tracked: a full connection table
+ *    does not touch it. What claims to be such talk and comes another way is dropped and counted.
+ */
+import {
+  heardMs,
+  leaseMs,
+  type HighAvailability,
+  type Member,
+  type MemberPath,
+} from '../../model/high-availability.js';
+import { FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT, witness } from '../../model/ownership.js';
+
+export interface FenceInput {
+  /** Role links, with what is below and the MAC address that only they use. */
+  readonly links: readonly { readonly name: string; readonly parent: string; readonly mac: string | undefined }[];
+  readonly highAvailability: HighAvailability;
+  /** `undefined`: not known who this is, so the fence never opens. */
+  readonly member: Member | undefined;
+}
+
+/** Before all else that looks at packets, and after all else that sends them. */
+const FIRST = -500;
+const LAST = 500;
+
+export const fenceTables = (input: FenceInput): string => [fenceTable(input), ...membersTable(input)].join('\n');
+
+function fenceTable({ links, highAvailability, member }: FenceInput): string {
+  const devices = deviceList(links.map(({ name }) => name));
+  const parents = deviceList(links.map(({ parent }) => parent));
+  return table(`netdev ${FENCE_TABLE}`, [
+    timedSet(LEASE_SET, leaseMs(highAvailability)),
+    timedSet('heard', heardMs(highAvailability)),
+    chain('arrives', `type filter hook ingress ${devices} priority ${FIRST}; policy drop;`, [
+      `meta iiftype @${LEASE_SET} accept`,
+    ]),
+    chain('leaves', `type filter hook egress ${devices} priority ${LAST}; policy drop;`, [
+      `meta oiftype @${LEASE_SET} accept`,
+    ]),
+    // A shaper's queue is behind the chain above.
+    chain(
+      'below',
+      `type filter hook egress ${parents} priority ${LAST}; policy accept;`,
+      links.flatMap(({ mac }) => (mac === undefined ? [] : [`ether saddr ${mac} meta oiftype != @${LEASE_SET} drop`])),
+    ),
+    ...(member ? adverts(member, highAvailability) : []),
+  ]);
+}
+
+/**
+ * Each advert goes to the peer, and to a witness that is nobody: what is sent to a peer that died waits for its MAC
+ * address in vain, and would end the lease of who is left. A lease that has run out is not begun again while the other
+ * member is heard, and without one nothing is said to it: a member that was frozen, and goes on as if it had not been, is
+ * not heard. Priority 0 is how an active member says that it gives way.
+ */
+function adverts({ paths }: Member, { virtualRouterId }: HighAvailability): string[] {
+  const devices = deviceList([...new Set(paths.map((path) => path.interface))]);
+  const active = `@th,8,8 0x${virtualRouterId.toString(16)} @th,16,8 != 0x0`;
+  // Number and priority at once, as nft prints them.
+  const givesWay = `@th,8,16 0x${(virtualRouterId << 8).toString(16)}`;
+  const families = [...new Set(paths.map(({ peer }) => peer.family))];
+  return [
+    chain(
+      'hears',
+      `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`,
+      paths.flatMap((path) => [
+        `${fromPeer(path)} ${active} update @heard { meta iiftype }`,
+        `${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`,
+      ]),
+    ),
+    chain('says', `type filter hook egress ${devices} priority ${FIRST}; policy accept;`, [
+      ...families.flatMap((family) => [
+        `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } drop`,
+        `${toward(witness(family))} ${active} meta oiftype @heard drop`,
+        `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } drop`,
+        `${toward(witness(family))} drop`,
+      ]),
+      ...[...new Set(paths.map(({ peer }) => toward(peer.text)))].map(
+        (vrrp) => `${vrrp} ${active} meta oiftype != @${LEASE_SET} drop`,
+      ),
+    ]),
+  ];
+}
+
+const toward = (address: string): string =>
+  address.includes(':') ? `ip6 daddr ${address} ip6 nexthdr vrrp` : `ip daddr ${address} ip protocol vrrp`;
+
+const timedSet = (name: string, ms: number): string =>
+  `set ${name} {\ntype iface_type\nsize 16\nflags dynamic,timeout\ntimeout ${spell(ms)}\n}`;
+
+/** From next door: nothing that was routed has its hop limit left. */
+const fromPeer = ({ peer }: MemberPath): string =>
+  peer.family === 4
+    ? `ip saddr ${peer.text} ip ttl 255 ip protocol vrrp`
+    : `ip6 saddr ${peer.text} ip6 nexthdr vrrp ip6 hoplimit 255`;
+
+function membersTable({ member }: FenceInput): string[] {
+  if (!member) return [];
+  const [first] = member.paths;
+  const heard = member.paths.map((path) => `iifname "${path.interface}" ${fromPeer(path)}`);
+  const synced = `iifname "${first.interface}" ${address(first, 'saddr')} udp dport ${SYNC_PORT}`;
+  const said = member.paths.map((path) => `oifname "${path.interface}" ${address(path, 'daddr')} meta l4proto vrrp`);
+  const syncs = `oifname "${first.interface}" ${address(first, 'daddr')} udp dport ${SYNC_PORT}`;
+  return [
+    table(`inet ${MEMBERS_TABLE}`, [
+      'counter dropped {\n}',
+      chain(
+        'arrives',
+        'type filter hook prerouting priority raw; policy accept;',
+        [...heard, synced].map((rule) => `${rule} notrack accept`),
+      ),
+      chain(
+        'leaves',
+        'type filter hook output priority raw; policy accept;',
+        [...said, syncs].map((rule) => `${rule} notrack`),
+      ),
+      chain('judges', 'type filter hook input priority filter - 10; policy accept;', [
+        ...[...heard, synced].map((rule) => `${rule} accept`),
+        'meta l4proto vrrp counter name "dropped" drop',
+        `udp dport ${SYNC_PORT} counter name "dropped" drop`,
+      ]),
+    ]),
+  ];
+}
+
+const address = ({ peer }: MemberPath, end: 'saddr' | 'daddr'): string =>
+  `${peer.family === 4 ? 'ip' : 'ip6'} ${end} ${peer.text}`;
+
+const table = (name: string, parts: readonly string[]): string => `table ${name} {\n${parts.join('\n')}\n}`;
+const chain = (name: string, hook: string, rules: readonly string[]): string =>
+  `chain ${name} {\n${[hook, ...rules].join('\n')}\n}`;
+
+/** As nft prints it. */
+const deviceList = (names: readonly string[]): string =>
+  names.length === 1 ? `device "${names[0]}"` : `devices = { ${names.join(', ')} }`;
+
+/** As nft prints it. */
+export function spell(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  return `${seconds > 0 ? `${seconds}s` : ''}${ms % 1000 > 0 ? `${ms % 1000}ms` : ''}`;
+}
+
+/** One spelling for what we write and what nft prints. */
+export const normalise = (text: string): string =>
+  text
+    .replace(
+      /devices = \{([^}]*)\}/g,
+      (_, list: string) =>
+        `devices = { ${list
+          .split(',')
+          .map((name) => name.trim())
+          .sort()
+          .join(', ')} }`,
+    )
+    .replace(/\s+/g, ' ')
+    .trim();

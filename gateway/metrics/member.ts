@@ -1,0 +1,19 @@
+/** Of a member of a pair: its role, whether it may be active, how often its role changed. */
+import type { Role } from '../failover/role.js';
+import type { PairStatus } from '../reconcile/pair.js';
+
+const ROLES: readonly Role[] = ['Active', 'Standby', 'Fault', 'Unknown'];
+
+export function memberText({ role, eligible }: PairStatus, changes: number): string[] {
+  return [
+    '# HELP vpcgw_member_role 1 for the role that this member of the pair has.',
+    '# TYPE vpcgw_member_role gauge',
+    ...ROLES.map((each) => `vpcgw_member_role{role="${each}"} ${each === role ? 1 : 0}`),
+    '# HELP vpcgw_member_eligible 1 when this member may be active.',
+    '# TYPE vpcgw_member_eligible gauge',
+    `vpcgw_member_eligible ${eligible ? 1 : 0}`,
+    '# HELP vpcgw_member_role_changes_total Changes of its role since the supervisor started.',
+    '# TYPE vpcgw_member_role_changes_total counter',
+    `vpcgw_member_role_changes_total ${changes}`,
+  ];
+}

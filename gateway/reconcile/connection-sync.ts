@@ -1,0 +1,103 @@
+/**
+ * The daemon by which each member's kernel knows the other's connections. It is asked for a full exchange whenever one
+ * of the two may have missed something: when it starts, and when this member's role changes.
+ */
+import type { Logger } from 'pino';
+import { join } from 'node:path';
+import { messageOf } from '../errors.js';
+import { conntrackdConfig } from '../failover/conntrackd.js';
+import type { Role } from '../failover/role.js';
+import { parseSyncState, type SyncState } from '../failover/sync-state.js';
+import type { CommandRunner } from '../kernel/command.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+import type { Member } from '../model/high-availability.js';
+import { Daemon } from '../system/daemon.js';
+import type { Timers } from '../system/timers.js';
+
+export interface ConnectionSyncOptions {
+  readonly directory: string;
+  readonly run: CommandRunner;
+  readonly log: Logger;
+  readonly timers: Timers;
+  readonly role: () => Role;
+}
+
+/** Its socket is there a moment after it starts. */
+const SETTLE_MS = 500;
+/**
+ * The other kernel counts idle time by what it was last told, and a connection that carries packets without changing
+ * its state tells nothing: so all are told again, well before the shortest time by which a stream is forgotten.
+ */
+const RENEW_MS = 40_000;
+
+export class ConnectionSync {
+  readonly #daemon: Daemon;
+  #left = false;
+
+  constructor(private readonly options: ConnectionSyncOptions) {
+    const { directory, log } = options;
+    this.#daemon = new Daemon({
+      name: 'conntrackd',
+      directory,
+      argv: (config) => ['conntrackd', '-C', config],
+      reloads: false,
+      leftovers: [this.#lock, this.#control],
+      onStart: () => {
+        log.info({ daemon: 'conntrackd' }, 'started');
+        this.exchange();
+      },
+      onEnd: () => log.error({ daemon: 'conntrackd' }, 'ended'),
+    });
+  }
+
+  get #lock(): string {
+    return join(this.options.directory, 'conntrackd.lock');
+  }
+
+  get #control(): string {
+    return join(this.options.directory, 'conntrackd.sock');
+  }
+
+  ensure(model: GatewayModel, member: Member): Promise<void> {
+    return this.#daemon.ensure(conntrackdConfig(model, member, { lock: this.#lock, control: this.#control }));
+  }
+
+  stop(): Promise<void> {
+    this.options.timers.cancel('connection sync');
+    return this.#daemon.stop();
+  }
+
+  leave(): void {
+    this.#left = true;
+    this.#daemon.leave();
+  }
+
+  /** Tells the other member everything when this one is active, else asks it. */
+  exchange(afterMs = SETTLE_MS): void {
+    this.options.timers.set('connection sync', afterMs, async () => {
+      // What was injected here is not what it tells of, until it has looked at the kernel anew.
+      const questions = { Active: ['-R', '-B'], Standby: ['-n'], Fault: ['-n'], Unknown: [] }[this.options.role()];
+      try {
+        for (const question of questions) await this.#ask(question);
+      } catch (error) {
+        this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
+      }
+      if (!this.#left) this.exchange(RENEW_MS);
+    });
+  }
+
+  /** `undefined` while it does not answer. */
+  async state(): Promise<SyncState | undefined> {
+    try {
+      const answers = await Promise.all([this.#ask('-s'), this.#ask('-s', 'queue'), this.#ask('-s', 'network')]);
+      return parseSyncState(answers.join('\n'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #ask(...question: readonly string[]): Promise<string> {
+    const argv = ['conntrackd', '-C', this.#daemon.config, ...question] as const;
+    return (await this.options.run.run({ argv: [...argv], timeoutMs: 5_000 })).stdout;
+  }
+}

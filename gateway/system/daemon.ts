@@ -1,0 +1,210 @@
+/**
+ * A daemon that outlives the supervisor. Guarantees:
+ * 1. It is started apart from us: our end, of whatever kind, is not its end, and the next supervisor takes it over.
+ * 2. It is known by its process id and the moment it began, never by name: no other process is ever signalled.
+ * 3. Its file is replaced at one stroke, and then it is told, not more often than every few seconds.
+ * 4. While it is wanted and dead it is started again.
+ */
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface DaemonOptions {
+  readonly name: string;
+  readonly directory: string;
+  /** In the foreground, with this configuration file. */
+  readonly argv: (config: string) => readonly [string, ...string[]];
+  /** How it takes up another file: by SIGHUP, or only by starting anew. */
+  readonly reloads: boolean;
+  /** Files that one which was killed leaves behind, and that would keep the next from starting. */
+  readonly leftovers: readonly string[];
+  readonly onStart: () => void;
+  readonly onEnd: () => void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** Several reloads in a row have made keepalived give up a role that it held. */
+const RELOAD_EVERY_MS = 5_000;
+const RESTART_AFTER_MS = 200;
+const MAX_RESTART_MS = 10_000;
+/** One that lived for so long did not fail at its start. */
+const LIVED_MS = 5_000;
+const END_WITHIN_MS = 3_000;
+const MAX_LOG_BYTES = 1024 * 1024;
+
+export class Daemon {
+  #wanted: string | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #look: NodeJS.Timeout | undefined;
+  #restartMs = RESTART_AFTER_MS;
+  #startedMs = 0;
+  #reloadedMs = -Infinity;
+  #reload: NodeJS.Timeout | undefined;
+  #restarts = 0;
+
+  constructor(private readonly options: DaemonOptions) {}
+
+  get config(): string {
+    return this.#file('conf');
+  }
+
+  get log(): string {
+    return this.#file('log');
+  }
+
+  /** How often it had to be started again. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  get pid(): number | undefined {
+    return this.#processId();
+  }
+
+  /** Runs with this file from now on; what runs with it already is left alone. */
+  ensure(config: string): Promise<void> {
+    this.#wanted = config;
+    return this.#enqueue(() => this.#settle());
+  }
+
+  /** Ends it. */
+  stop(): Promise<void> {
+    this.#wanted = undefined;
+    return this.#enqueue(async () => {
+      this.leave();
+      await this.#end();
+    });
+  }
+
+  /** Looks after it no more; it goes on. */
+  leave(): void {
+    clearInterval(this.#look);
+    clearTimeout(this.#reload);
+    this.#look = undefined;
+  }
+
+  #file(suffix: string): string {
+    return join(this.options.directory, `${this.options.name}.${suffix}`);
+  }
+
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#wanted === undefined) return;
+    mkdirSync(this.options.directory, { recursive: true, mode: 0o700 });
+    const changed = contentOf(this.config) !== this.#wanted;
+    if (changed) replaceFile(this.config, this.#wanted);
+    if (this.#processId() === undefined) this.#start();
+    else if (changed) await this.#tell();
+    this.#look ??= setInterval(() => void this.#enqueue(() => this.#lookAfter()), LOOK_EVERY_MS).unref();
+  }
+
+  async #lookAfter(): Promise<void> {
+    if (this.#wanted === undefined || this.#processId() !== undefined) return;
+    const lived = Date.now() - this.#startedMs;
+    if (lived < this.#restartMs) return;
+    this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
+    this.#restarts++;
+    this.#start();
+  }
+
+  #start(): void {
+    for (const file of this.options.leftovers) rmSync(file, { force: true });
+    this.#boundLog();
+    const [program, ...args] = this.options.argv(this.config);
+    const log = openSync(this.log, 'a', 0o600);
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    });
+    closeSync(log);
+    this.#startedMs = Date.now();
+    child.on('error', () => undefined);
+    child.on('exit', () => {
+      this.options.onEnd();
+      if (this.#wanted !== undefined && this.#look)
+        setTimeout(() => void this.#enqueue(() => this.#lookAfter()), this.#restartMs).unref();
+    });
+    child.unref();
+    if (child.pid === undefined) return;
+    replaceFile(this.#file('process'), `${child.pid} ${beginOf(child.pid) ?? ''}\n`);
+    this.options.onStart();
+  }
+
+  #boundLog(): void {
+    try {
+      if (statSync(this.log).size > MAX_LOG_BYTES) truncateSync(this.log);
+    } catch {
+      // There is none yet.
+    }
+  }
+
+  async #tell(): Promise<void> {
+    if (!this.options.reloads) {
+      await this.#end();
+      return this.#start();
+    }
+    const waitMs = this.#reloadedMs + RELOAD_EVERY_MS - Date.now();
+    clearTimeout(this.#reload);
+    if (waitMs > 0) this.#reload = setTimeout(() => void this.#enqueue(() => this.#tell()), waitMs).unref();
+    else {
+      this.#reloadedMs = Date.now();
+      this.#signal('SIGHUP');
+    }
+  }
+
+  async #end(): Promise<void> {
+    if (this.#processId() === undefined) return;
+    this.#signal('SIGTERM');
+    const deadline = Date.now() + END_WITHIN_MS;
+    while (this.#processId() !== undefined && Date.now() < deadline) await sleep(10);
+    this.#signal('SIGKILL');
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.#processId();
+    if (pid !== undefined) process.kill(pid, signal);
+  }
+
+  #processId(): number | undefined {
+    const [pid, begin] = (contentOf(this.#file('process')) ?? '').trim().split(' ');
+    return begin !== undefined && begin !== '' && beginOf(Number(pid)) === begin ? Number(pid) : undefined;
+  }
+}
+
+/** When a process began, in ticks since the machine did; `undefined` when it lives no more. */
+function beginOf(pid: number): string | undefined {
+  const stat = contentOf(`/proc/${pid}/stat`);
+  // The name before it may hold spaces and brackets.
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields?.[0] === 'Z' ? undefined : fields?.[19];
+}
+
+function contentOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+export function replaceFile(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}

@@ -1,0 +1,48 @@
+/**
+ * `npm run faults`: what each fault does to each sort of connection of a pair, as a table. `--full` walks every fault,
+ * `--runs N` each so often and shows the worst, `--only TEXT` those whose name holds it.
+ */
+import { cpus, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { FAULTS, type Fault } from '../support/pair-faults.js';
+import { pairOptions, servePair } from '../support/pair-flows.js';
+import { PairLab } from '../support/pair-lab.js';
+import { walk, type Walked } from '../support/pair-walk.js';
+import { faultTable, worstOf } from './table.js';
+
+const { values } = parseArgs({
+  options: {
+    full: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+  },
+});
+
+async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
+  const walked: Walked[] = [];
+  for (let run = 0; run < Number(values.runs); run++) {
+    walked.push(await walk(fault, lab));
+    process.stderr.write(`${fault.name}: ${run + 1} of ${values.runs}\n`);
+  }
+  return worstOf(walked);
+}
+
+const faults = FAULTS.filter(({ short, name }) => (values.full || short) && name.includes(values.only));
+const lab = new PairLab(pairOptions());
+await lab.start();
+try {
+  await servePair(lab);
+  const rows: Walked[] = [];
+  for (const fault of faults) rows.push(await walkOften(fault, lab));
+  const machine = `${cpus().length} cores, Linux ${release().split('-')[0]}`;
+  process.stdout.write(
+    `${faultTable(rows)}\n${new Date().toISOString().slice(0, 10)}, ${machine}, worst of ${values.runs}\n`,
+  );
+  const wrong = rows.some(
+    ({ flows, untranslated, speaking, expected }) =>
+      flows.some(({ lost }) => lost > 0) || untranslated > 0 || speaking.join() !== expected,
+  );
+  process.exitCode = wrong ? 1 : 0;
+} finally {
+  await lab.end();
+}

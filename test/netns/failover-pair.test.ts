@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Capture } from '../support/capture.js';
+import { elasticIp, gateway } from '../support/documents.js';
+import { ports } from '../support/gateway-lab.js';
+import { pairDocuments, pairOptions, servePair } from '../support/pair-flows.js';
+import type { Member } from '../support/pair-lab.js';
+import { overTcp, silence, silenceMs } from '../support/reach.js';
+import { usePairLab } from '../support/use-pair-lab.js';
+
+// What a pair promises beside keeping connections; `failover.test.ts` walks the faults.
+
+const FORGERY =
+  "printf '\\061\\226\\377\\001\\000\\005\\000\\000\\177\\166\\000\\001' | socat -u - IP4-SENDTO:10.0.0.1:112,ip-ttl=255; echo connections | socat -u - UDP4-SENDTO:10.0.0.1:3780";
+
+describe('the members of a pair', () => {
+  const lab = usePairLab(pairOptions());
+  beforeAll(() => servePair(lab));
+  const stateOf = async (member: Member) => JSON.parse((await member.supervisor.get('/v1/failover')).text) as object;
+  const maintenance = (member: Member, on: boolean) => member.supervisor.post('/v1/failover/maintenance', { on });
+
+  it('are told apart in status: one holds the lease, the other knows its connections', async () => {
+    const { active, standby } = await lab.settled();
+    const inet = await lab.inet();
+    const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    await lab.connectionsKnown(active);
+    expect(await stateOf(active)).toMatchObject({ role: 'Active', holdsLease: true, eligible: true, leaseMs: 140 });
+    expect(await stateOf(standby)).toMatchObject({ role: 'Standby', holdsLease: false, eligible: true });
+    await connection.close({ reset: true });
+  });
+
+  it('are silent while they are not active: no ARP, no ping, no answer of any kind', async () => {
+    const { active, standby } = await lab.settled();
+    const inet = await lab.inet();
+    const fromRoleLinks = () =>
+      Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: 'ether[6:4] & 0xffffff00 = 0x02766700' });
+    const spoken = await fromRoleLinks();
+    expect(await overTcp(inet, { to: '203.0.113.10' })).toMatchObject({ server: 'blue-web' });
+    expect((await spoken.stop()).length).toBeGreaterThan(0);
+    await maintenance(standby, true);
+    await maintenance(active, true);
+    await lab.until('nobody speaks', async () => !(await active.holdsLease()) && !(await standby.holdsLease()));
+    const quiet = await fromRoleLinks();
+    // As a router that has forgotten everybody.
+    await lab.topology.inet.namespace.ip(['neigh flush dev ext nud all']);
+    expect(await overTcp(inet, { to: '203.0.113.10', timeoutMs: silenceMs })).toEqual(silence);
+    expect(await quiet.stop()).toEqual([]);
+    await maintenance(active, false);
+    await maintenance(standby, false);
+    await lab.settled();
+    expect((await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp })).greeting.server).toBe('blue-web');
+  });
+
+  it('believe nobody but each other, and count who pretends', async () => {
+    const { active } = await lab.settled();
+    const dropped = async () => (await active.supervisor.metrics()).value('vpcgw_drops_total', { reason: 'Control' });
+    const before = await dropped();
+    // An advert of the highest priority, as from next door; and a datagram to where connections are told.
+    await lab.tenant.vm('web').namespace.exec(['sh', '-c', FORGERY]);
+    await lab.until('it is counted', async () => (await dropped()) >= before + 2);
+    expect(await active.role()).toBe('Active');
+    expect((await active.supervisor.metrics()).value('vpcgw_member_role', { role: 'Active' })).toBe(1);
+  });
+
+  it('refuse a switchover where it makes no sense, and say why', async () => {
+    const { active, standby } = await lab.settled();
+    const refused = await standby.supervisor.post('/v1/failover/switchover', {});
+    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining('only the active one can give way')]);
+    await maintenance(standby, true);
+    const alone = await active.supervisor.post('/v1/failover/switchover', {});
+    expect([alone.status, alone.text]).toEqual([409, expect.stringContaining('no other member took over')]);
+    await maintenance(standby, false);
+    await lab.settled();
+  });
+
+  it('remember a maintenance over a restart', async () => {
+    const { standby } = await lab.settled();
+    await maintenance(standby, true);
+    await standby.supervisor.kill9();
+    await standby.supervisor.restart();
+    await lab.until('its role is known', async () => (await standby.role()) === 'Fault');
+    expect(await stateOf(standby)).toMatchObject({ notEligible: ['maintenance'] });
+    await maintenance(standby, false);
+    await lab.settled();
+  });
+
+  it('stay active when the other is gone for good, whom nobody finds any more', async () => {
+    const { active, standby } = await lab.settled();
+    standby.signal(standby.daemonPids('keepalived'), 'SIGSTOP');
+    await lab.cable(standby, ['sync0'], 'down');
+    await active.namespace.ip(['neigh flush dev sync0']);
+    await lab.until('the other is not found', async () => (await active.neighbourState('sync0')).includes('FAILED'));
+    await lab.wait(500);
+    expect(await active.holdsLease()).toBe(true);
+    await lab.cable(standby, ['sync0'], 'up');
+    standby.signal(standby.daemonPids('keepalived'), 'SIGCONT');
+    await lab.settled();
+  });
+
+  it('are both active while nothing joins them, and one is within a second after', async () => {
+    const { active, standby } = await lab.settled();
+    await lab.cable(active, ['sync0'], 'down');
+    await lab.until('two speak', async () => (await active.holdsLease()) && (await standby.holdsLease()));
+    await lab.cable(active, ['sync0'], 'up');
+    await lab.settled(5_000);
+    const held = await Promise.all([active.holdsLease(), standby.holdsLease()]);
+    expect(held.filter(Boolean)).toHaveLength(1);
+    const inet = await lab.inet();
+    expect((await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp })).greeting.server).toBe('blue-web');
+  });
+
+  it('end the connections of an elastic IP that is taken away, on both, for good', async () => {
+    const { active, standby } = await lab.settled();
+    const inet = await lab.inet();
+    const held = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    await lab.connectionsKnown(active);
+    const documents = (target?: string) => [
+      ...pairDocuments(gateway(lab.tenant, { spec: { highAvailability: { mode: 'AcrossNodes' } } })).filter(
+        (document) => (document['metadata'] as { name: string }).name !== 'web',
+      ),
+      elasticIp('web', '203.0.113.10', target === undefined ? {} : { target }),
+    ];
+    await standby.supervisor.apply(documents());
+    await active.supervisor.apply(documents());
+    const ofWeb = async (member: Member) => [...(await member.connections())].filter((c) => c.includes('203.0.113.10'));
+    await lab.until('the connections are gone', async () => (await ofWeb(active)).length === 0);
+    await active.supervisor.post('/v1/failover/switchover', {});
+    await lab.settled();
+    expect([await ofWeb(active), await ofWeb(standby)]).toEqual([[], []]);
+    expect(await held.isAlive(silenceMs)).toBe(false);
+    expect(await overTcp(inet, { to: '203.0.113.10', timeoutMs: silenceMs })).toEqual(silence);
+    await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(documents('10.0.0.5'))));
+  });
+});

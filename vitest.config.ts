@@ -32,6 +32,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,golden,property}/**/*.test.ts'],
           sequence: { groupOrder: 0 },
+          // Some write to the disk a thousand times, and others may do so meanwhile.
+          testTimeout: 60_000,
         },
       },
       // Real packets in network namespaces, on whatever kernel runs the tests.

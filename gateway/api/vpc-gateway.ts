@@ -82,7 +82,9 @@ export const vpcGatewaySpec = z.strictObject({
         .max(16_777_216)
         .optional()
         .describe('Connections of the gateway in all, counted every second; above it no new one is let through.'),
-      newConnectionsPerSecond: newConnectionsPerSecond.describe('Connections opened in a second, from both sides.'),
+      newConnectionsPerSecond: newConnectionsPerSecond.describe(
+        'Connections opened in a second, from both sides; IPv4 and IPv6 count each for itself.',
+      ),
     })
     .prefault({})
     .describe('Limits on connections.'),

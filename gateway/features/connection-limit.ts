@@ -12,9 +12,12 @@ import { type Contribution, FAMILIES, type Feature } from './feature.js';
 
 const DROP = `-j ${dropChain('ConnectionLimit')}`;
 
-/** A second's worth may come at once. */
-const above = (perSecond: number, name: string, mode = ''): Line => ({
-  text: `-m hashlimit --hashlimit-above ${perSecond}/sec --hashlimit-burst ${perSecond}${mode} --hashlimit-name ${name} ${DROP}`,
+/**
+ * A second's worth may come at once. The limit is part of the name: what counts is found by it, and a rule that takes
+ * another's place would find what the former one had made, with the former limit.
+ */
+const above = (perSecond: number, of: string, mode = ''): Line => ({
+  text: `-m hashlimit --hashlimit-above ${perSecond}/sec --hashlimit-burst ${perSecond}${mode} --hashlimit-name vg-${of}${perSecond} ${DROP}`,
 });
 
 /** Elastic IPs of one limit stand in one set, so that there are only as many rules as there are different limits. */
@@ -65,7 +68,7 @@ function membersOf(model: GatewayModel): Map<string, Cidr[]> {
 const turnedAway = ({ full }: Pressure): Line[] => (full ? [{ text: DROP }] : []);
 
 function ofGateway({ limits: { newConnectionsPerSecond } }: GatewayModel): Line[] {
-  return newConnectionsPerSecond === undefined ? [] : [above(newConnectionsPerSecond, 'vg-gateway')];
+  return newConnectionsPerSecond === undefined ? [] : [above(newConnectionsPerSecond, 'gateway')];
 }
 
 function inbound(family: Family, model: GatewayModel): Line[] {
@@ -74,7 +77,7 @@ function inbound(family: Family, model: GatewayModel): Line[] {
     [...new Set(all.flatMap((limits) => limits[key] ?? []))].sort((a, b) => a - b);
   const member = (set: string): string => `-m set --match-set ${set}${family} dst `;
   const rates = distinct('newConnectionsPerSecond').map((limit) => {
-    const { text } = above(limit, `vg-r${limit}`, ' --hashlimit-mode dstip');
+    const { text } = above(limit, 'r', ' --hashlimit-mode dstip');
     return { text: `${member(rateSet(limit))}${text}` };
   });
   // Asked after the rate, since it walks all connections of the address.
@@ -86,6 +89,6 @@ function inbound(family: Family, model: GatewayModel): Line[] {
 
 function ofSources(model: GatewayModel): Line[] {
   const { newConnectionsPerSecondPerSource: perSource } = model.limits;
-  const own = perSource === undefined ? [] : [above(perSource, 'vg-source', ' --hashlimit-mode srcip')];
+  const own = perSource === undefined ? [] : [above(perSource, 'source', ' --hashlimit-mode srcip')];
   return [...own, ...ofGateway(model)];
 }

@@ -265,9 +265,9 @@ describe('a limit on new connections in a second', () => {
     await opened.close({ reset: true });
     return opened.greetings.length;
   }
-  const fewer = (count: number): void => {
-    expect(count).toBeGreaterThanOrEqual(perSecond);
-    expect(count).toBeLessThan(perSecond * 3);
+  const fewer = (count: number, limit = perSecond): void => {
+    expect(count).toBeGreaterThanOrEqual(limit);
+    expect(count).toBeLessThan(limit * 3);
   };
 
   it('of an elastic IP holds for it, and for no other', async () => {
@@ -291,5 +291,20 @@ describe('a limit on new connections in a second', () => {
       through(await lab.vm('web'), '198.51.100.1'),
     ]);
     fewer(counts.reduce((sum, count) => sum + count, 0));
+  });
+
+  it('is after an edit what the edit says', async () => {
+    const limits = [
+      ['newConnectionsPerSecond', await lab.inet(), '203.0.113.10'],
+      ['newConnectionsPerSecondPerSource', await lab.vm('web'), '198.51.100.1'],
+    ] as const;
+    for (const [limit, agent, to] of limits) {
+      await lab.apply(documents({ [limit]: perSecond + 5 }));
+      fewer(await through(agent, to), perSecond + 5);
+      await lab.apply(documents({ [limit]: 10_000 }));
+      expect(await through(agent, to), limit).toBe(100);
+      await lab.apply(documents({ [limit]: perSecond + 4 }));
+      fewer(await through(agent, to), perSecond + 4);
+    }
   });
 });

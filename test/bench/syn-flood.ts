@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Namespace } from '../support/namespace.js';
 import type { Supervisor } from '../support/supervisor.js';
+import { startSynFlood } from '../support/syn-flood.js';
 import { acceptConnections, connectTimes } from './connect-latency.js';
 import { elasticIp, type GatewayPlan, gatewayPlan } from './documents.js';
 import { startGateway } from './gateway.js';
@@ -17,7 +16,8 @@ import { median } from './statistics.js';
 const flooded = gatewayPlan('flooded', 1, 100);
 const other = gatewayPlan('other', 2, 100);
 const ports = { other: 7000, flooded: 7001 };
-const program = fileURLToPath(new URL('./syn-flood.pl', import.meta.url));
+/** Longer than the connections beside it take. */
+const seconds = 2;
 
 export const synFlood: Bench = {
   rows: ['syn-flood', 'syn-flood-management'],
@@ -30,7 +30,7 @@ export const synFlood: Bench = {
       const [quiet, beside, waits]: [number[], number[], number[]] = [[], [], []];
       for (let round = 1; round <= (short ? 3 : 11); round++) {
         quiet.push(await p99(network.client, other));
-        const flood = await startFlood(network.client, elasticIp(flooded, 7));
+        const flood = startSynFlood(network.client, { to: elasticIp(flooded, 7), port: ports.flooded, seconds });
         const [times, longest] = await Promise.all([p99(network.client, other), longestWait(supervisor, flood.over)]);
         beside.push(times);
         waits.push(longest);
@@ -50,18 +50,6 @@ async function p99(client: Namespace, plan: GatewayPlan): Promise<number> {
   const addresses = Array.from({ length: 16 }, (_, index) => elasticIp(plan, index));
   const times = await connectTimes(client, { port: ports.other, count: 2_000, paths: { other: addresses } });
   return times.get('other')?.p99 ?? NaN;
-}
-
-/** For two seconds, which is longer than the connections beside it take. Returns when the first packets are under way. */
-async function startFlood(client: Namespace, to: string): Promise<{ over: Promise<number> }> {
-  const argv = ['perl', program, to, String(ports.flooded), '2'];
-  const child = client.spawn(argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  (child.stdout as Readable).on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const over = new Promise<number>((resolve, reject) =>
-    child.once('close', (code) => (code === 0 ? resolve(Number(said)) : reject(new Error(`syn-flood.pl: ${code}`)))),
-  );
-  return { over };
 }
 
 async function longestWait(supervisor: Supervisor, over: Promise<unknown>): Promise<number> {

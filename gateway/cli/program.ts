@@ -132,7 +132,7 @@ export function createProgram({ env, exit }: Process): Command {
     .option('--tls-key <file>', 'its key')
     .option('--tls-client-ca <file>', "who signs clients' certificates; their OU is the role")
     .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
-    .action(async (options: RunFlags) => (await import('./run.js')).run(options));
+    .action(async (options: RunFlags) => (await import('./run.js')).run(options, exit));
 
   jsonToo(common(program.command('validate').argument('[paths...]', 'files or folders', ['/etc/vpcgw'])))
     .description('checks documents and changes nothing')

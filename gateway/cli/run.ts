@@ -37,7 +37,8 @@ import type { RunFlags } from './options.js';
 /** At the end, for answers that are on their way; who does not take them by then goes without. */
 const LAST_ANSWERS_MS = 1_000;
 
-export async function run(flags: RunFlags): Promise<void> {
+/** `exit` is called when it has ended: something that was begun meanwhile must not keep half of it alive. */
+export async function run(flags: RunFlags, exit: (code: number) => never): Promise<void> {
   if (flags.source === 'kubernetes')
     throw new VpcgwError(
       'BadRequest',
@@ -167,7 +168,9 @@ export async function run(flags: RunFlags): Promise<void> {
   supervisor.listeners.add(followPair);
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
 
+  let ending = false;
   const stop = async (signal: string): Promise<void> => {
+    ending = true;
     log.info({ signal }, 'ending; the kernel stays as it is');
     folder.stop();
     drift.stop();
@@ -180,15 +183,17 @@ export async function run(flags: RunFlags): Promise<void> {
     const servers = [local, ...(management ? [management] : [])];
     setTimeout(() => servers.forEach(({ server }) => server.closeAllConnections()), LAST_ANSWERS_MS).unref();
     await Promise.all(servers.map((server) => server.close()));
-    process.exitCode = 0;
+    exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
   log.info({ version: VERSION, source: flags.source, pid: process.pid }, 'starting');
   if (flags.source === 'folder') {
     await supervisor.startWith(() => readFolder(flags.config));
-    folder.start();
+    if (!ending) folder.start();
   } else await supervisor.start();
+  // Told to end during the start: what is begun here would be stopped by nobody.
+  if (ending) return;
   followLogging();
   followPair();
   drift.start();

@@ -15,6 +15,7 @@ export class ShapingWatch {
   /** The last of each object that was not found right yet. */
   #notices = new Map<string, Notice>();
   #doubted: ReadonlySet<string> = new Set();
+  #ended = false;
 
   constructor(
     private readonly run: CommandRunner,
@@ -25,7 +26,9 @@ export class ShapingWatch {
     this.#doorbell = new Doorbell(['tc', '-d', 'monitor'], (line) => this.#hear(line), onMissed);
   }
 
+  /** For good, also for a look that is under way. */
   stop(): void {
+    this.#ended = true;
     this.#doorbell.stop();
   }
 
@@ -53,7 +56,7 @@ export class ShapingWatch {
     const hooks: string[] = [];
     for (const [key, { text }] of believed ?? []) if (text === 'ingress') hooks.push(key.split(' ')[0] ?? '');
     const shapes = believed !== undefined && believed.size > 0;
-    if (shapes && !this.#doorbell.rings) this.#doorbell.start();
+    if (shapes && !this.#ended && !this.#doorbell.rings) this.#doorbell.start();
     if (!shapes && this.#doorbell.rings) this.#doorbell.stop();
     if (hooks.length === 0) return '';
     const stdin = hooks.map((device) => `filter show dev ${device} parent ${SHAPING.ingress}\n`).join('');

@@ -242,6 +242,19 @@ describe('a disk', () => {
   });
 });
 
+const processes = (): string => execFileSync('ip', ['netns', 'pids', blue.gateway.name], { encoding: 'utf8' });
+
+describe('the start', () => {
+  it('that is told to end does so, and leaves no process behind', async () => {
+    const before = processes();
+    supervisor = Supervisor.launch(blue.gateway, { documents: textOf(base()) });
+    // It answers before the kernel was looked at.
+    expect((await supervisor.statusWhen(() => true)).ready).toBe(false);
+    await supervisor.stop();
+    expect(processes()).toBe(before);
+  });
+});
+
 describe('an interface', () => {
   it('that is missing is a condition, not a crash, and all is right soon after it appears', async () => {
     const late = textOf(base()).replace('interface: ext0', 'interface: late0');

@@ -19,7 +19,8 @@ import {
 interface Choice {
   readonly second: boolean;
   readonly prefix: boolean;
-  readonly limit: boolean;
+  /** 0 is none. */
+  readonly limit: number;
   readonly eips: readonly {
     there: boolean;
     target: number;
@@ -70,7 +71,7 @@ const chosenRule: fc.Arbitrary<ChosenRule> = fc.record({
 const choice: fc.Arbitrary<Choice> = fc.record({
   second: fc.boolean(),
   prefix: fc.boolean(),
-  limit: fc.boolean(),
+  limit: fc.nat(2),
   eips: list(
     fc.record({
       there: fc.boolean(),
@@ -182,8 +183,16 @@ const gatewayOf = ({ second, prefix, limit, six, ceiling, closed }: Choice): Doc
     ].slice(0, second ? 2 : 1),
     bandwidth: limitsOf(ceiling, 0),
     ...(closed ? { defaultIngress: 'Deny' } : {}),
-    ...(limit
-      ? { limits: { connectionsPerSource: 500, newConnectionsPerSecondPerSource: 200 }, timeouts: { udp: '45s' } }
+    ...(limit > 0
+      ? {
+          limits: {
+            connections: 5_000,
+            connectionsPerSource: 500,
+            newConnectionsPerSecond: 1_000 * limit,
+            newConnectionsPerSecondPerSource: 200 * limit,
+          },
+          timeouts: { udp: '45s' },
+        }
       : {}),
   },
 });

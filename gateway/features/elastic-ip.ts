@@ -61,9 +61,13 @@ function heldOf({ elasticIps, frame }: GatewayModel, family: Family): Cidr[] {
 }
 
 const usedByRules = remember(
-  ({ snatRules, dnatRules }: Frame): ReadonlySet<string> =>
+  ({ snatRules, dnatRules, loadBalancers }: Frame): ReadonlySet<string> =>
     new Set(
-      [...snatRules.flatMap((rule) => rule.pool), ...dnatRules.map((rule) => rule.elasticIp)].map(({ name }) => name),
+      [
+        ...snatRules.flatMap((rule) => rule.pool),
+        ...dnatRules.map((rule) => rule.elasticIp),
+        ...loadBalancers.flatMap(({ elasticIp }) => elasticIp ?? []),
+      ].map(({ name }) => name),
     ),
 );
 

@@ -6,6 +6,7 @@ import { elasticIp } from './elastic-ip.js';
 import type { Feature } from './feature.js';
 import { firewall } from './firewall.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
+import { loadBalancer } from './load-balancer.js';
 import { network } from './network.js';
 import { snatRule } from './snat-rule.js';
 
@@ -14,6 +15,7 @@ export const FEATURES: readonly Feature[] = [
   elasticIp,
   snatRule,
   dnatRule,
+  loadBalancer,
   ipv6Prefix,
   firewall,
   connectionLimit,

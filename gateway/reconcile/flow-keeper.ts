@@ -1,4 +1,5 @@
 /** Ends the connections whose translation the model no longer allows, at once or when their drain time is over. */
+import { bindingsOf } from '../model/balancer.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
 import { type Drain, exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
@@ -68,8 +69,16 @@ export function drainsAfter(
       return [];
     return [{ address: eip.address.text, target: eip.target.text, untilMs: nowMs + timeout }];
   });
-  return [...running, ...started];
+  return [...running, ...started, ...takenOut(before, after, nowMs)];
+}
+
+/** Members of balancers that serve no more: their TCP connections may end by themselves. */
+function takenOut(before: GatewayModel | undefined, after: GatewayModel, nowMs: number): Drain[] {
+  if (!before || before.loadBalancers === after.loadBalancers) return [];
+  const staying = bindingsOf(after.loadBalancers);
+  const going = [...bindingsOf(before.loadBalancers)].filter(([key]) => !staying.has(key));
+  return going.flatMap(([, { binding, drainMs }]) => (drainMs > 0 ? [{ ...binding, untilMs: nowMs + drainMs }] : []));
 }
 
 const isBound = (model: GatewayModel, { address, target }: Drain): boolean =>
-  model.byAddress.get(address)?.target?.text === target;
+  model.byAddress.get(address)?.target?.text === target || bindingsOf(model.loadBalancers).has(`${address} ${target}`);

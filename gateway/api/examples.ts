@@ -237,7 +237,10 @@ everybody whom the firewall lets through and \`allowedSources\` names.
 |---|---|
 | new connections | go to members with a weight that are not in \`maintenance\`; to \`backup\` members while there is no other |
 | a member that is taken out | removed, weight 0 or \`maintenance\`: TCP connections may end by themselves for \`drainTimeout\`; UDP goes elsewhere at once |
+| a member that its pool's \`healthCheck\` finds down | gets no new connections; those there are are left, but for UDP, which goes elsewhere at once |
 | nobody serves | a TCP reset or an ICMP error at once (\`allDown: Reject\`) |
+
+Checks are made from the gateway's address in the VPC. A member's first check counts at once, later ones by the thresholds.
 
 Connections are spread by iptables: \`RoundRobin\` and \`LeastConnections\` choose by chance, each member by its weight.
 \`SourceHash\`, \`Maglev\` and \`affinity\` choose by a hash of the client's address, in 64 parts: a client comes back to its
@@ -255,6 +258,7 @@ spec:
         - {address: 10.0.0.22, port: 8080}
         - {address: 10.0.0.23, port: 8080, backup: true}
       drainTimeout: 5m
+      healthCheck: {type: HTTP, path: /healthz, interval: 2s, timeout: 1s}
     - name: dns
       members: [{address: 10.0.0.21}, {address: 10.0.0.22}]
   listeners:

@@ -8,6 +8,7 @@ import { listenOnAddress, listenOnSocket } from '../http/listen.js';
 import { Explain } from '../insight/explain/explain.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
+import { HealthWatch } from '../health/health-watch.js';
 import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
 import { Auditor } from '../reconcile/audit.js';
@@ -95,6 +96,14 @@ export async function run(flags: RunFlags): Promise<void> {
         .setPressure(pressure)
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'pressure could not be answered')),
   );
+  const health = new HealthWatch(
+    () => systemClock.nowMs(),
+    (down) =>
+      void supervisor
+        .setPressure({ down })
+        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what members are down could not be heeded')),
+  );
+  programmer.onInForce = (model) => health.follow(model);
   const packets = new PacketLog(
     dirname(flags.socket),
     ({ prefix, ...packet }) =>
@@ -110,6 +119,7 @@ export async function run(flags: RunFlags): Promise<void> {
     folder.stop();
     drift.stop();
     ports.stop();
+    health.stop();
     packets.stop();
     supervisor.stop();
     runner.stop();

@@ -5,7 +5,15 @@
  * 2. Who may not connect, and what nobody serves, is judged before any translation, on the listener's own address.
  */
 import type { Line } from '../kernel/state.js';
-import { addressesOf, type Listener, type LoadBalancer, type Member, servingOf, spanOf } from '../model/balancer.js';
+import {
+  addressesOf,
+  type Down,
+  type Listener,
+  type LoadBalancer,
+  type Member,
+  servingOf,
+  spanOf,
+} from '../model/balancer.js';
 import type { Origin } from '../model/gateway-model.js';
 import { fnv1a64 } from '../model/hash.js';
 import { type Family, hostCidr } from '../model/ip.js';
@@ -17,11 +25,11 @@ import { ownersOf, PARTS_BITS, PARTS_LEVELS, probabilitiesOf } from './shares.js
 
 export const loadBalancer: Feature = {
   name: 'load-balancer',
-  compile({ loadBalancers, internal }): Contribution {
+  compile({ loadBalancers, internal }, { pressure: { down } }): Contribution {
     if (loadBalancers.length === 0) return {};
     const parts = loadBalancers.flatMap((balancer) =>
       balancer.listeners.flatMap((listener) =>
-        FAMILIES.flatMap((family) => compileListener(balancer, listener, family)),
+        FAMILIES.flatMap((family) => compileListener(balancer, listener, family, down)),
       ),
     );
     return {
@@ -38,13 +46,13 @@ export const loadBalancer: Feature = {
 
 type Part = Required<Pick<Contribution, 'inbound' | 'admitted' | 'sets' | 'chains'>>;
 
-function compileListener(balancer: LoadBalancer, listener: Listener, family: Family): Part[] {
+function compileListener(balancer: LoadBalancer, listener: Listener, family: Family, down: Down): Part[] {
   const addresses = addressesOf(balancer).filter((address) => address.family === family);
   if (addresses.length === 0) return [];
   const key = fnv1a64(`${balancer.name} ${listener.protocol} ${spanOf(listener.ports)}`);
   const chain = `${CHAIN_PREFIX}BL-${key}`;
   const set = `${SET_PREFIX}b${key}`;
-  const serving = servingOf(listener.pool, family);
+  const serving = servingOf(listener.pool, family, down);
   const match = matchOf(listener);
   const entries = (rank: number, texts: readonly string[], origin?: Origin): NatEntry[] =>
     texts.length === 0

@@ -2,7 +2,7 @@
  * Load balancers: which members take new connections, and which connections a change leaves to their members. Pure.
  * Guarantees:
  * 1. Every engine asks `servingOf`, so that all agree on who serves.
- * 2. A connection of a member that still serves is never stale; one of a member that was taken out is, unless it drains.
+ * 2. A connection of a member that is in is never stale; one of a member that was taken out is, unless it drains.
  */
 import type { Drain, Flow } from './flow.js';
 import type { ElasticIp, GatewayModel, Origin, PortRange } from './gateway-model.js';
@@ -38,7 +38,31 @@ export interface Pool {
   readonly members: readonly Member[];
   readonly drainMs: number;
   readonly failsOpen: boolean;
+  readonly check: HealthCheck | undefined;
 }
+
+/** Defaults explicit; what is of HTTP has no meaning for others. */
+export interface HealthCheck {
+  readonly type: 'TCP' | 'HTTP' | 'HTTPS' | 'UDP';
+  readonly port: number | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+  readonly method: string;
+  readonly path: string;
+  readonly host: string | undefined;
+  readonly codes: readonly PortRange[];
+  readonly body: string | undefined;
+  readonly serverName: string | undefined;
+}
+
+/** Names a member among those of all pools: the key of its health. */
+export const memberId = (pool: Pool, { address, port }: Member): string => `${pool.id} ${address.text} ${port ?? ''}`;
+
+/** Members that their checks found down, with the reason. */
+export type Down = ReadonlyMap<string, string>;
+export const NONE_DOWN: Down = new Map();
 
 export interface Member {
   readonly address: IpAddress;
@@ -58,13 +82,23 @@ export const addressesOf = ({ elasticIp, address }: LoadBalancer): IpAddress[] =
 
 const isIn = ({ weight, maintenance }: Member): boolean => weight > 0 && !maintenance;
 
-/** Who takes new connections: members, else backups, else what the pool says for the case that nobody is there. */
-export function servingOf({ members, failsOpen }: Pool, family: Family): readonly Member[] {
-  const own = members.filter((member) => member.address.family === family && isIn(member));
-  const main = own.filter((member) => !member.backup);
-  if (main.length > 0) return main;
-  return own.length > 0 || !failsOpen ? own : [];
+/** Who takes new connections: members that are up, else backups, else what the pool says for the case that all are down. */
+export function servingOf(pool: Pool, family: Family, down: Down): readonly Member[] {
+  const own = pool.members.filter((member) => member.address.family === family && isIn(member));
+  const up = down.size === 0 ? own : own.filter((member) => !down.has(memberId(pool, member)));
+  return firstOf(up) ?? (pool.failsOpen ? firstOf(own) : undefined) ?? [];
 }
+
+function firstOf(members: readonly Member[]): readonly Member[] | undefined {
+  const main = members.filter((member) => !member.backup);
+  return main.length > 0 ? main : members.length > 0 ? members : undefined;
+}
+
+/** Whose connections may go on: over TCP of all that are in, also of one that is down or a backup again. */
+const keepingOf = ({ protocol, pool }: Listener, family: Family, down: Down): readonly Member[] =>
+  protocol === 'TCP'
+    ? pool.members.filter((member) => member.address.family === family && isIn(member))
+    : servingOf(pool, family, down);
 
 export interface Placed {
   readonly balancer: LoadBalancer;
@@ -98,11 +132,16 @@ export const listenerAt = (
     ?.find(({ listener: { ports } }) => port >= ports.first && port <= ports.last);
 
 /** Why a connection to a listener may not go on; `undefined` where it may. */
-export function staleAtListener({ listener }: Placed, flow: Flow, drains: ReadonlySet<string>): string | undefined {
+export function staleAtListener(
+  { listener }: Placed,
+  flow: Flow,
+  drains: ReadonlySet<string>,
+  down: Down,
+): string | undefined {
   const { original, reply } = flow;
   const port = (member: Member): number => member.port ?? original.destinationPort;
   const target = `${reply.source} port ${reply.sourcePort}`;
-  const serves = servingOf(listener.pool, flow.family).some(
+  const serves = keepingOf(listener, flow.family, down).some(
     (member) => member.address.text === reply.source && port(member) === reply.sourcePort,
   );
   if (serves || (flow.protocol === 'tcp' && drains.has(`${original.destination} ${reply.source}`))) return undefined;
@@ -121,11 +160,11 @@ export const bindingsOf = remember((balancers: readonly LoadBalancer[]): Readonl
   const bindings = new Map<string, Bound>();
   for (const balancer of balancers)
     for (const { text, family } of addressesOf(balancer))
-      for (const { pool, protocol } of balancer.listeners)
-        for (const member of protocol === 'TCP' ? servingOf(pool, family) : [])
+      for (const listener of balancer.listeners)
+        for (const member of listener.protocol === 'TCP' ? keepingOf(listener, family, NONE_DOWN) : [])
           bindings.set(`${text} ${member.address.text}`, {
             binding: { address: text, target: member.address.text },
-            drainMs: pool.drainMs,
+            drainMs: listener.pool.drainMs,
           });
   return bindings;
 });
@@ -134,11 +173,14 @@ export const bindingsOf = remember((balancers: readonly LoadBalancer[]): Readonl
 export function listenerKeys(balancers: readonly LoadBalancer[]): string[] {
   return balancers.flatMap((balancer) =>
     addressesOf(balancer).flatMap(({ text, family }) =>
-      balancer.listeners.flatMap(({ protocol, ports, pool }) => {
+      balancer.listeners.flatMap((listener) => {
+        const { protocol, ports } = listener;
         const where = `${text} ${protocol} ${spanOf(ports)}`;
         return [
           `dnat ${where} listener`,
-          ...servingOf(pool, family).map((member) => `member ${where} ${member.address.text} ${member.port ?? ''}`),
+          ...keepingOf(listener, family, NONE_DOWN).map(
+            (member) => `member ${where} ${member.address.text} ${member.port ?? ''}`,
+          ),
         ];
       }),
     ),

@@ -1,5 +1,5 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
-import { listenerAt, listenerKeys, staleAtListener } from './balancer.js';
+import { type Down, listenerAt, listenerKeys, NONE_DOWN, staleAtListener } from './balancer.js';
 import { fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
@@ -53,6 +53,7 @@ export class FlowJudge {
   constructor(
     private readonly model: GatewayModel,
     drains: readonly Drain[] = [],
+    private readonly down: Down = NONE_DOWN,
   ) {
     this.#dnat = new Map();
     for (const rule of model.dnatRules) {
@@ -81,7 +82,7 @@ export class FlowJudge {
   #judgeDestination(flow: Flow): Verdict {
     const { protocol, original, reply } = flow;
     const placed = listenerAt(this.model, original.destination, protocol, original.destinationPort);
-    if (placed) return verdictFor(staleAtListener(placed, flow, this.#draining));
+    if (placed) return verdictFor(staleAtListener(placed, flow, this.#draining, this.down));
     const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
     const wanted = this.destinationOf(original.destination, protocol, original.destinationPort);
     if (wanted) {

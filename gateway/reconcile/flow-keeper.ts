@@ -1,5 +1,5 @@
 /** Ends the connections whose translation the model no longer allows, at once or when their drain time is over. */
-import { bindingsOf } from '../model/balancer.js';
+import { bindingsOf, type Down } from '../model/balancer.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
 import { type Drain, exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
@@ -11,7 +11,10 @@ export interface CutFlow {
 }
 
 export class FlowKeeper {
-  constructor(private readonly run: CommandRunner) {}
+  constructor(
+    private readonly run: CommandRunner,
+    private readonly down: () => Down,
+  ) {}
 
   /** Which live connections an edit would cut. */
   async wouldCut(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
@@ -19,7 +22,7 @@ export class FlowKeeper {
   }
 
   async #judge(model: GatewayModel, drains: readonly Drain[]): Promise<{ stale: CutFlow[]; staying: Flow[] }> {
-    const judge = new FlowJudge(model, drains);
+    const judge = new FlowJudge(model, drains, this.down());
     const stale: CutFlow[] = [];
     const staying: Flow[] = [];
     for (const flow of await listFlows(this.run)) {

@@ -230,7 +230,7 @@ const notesOf = (document: GatewayDocument, input: ObjectInput): string[] => [
   ...ownNotes(document, input),
 ];
 
-function ownNotes(document: GatewayDocument, { model }: ObjectInput): string[] {
+function ownNotes(document: GatewayDocument, { model, pressure }: ObjectInput): string[] {
   switch (document.kind) {
     case 'ElasticIP':
       return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];
@@ -239,7 +239,7 @@ function ownNotes(document: GatewayDocument, { model }: ObjectInput): string[] {
         ? []
         : [`blocks of ${document.spec.portsPerSource} ports for each source`];
     case 'LoadBalancer':
-      return balancerNotes(document.metadata.name, model);
+      return balancerNotes(document.metadata.name, model, pressure.down);
     case 'FirewallPolicy':
       return [`judges ${judgedCount(document, model)}`];
     default:

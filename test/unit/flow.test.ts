@@ -213,7 +213,8 @@ describe('connections of a listener', () => {
     expect(judge(balanced([member(6, ', weight: 0'), seven]), held)).toBe(
       '10.0.0.6 port 8080 no longer serves in pool all',
     );
-    expect(judge(balanced([member(6, ', backup: true'), seven]), held)).toBe(
+    expect(judge(balanced([member(6, ', backup: true'), seven]), held)).toBe('kept');
+    expect(judge(balanced([member(6, ', maintenance: true'), seven]), held)).toBe(
       '10.0.0.6 port 8080 no longer serves in pool all',
     );
     expect(judge(modelOf(eip('web', '203.0.113.10', '10.0.0.5')), held)).toBe('203.0.113.10 now leads to 10.0.0.5');

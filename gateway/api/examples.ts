@@ -44,7 +44,7 @@ spec:
 | Its \`Ready\` reason | When | What it does |
 |---|---|---|
 | \`Bound\` | it has a \`target\` | 1:1: all that is sent to it reaches the target, and the target leaves by it |
-| \`Shared\` | a \`SnatRule\` or a \`DnatRule\` names it | what those rules say |
+| \`Shared\` | a \`SnatRule\`, a \`DnatRule\` or a \`LoadBalancer\` names it | what those say |
 | \`Held\` | neither | nothing; it is kept, and other hosts cannot take it |
 
 \`DnatRule\`s may take single ports of a bound address too: they come first, the 1:1 target gets the rest. A \`SnatRule\`
@@ -79,6 +79,11 @@ spec:
   address: 203.0.113.30
   target: {address: 10.0.0.8}
   bandwidth: {ingress: 100M, egress: 20M}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: shop}
+spec: {address: 203.0.113.40}
 `,
   },
   SnatRule: {
@@ -219,6 +224,52 @@ kernel, and no rule.`,
 kind: AddressGroup
 metadata: {name: office}
 spec: {cidrs: [198.51.100.0/24, 192.0.2.7/32, "2001:db8:77::/48"]}
+`,
+  },
+  LoadBalancer: {
+    about: `Ports of an elastic IP, of an address inside the VPC, or of both, that lead to several VMs. Members see the client's own
+address; inside the VPC the gateway takes the client's place, since the answer has to pass it.
+
+A listener comes before \`DnatRule\`s and before the 1:1 target of its elastic IP, which keep all other ports. It is open to
+everybody whom the firewall lets through and \`allowedSources\` names.
+
+| | |
+|---|---|
+| new connections | go to members with a weight that are not in \`maintenance\`; to \`backup\` members while there is no other |
+| a member that is taken out | removed, weight 0 or \`maintenance\`: TCP connections may end by themselves for \`drainTimeout\`; UDP goes elsewhere at once |
+| a member that its pool's \`healthCheck\` finds down | gets no new connections; those there are are left, but for UDP, which goes elsewhere at once |
+| nobody serves | a TCP reset or an ICMP error at once (\`allDown: Reject\`) |
+
+Checks are made from the gateway's address in the VPC. A member's first check counts at once, later ones by the thresholds.
+
+Connections are spread by iptables: \`RoundRobin\` and \`LeastConnections\` choose by chance, each member by its weight.
+\`SourceHash\`, \`Maglev\` and \`affinity\` choose by a hash of the client's address, in 64 parts: a client comes back to its
+member for as long as that serves, so that \`affinity.timeout\` has no end, and members in excess of 64 get nobody.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: LoadBalancer
+metadata: {name: shop}
+spec:
+  elasticIP: shop
+  address: 10.0.0.100                    # the same for the VPC's own VMs
+  pools:
+    - name: web
+      members:
+        - {address: 10.0.0.21, port: 8080, weight: 2}
+        - {address: 10.0.0.22, port: 8080}
+        - {address: 10.0.0.23, port: 8080, backup: true}
+      drainTimeout: 5m
+      healthCheck: {type: HTTP, path: /healthz, interval: 2s, timeout: 1s}
+    - name: dns
+      members: [{address: 10.0.0.21}, {address: 10.0.0.22}]
+  listeners:
+    - {protocol: TCP, port: 80, pool: web}
+    - protocol: TCP
+      port: 8443
+      pool: web
+      affinity: {timeout: 1h}
+      maxConnections: 10000
+      allowedSources: [192.0.2.0/24, 10.0.0.0/24]
+    - {protocol: UDP, port: 53, pool: dns, algorithm: SourceHash}
 `,
   },
   BandwidthPackage: {

@@ -6,6 +6,7 @@ import { dnatRuleSpec } from './dnat-rule.js';
 import { elasticIpSpec } from './elastic-ip.js';
 import { firewallBaselineSpec, firewallPolicySpec } from './firewall-policy.js';
 import { ipv6PrefixSpec } from './ipv6-prefix.js';
+import { loadBalancerSpec } from './load-balancer.js';
 import { objectName } from './scalars.js';
 import { snatRuleSpec } from './snat-rule.js';
 import { vpcGatewaySpec } from './vpc-gateway.js';
@@ -40,6 +41,13 @@ export const KINDS = {
     changedBy: 'editor',
     spec: dnatRuleSpec,
     summary: 'Ports of an elastic IP lead to a VM.',
+  },
+  LoadBalancer: {
+    plural: 'loadbalancers',
+    shortName: 'lb',
+    changedBy: 'editor',
+    spec: loadBalancerSpec,
+    summary: 'Ports that lead to several VMs.',
   },
   Ipv6Prefix: {
     plural: 'ipv6prefixes',

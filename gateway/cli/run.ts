@@ -13,6 +13,7 @@ import { Top } from '../insight/top/top.js';
 import { Tracer } from '../insight/trace/tracer.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
+import { HealthWatch } from '../health/health-watch.js';
 import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
 import { Auditor } from '../reconcile/audit.js';
@@ -153,6 +154,14 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
         .setPressure(pressure)
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'pressure could not be answered')),
   );
+  const health = new HealthWatch(
+    () => systemClock.nowMs(),
+    (down) =>
+      void supervisor
+        .setPressure({ down })
+        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what members are down could not be heeded')),
+  );
+  programmer.onInForce = (model) => health.follow(model);
   const packets = new PacketLog(
     dirname(flags.socket),
     ({ prefix, ...packet }) =>
@@ -175,6 +184,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     folder.stop();
     drift.stop();
     ports.stop();
+    health.stop();
     packets.stop();
     pair.leave();
     supervisor.stop();

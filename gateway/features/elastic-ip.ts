@@ -62,9 +62,13 @@ function heldOf({ elasticIps, frame }: GatewayModel, family: Family): Cidr[] {
 export const isHeld = (eip: ElasticIp, frame: Frame): boolean => !eip.target && !usedByRules(frame).has(eip.name);
 
 const usedByRules = remember(
-  ({ snatRules, dnatRules }: Frame): ReadonlySet<string> =>
+  ({ snatRules, dnatRules, loadBalancers }: Frame): ReadonlySet<string> =>
     new Set(
-      [...snatRules.flatMap((rule) => rule.pool), ...dnatRules.map((rule) => rule.elasticIp)].map(({ name }) => name),
+      [
+        ...snatRules.flatMap((rule) => rule.pool),
+        ...dnatRules.map((rule) => rule.elasticIp),
+        ...loadBalancers.flatMap(({ elasticIp }) => elasticIp ?? []),
+      ].map(({ name }) => name),
     ),
 );
 

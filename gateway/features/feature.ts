@@ -41,6 +41,8 @@ export interface Contribution {
   readonly outbound?: readonly NatEntry[];
   /** By destination, when a connection is opened and before its translation: who may. */
   readonly judged?: readonly NatEntry[];
+  /** By destination, before that, whoever opens it and from where: what a listener takes. */
+  readonly admitted?: readonly NatEntry[];
   /** By source, when the VPC opens a connection to outside: where it may. */
   readonly leaving?: readonly NatEntry[];
   /** Prefixes under a name, `vg-…` without the family's digit. */

@@ -5,6 +5,7 @@ import { cidrsOf } from '../model/firewall.js';
 import { fnv1a64 } from '../model/hash.js';
 import type { Cidr, Family } from '../model/ip.js';
 import { dropChain, NFLOG_GROUP, REJECT_CHAIN } from '../model/ownership.js';
+import type { Contribution } from './feature.js';
 
 /** Chains that mark a verdict: in PREROUTING nothing can be rejected, and what is allowed has limits to pass yet. */
 export const INGRESS_ALLOW = 'VG-FA';
@@ -84,3 +85,14 @@ function portMatches(
     return { protocol: `-p ${name} `, port: `-m ${name} --dport ${span} ` };
   });
 }
+
+/** Answers what is refused; the same from whoever contributes it. */
+export const rejectChain = (family: Family): NonNullable<Contribution['chains']>[number] => ({
+  family,
+  table: 'filter',
+  chain: REJECT_CHAIN,
+  lines: [
+    { text: '-p tcp -j REJECT --reject-with tcp-reset' },
+    { text: `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}` },
+  ],
+});

@@ -18,10 +18,10 @@ import {
 import type { ElasticIp, Frame, GatewayModel } from '../model/gateway-model.js';
 import { fnv1a64 } from '../model/hash.js';
 import { type Cidr, type Family, hostCidr } from '../model/ip.js';
-import { dropChain, EGRESS_CHAIN, INGRESS_CHAIN, MARK, markBit, REJECT_CHAIN } from '../model/ownership.js';
+import { dropChain, EGRESS_CHAIN, INGRESS_CHAIN, MARK, markBit } from '../model/ownership.js';
 import { remember, rememberWithin } from '../model/remember.js';
 import { type Contribution, FAMILIES, type Feature, type NatEntry } from './feature.js';
-import { INGRESS_ALLOW, INGRESS_REJECT, peerSets, ruleLines } from './firewall-rules.js';
+import { INGRESS_ALLOW, INGRESS_REJECT, peerSets, rejectChain, ruleLines } from './firewall-rules.js';
 
 type Chain = NonNullable<Contribution['chains']>[number];
 
@@ -42,7 +42,7 @@ export const firewall: Feature = {
       chains: FAMILIES.flatMap((family) => [
         ...(ingress ? ingressChains(family, model) : []),
         ...(egress ? egressChains(family, model) : []),
-        { family, table: 'filter', chain: REJECT_CHAIN, lines: rejectLines(family) },
+        rejectChain(family),
       ]),
       sets: FAMILIES.flatMap((family) => setsOf(family, known)),
     };
@@ -162,11 +162,6 @@ function egressChains(family: Family, model: GatewayModel): Chain[] {
     }),
   ];
 }
-
-const rejectLines = (family: Family): Line[] => [
-  { text: '-p tcp -j REJECT --reject-with tcp-reset' },
-  { text: `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}` },
-];
 
 function setsOf(
   family: Family,

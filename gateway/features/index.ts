@@ -7,6 +7,7 @@ import type { Feature } from './feature.js';
 import { firewall } from './firewall.js';
 import { highAvailability } from './high-availability.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
+import { loadBalancer } from './load-balancer.js';
 import { network } from './network.js';
 import { snatRule } from './snat-rule.js';
 
@@ -15,6 +16,7 @@ export const FEATURES: readonly Feature[] = [
   elasticIp,
   snatRule,
   dnatRule,
+  loadBalancer,
   ipv6Prefix,
   firewall,
   connectionLimit,

@@ -14,6 +14,7 @@ import {
   HELD_SET,
   INGRESS_CHAIN,
   LIMIT_CHAIN,
+  LISTENER_CHAIN,
   MARK,
   markBit,
   markOfExternal,
@@ -206,27 +207,37 @@ function claimedSources(family: Family, model: GatewayModel): string[] {
 
 /** What somebody opens to an elastic IP or a public prefix passes policies and limits; the gateway's own addresses do not. */
 function openingRules(family: Family, model: GatewayModel, condition = ''): string[] {
+  const asked = model.loadBalancers.length > 0 ? [`-j ${LISTENER_CHAIN}`] : [];
   const chains = [
     ...(judges(model.firewall, 'Ingress') ? [INGRESS_CHAIN] : []),
     ...(limitsInbound(model) ? [LIMIT_CHAIN] : []),
   ];
-  if (chains.length === 0) return [];
+  if (chains.length === 0) return asked;
   return [
+    ...asked,
     ...ownAddresses(family, model).map((address) => `-d ${address} -j RETURN`),
     ...chains.map((chain) => `${condition}-j ${chain}`),
   ];
 }
 
 const ownAddresses = (family: Family, model: GatewayModel): string[] =>
-  [...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)]
-    .filter(({ address }) => address.family === family)
-    .map(({ address }) => hostCidr(address).text);
+  [
+    ...[...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)].map(
+      ({ address }) => address,
+    ),
+    // Reached by the VPC alone: no policy of what is public concerns it.
+    ...model.loadBalancers.flatMap((balancer) => balancer.address ?? []),
+  ]
+    .filter((address) => address.family === family)
+    .map((address) => hostCidr(address).text);
 
 /** A hairpin is opened to an elastic IP too: these, and the gateway's own addresses, are all that is local here. */
 const HAIRPIN = '-m addrtype --dst-type LOCAL ';
 
-const rejectRules = ({ firewall }: GatewayModel): string[] =>
-  rejects(firewall, 'Ingress') ? [`-m mark --mark ${REJECTED_MARK} -j ${REJECT_CHAIN}`] : [];
+const rejectRules = ({ firewall, loadBalancers }: GatewayModel): string[] =>
+  rejects(firewall, 'Ingress') || loadBalancers.length > 0
+    ? [`-m mark --mark ${REJECTED_MARK} -j ${REJECT_CHAIN}`]
+    : [];
 
 /** A connection that the VPC opens: a source that is not the VPC's is dropped; the source names the external network. */
 function newConnectionRules(family: Family, model: GatewayModel): string[] {

@@ -1,5 +1,6 @@
 /** What must hold between objects, beyond each one's own schema. Every check names both sides and where they stand. */
 import type { DocumentOf } from '../documents/document.js';
+import { checkBalancers } from './check-balancer.js';
 import { checkBandwidth } from './check-bandwidth.js';
 import { clashOf, claimsOf } from './claims.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides, SnatRule } from './gateway-model.js';
@@ -15,6 +16,7 @@ export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'
   checkDnatRules(model, complaints);
   checkIpv6Prefixes(model, complaints);
   checkBandwidth(model, complaints);
+  checkBalancers(model, complaints);
   checkClaims(model, complaints);
 }
 

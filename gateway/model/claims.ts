@@ -3,6 +3,7 @@
  * are found here and nowhere else. An elastic IP's own 1:1 binding is the fallback and clashes with whole-address
  * claims only.
  */
+import { addressesOf, spanOf } from './balancer.js';
 import type { GatewayModel, Origin, PortRange } from './gateway-model.js';
 
 export interface Claim {
@@ -31,9 +32,21 @@ export function claimsOf(model: GatewayModel): Claim[] {
         path: ['spec', 'target'],
         origin,
       });
+  for (const balancer of model.loadBalancers)
+    for (const { text } of addressesOf(balancer))
+      balancer.listeners.forEach(({ protocol, ports }, i) =>
+        claims.push({
+          address: text,
+          protocol,
+          ports,
+          what: `${protocol} ${text} port ${spanOf(ports)}`,
+          path: ['spec', 'listeners', i, 'port'],
+          origin: balancer.origin,
+        }),
+      );
   for (const { elasticIp, protocol, ports, origin } of model.dnatRules) {
     const address = elasticIp.address.text;
-    const span = ports ? ` port ${ports.first}${ports.last > ports.first ? `-${ports.last}` : ''}` : '';
+    const span = ports ? ` port ${spanOf(ports)}` : '';
     claims.push({
       address,
       protocol: protocol === 'Any' ? 'All' : protocol,

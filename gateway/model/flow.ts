@@ -1,4 +1,5 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
+import { type Down, listenerAt, listenerKeys, NONE_DOWN, staleAtListener } from './balancer.js';
 import { fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
@@ -57,6 +58,7 @@ export type WayOut =
 
 const KEEP: Verdict = { stale: false, reason: '' };
 const stale = (reason: string): Verdict => ({ stale: true, reason });
+const verdictFor = (reason: string | undefined): Verdict => (reason === undefined ? KEEP : stale(reason));
 
 /** Answers for many flows of one model; look-ups are by hash. */
 export class FlowJudge {
@@ -67,6 +69,7 @@ export class FlowJudge {
   constructor(
     private readonly model: GatewayModel,
     drains: readonly Drain[] = [],
+    private readonly down: Down = NONE_DOWN,
   ) {
     this.#dnat = new Map();
     for (const rule of model.dnatRules) {
@@ -92,7 +95,10 @@ export class FlowJudge {
     return this.#judgeSource(original.source, reply.destination, reply.source);
   }
 
-  #judgeDestination({ protocol, original, reply }: Flow): Verdict {
+  #judgeDestination(flow: Flow): Verdict {
+    const { protocol, original, reply } = flow;
+    const placed = listenerAt(this.model, original.destination, protocol, original.destinationPort);
+    if (placed) return verdictFor(staleAtListener(placed, flow, this.#draining, this.down));
     const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
     const wanted = this.destinationOf(original.destination, protocol, original.destinationPort);
     if (wanted) {
@@ -134,7 +140,8 @@ export class FlowJudge {
   /** Where no policy says anything. */
   isOpenByDefault({ target, address }: ElasticIp, protocol: string, port: number): boolean {
     if (!target || this.model.firewall.defaultIngress === 'Allow') return true;
-    return this.ruleFor(address.text, protocol, port) !== undefined;
+    const taken = this.ruleFor(address.text, protocol, port) ?? listenerAt(this.model, address.text, protocol, port);
+    return taken !== undefined;
   }
 
   /** The policies of the elastic IPs that a source of the VPC leaves by. */
@@ -274,8 +281,8 @@ const textOf = (value: bigint): string =>
     .replace(/(.{4})(?!$)/g, '$1:');
 
 /** What translations the objects allow, as keys. */
-function translationsOf({ elasticIps, dnatRules, snatRules, ipv6Prefixes }: Translators): Set<string> {
-  const keys = new Set<string>();
+function translationsOf({ elasticIps, dnatRules, loadBalancers, snatRules, ipv6Prefixes }: Translators): Set<string> {
+  const keys = new Set(listenerKeys(loadBalancers));
   for (const { address, target } of elasticIps) if (target) keys.add(`eip ${address.text} ${target.text}`);
   for (const { elasticIp, protocol, ports, target, targetPort } of dnatRules)
     keys.add(`dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`);
@@ -286,11 +293,11 @@ function translationsOf({ elasticIps, dnatRules, snatRules, ipv6Prefixes }: Tran
   return keys;
 }
 
-type Translators = Pick<GatewayModel, 'dnatRules' | 'snatRules' | 'ipv6Prefixes'> & {
+type Translators = Pick<GatewayModel, 'dnatRules' | 'loadBalancers' | 'snatRules' | 'ipv6Prefixes'> & {
   readonly elasticIps: readonly ElasticIp[];
 };
 
-const NO_RULES = { dnatRules: [], snatRules: [], ipv6Prefixes: [] } as const;
+const NO_RULES = { dnatRules: [], loadBalancers: [], snatRules: [], ipv6Prefixes: [] } as const;
 
 /** The elastic IPs that an edit takes and gives; an unchanged one is the very same object in both models. */
 export const exchanged = rememberPair((after: GatewayModel, before: GatewayModel) => {

@@ -2,6 +2,7 @@
  * The gateway as its documents mean it: names resolved, defaults explicit, every address parsed. What this holds is
  * consistent: two objects never claim the same address, protocol and port.
  */
+import type { LoadBalancer } from './balancer.js';
 import type { Bandwidth, BandwidthPackage } from './bandwidth.js';
 import type { Firewall } from './firewall.js';
 import type { HighAvailability, MacMode } from './high-availability.js';
@@ -36,6 +37,7 @@ export interface Frame extends Sides {
   readonly packages: readonly BandwidthPackage[];
   readonly snatRules: readonly SnatRule[];
   readonly dnatRules: readonly DnatRule[];
+  readonly loadBalancers: readonly LoadBalancer[];
   readonly ipv6Prefixes: readonly Ipv6Prefix[];
 }
 

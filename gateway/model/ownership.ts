@@ -11,6 +11,8 @@ export const EGRESS_CHAIN = `${CHAIN_PREFIX}E`;
 /** How many may be opened, towards the gateway's elastic IPs and by its VPC. */
 export const LIMIT_CHAIN = `${CHAIN_PREFIX}L`;
 export const SOURCE_LIMIT_CHAIN = `${CHAIN_PREFIX}LS`;
+/** Before both: what listeners of load balancers take, and what they refuse. */
+export const LISTENER_CHAIN = `${CHAIN_PREFIX}B`;
 /** What is dropped goes to a chain that is named after the reason, so that its counter counts it. */
 export const DROP_REASONS = {
   mangle: ['Firewall', 'ConnectionLimit', 'Spoof'],

@@ -1,14 +1,20 @@
-/** How near to its ends a running gateway is; what is used up turns new connections away, and leaves those there are. */
+import { type Down, NONE_DOWN } from './balancer.js';
+
+/** What a running gateway has less of than its documents say; new connections go elsewhere, and those there are stay. */
 export interface Pressure {
   /** Addresses of elastic IPs whose ports are nearly used up: new connections go to the next of their pool. */
   readonly exhausted: ReadonlySet<string>;
   /** The gateway holds as many connections as its limit allows. */
   readonly full: boolean;
+  /** Members of load balancers that do not answer their checks. */
+  readonly down: Down;
 }
 
-export const NO_PRESSURE: Pressure = { exhausted: new Set(), full: false };
+export const NO_PRESSURE: Pressure = { exhausted: new Set(), full: false, down: NONE_DOWN };
 
 export const samePressure = (a: Pressure, b: Pressure): boolean =>
   a.full === b.full &&
   a.exhausted.size === b.exhausted.size &&
-  [...a.exhausted].every((address) => b.exhausted.has(address));
+  [...a.exhausted].every((address) => b.exhausted.has(address)) &&
+  a.down.size === b.down.size &&
+  [...a.down.keys()].every((member) => b.down.has(member));

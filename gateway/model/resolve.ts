@@ -22,6 +22,7 @@ import type {
 import { elasticIpNamed } from './named.js';
 import { originOf } from './origin.js';
 import { remember, rememberWithin } from './remember.js';
+import { resolveBalancer } from './resolve-balancer.js';
 import { resolvePackage } from './resolve-bandwidth.js';
 import { resolveFirewall } from './resolve-firewall.js';
 
@@ -75,6 +76,7 @@ export function resolve(
     packages: ofKind('BandwidthPackage').map((document) => resolvePackage(document, elasticIps, complaints)),
     snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
+    loadBalancers: ofKind('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
   };
   const model: GatewayModel = { ...frame, frame, ...indexed(elasticIps, complaints, eips, sides) };
@@ -116,11 +118,15 @@ export function resolveEdit(
     [
       ...before.snatRules.flatMap((rule) => rule.pool),
       ...before.dnatRules.map((rule) => rule.elasticIp),
+      ...before.loadBalancers.flatMap(({ elasticIp }) => elasticIp ?? []),
       ...before.packages.flatMap(({ members }) => members.map((member) => member.elasticIp)),
     ].map((eip) => eip.name),
   );
   for (const { elasticIps } of before.firewall.attached) for (const name of elasticIps) named.add(name);
   if (![...taken, ...given].every((document) => document.kind === 'ElasticIP' && !named.has(document.metadata.name)))
+    return undefined;
+  const taking = new Set(before.loadBalancers.map(({ address }) => address?.text));
+  if (given.some((document) => taking.has((document as DocumentOf<'ElasticIP'>).spec.target?.address.text ?? '')))
     return undefined;
   const complaints = new Complaints(all, locate);
   const elasticIps = new Map(before.elasticIps);

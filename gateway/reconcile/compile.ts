@@ -36,6 +36,7 @@ export const TREES = {
   inbound: { table: 'nat', letter: 'D', match: '-d' },
   outbound: { table: 'nat', letter: 'S', match: '-s' },
   judged: { table: 'mangle', letter: 'FT', match: '-d' },
+  admitted: { table: 'mangle', letter: 'B', match: '-d' },
   leaving: { table: 'filter', letter: 'ET', match: '-s' },
 } as const satisfies Partial<Record<keyof Contribution, { table: Table; letter: string; match: '-s' | '-d' }>>;
 export type TreeName = keyof typeof TREES;

@@ -1,4 +1,5 @@
 /** Ends the connections whose translation the model no longer allows, at once or when their drain time is over. */
+import { bindingsOf, type Down } from '../model/balancer.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
 import { type Drain, exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
@@ -10,7 +11,10 @@ export interface CutFlow {
 }
 
 export class FlowKeeper {
-  constructor(private readonly run: CommandRunner) {}
+  constructor(
+    private readonly run: CommandRunner,
+    private readonly down: () => Down,
+  ) {}
 
   /** Which live connections an edit would cut. */
   async wouldCut(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
@@ -18,7 +22,7 @@ export class FlowKeeper {
   }
 
   async #judge(model: GatewayModel, drains: readonly Drain[]): Promise<{ stale: CutFlow[]; staying: Flow[] }> {
-    const judge = new FlowJudge(model, drains);
+    const judge = new FlowJudge(model, drains, this.down());
     const stale: CutFlow[] = [];
     const staying: Flow[] = [];
     for (const flow of await listFlows(this.run)) {
@@ -68,8 +72,16 @@ export function drainsAfter(
       return [];
     return [{ address: eip.address.text, target: eip.target.text, untilMs: nowMs + timeout }];
   });
-  return [...running, ...started];
+  return [...running, ...started, ...takenOut(before, after, nowMs)];
+}
+
+/** Members of balancers that serve no more: their TCP connections may end by themselves. */
+function takenOut(before: GatewayModel | undefined, after: GatewayModel, nowMs: number): Drain[] {
+  if (!before || before.loadBalancers === after.loadBalancers) return [];
+  const staying = bindingsOf(after.loadBalancers);
+  const going = [...bindingsOf(before.loadBalancers)].filter(([key]) => !staying.has(key));
+  return going.flatMap(([, { binding, drainMs }]) => (drainMs > 0 ? [{ ...binding, untilMs: nowMs + drainMs }] : []));
 }
 
 const isBound = (model: GatewayModel, { address, target }: Drain): boolean =>
-  model.byAddress.get(address)?.target?.text === target;
+  model.byAddress.get(address)?.target?.text === target || bindingsOf(model.loadBalancers).has(`${address} ${target}`);

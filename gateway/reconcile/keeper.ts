@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
+import type { Down } from '../model/balancer.js';
 import { type Pressure, samePressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal } from '../system/journal.js';
@@ -56,23 +57,35 @@ export class Keeper {
     if (!paused) tell('DriftRepaired', what.slice(0, 3).join('; '));
   }
 
-  async setPressure(pressure: Pressure): Promise<void> {
+  async setPressure(change: Partial<Pressure>): Promise<void> {
     const { programmer, isPaused, tell } = this.options;
     const before = programmer.pressure;
+    const pressure = { ...before, ...change };
     if (samePressure(before, pressure) || !programmer.inForce || isPaused()) return;
     programmer.pressure = pressure;
     await programmer.mend();
+    if (change.down) await this.#membersChanged(before.down, change.down);
     const { exhausted, full } = pressure;
     if (full !== before.full)
       tell(
         'ConnectionLimit',
         full ? 'no new connections: the limit is reached' : 'new connections are let through again',
       );
-    if (!samePressure({ ...before, full }, pressure))
+    if (!samePressure({ ...before, full, down: pressure.down }, pressure))
       tell(
         'PortsExhausted',
         exhausted.size > 0 ? `ports nearly used up: ${[...exhausted].join(', ')}` : 'all addresses have ports again',
       );
+  }
+
+  /** UDP has no end that would be noticed: its clients go to another member at once. */
+  async #membersChanged(before: Down, after: Down): Promise<void> {
+    const { programmer, journal, tell } = this.options;
+    for (const [member, reason] of after) if (!before.has(member)) tell('MemberDown', `${member.trim()}: ${reason}`);
+    for (const member of before.keys()) if (!after.has(member)) tell('MemberUp', member.trim());
+    const model = programmer.inForce?.model;
+    const udp = model?.loadBalancers.some(({ listeners }) => listeners.some(({ protocol }) => protocol === 'UDP'));
+    if (model && udp) await programmer.flows.cut(model, journal.drains);
   }
 
   /** Sets the timer for the former binding whose time is over next. */

@@ -71,7 +71,7 @@ export class PortWatch {
     private readonly run: CommandRunner,
     private readonly model: () => GatewayModel | undefined,
     private readonly pressure: () => Pressure,
-    private readonly onChange: (pressure: Pressure) => void,
+    private readonly onChange: (pressure: Pick<Pressure, 'exhausted' | 'full'>) => void,
   ) {}
 
   start(): void {
@@ -95,6 +95,7 @@ export class PortWatch {
     if (!model || (!ports && !before.full && model.limits.connections === undefined)) return;
     const connections = Number((await this.run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT));
     const after = {
+      ...before,
       exhausted: ports ? await this.#exhausted(model, connections, before.exhausted) : before.exhausted,
       full: isFull(connections, model.limits.connections, before.full),
     };

@@ -46,6 +46,8 @@ export class Programmer {
   /** What the next compilation reckons with. */
   pressure: Pressure = NO_PRESSURE;
   #shaper: Shaper | undefined;
+  /** Told of each model that has come into force. */
+  onInForce: (model: GatewayModel) => void = () => undefined;
 
   constructor(
     private readonly run: CommandRunner,
@@ -57,7 +59,7 @@ export class Programmer {
     private readonly member?: Member,
   ) {
     this.view = new KernelView(run, subsystems);
-    this.flows = new FlowKeeper(run);
+    this.flows = new FlowKeeper(run, () => this.pressure.down);
   }
 
   get inForce(): InForce | undefined {
@@ -102,6 +104,7 @@ export class Programmer {
     const desired = compiled.state;
     const steps = await this.#convergeOrRestore(desired, before);
     this.#inForce = { model, allocations, compiled, desired };
+    this.onInForce(model);
     announce(this.run, this.log, before?.desired, desired, steps);
     // The model is in force by now: a failure from here on must not look like a refusal.
     const cut = await this.flows.settle(before?.model, model, drains).catch((error: unknown) => {

@@ -67,6 +67,8 @@ const sameButClasses = (a: Allocations, b: Allocations): boolean =>
 
 /** All that an elastic IP asks of the kernel, whichever feature's. */
 interface Part extends ElasticIpPart {
+  /** Listeners contribute it, and an elastic IP that one uses is never edited here. */
+  readonly admitted?: undefined;
   readonly judged: NatEntry | undefined;
   readonly leaving: NatEntry | undefined;
   readonly memberships: ReturnType<typeof limitSetsOf>;

@@ -3,6 +3,7 @@ import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import type { Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
+import { balancerNotes } from './balancer-notes.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
 import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
@@ -225,7 +226,8 @@ function readyReason(document: GatewayDocument, { model }: ObjectInput): string 
   if (document.spec.target) return 'Bound';
   const used =
     model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === name)) ||
-    model.dnatRules.some((rule) => rule.elasticIp.name === name);
+    model.dnatRules.some((rule) => rule.elasticIp.name === name) ||
+    model.loadBalancers.some(({ elasticIp }) => elasticIp?.name === name);
   return used ? 'Shared' : 'Held';
 }
 
@@ -234,7 +236,7 @@ const notesOf = (document: GatewayDocument, input: ObjectInput): string[] => [
   ...ownNotes(document, input),
 ];
 
-function ownNotes(document: GatewayDocument, { model }: ObjectInput): string[] {
+function ownNotes(document: GatewayDocument, { model, pressure }: ObjectInput): string[] {
   switch (document.kind) {
     case 'ElasticIP':
       return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];
@@ -242,6 +244,8 @@ function ownNotes(document: GatewayDocument, { model }: ObjectInput): string[] {
       return document.spec.portsPerSource === undefined
         ? []
         : [`blocks of ${document.spec.portsPerSource} ports for each source`];
+    case 'LoadBalancer':
+      return balancerNotes(document.metadata.name, model, pressure.down);
     case 'FirewallPolicy':
       return [`judges ${judgedCount(document, model)}`];
     default:

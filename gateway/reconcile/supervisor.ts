@@ -421,7 +421,7 @@ export class Supervisor {
     });
   }
 
-  setPressure(pressure: Pressure): Promise<void> {
+  setPressure(pressure: Partial<Pressure>): Promise<void> {
     return this.#enqueue(() => this.#keeper.setPressure(pressure));
   }
 

@@ -67,7 +67,12 @@ const PROGRAMS: readonly {
 ];
 
 /** Each is a whole restore of its own: `--test` checks it against the kernel and changes nothing. */
-const RULES: readonly { readonly check: string; readonly rules: string; readonly config: string }[] = [
+const RULES: readonly {
+  readonly check: string;
+  readonly rules: string;
+  readonly config: string;
+  readonly optional?: boolean;
+}[] = [
   {
     check: 'NAT',
     rules: '*nat\n-A POSTROUTING -j SNAT --to-source 192.0.2.1 --random-fully\nCOMMIT\n',
@@ -92,6 +97,19 @@ const RULES: readonly { readonly check: string; readonly rules: string; readonly
     check: 'MSS clamping',
     rules: '*mangle\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1360\nCOMMIT\n',
     config: 'CONFIG_NETFILTER_XT_TARGET_TCPMSS',
+  },
+  {
+    check: 'balancing by chance',
+    rules: '*nat\n-A PREROUTING -m statistic --mode random --probability 0.5 -j ACCEPT\nCOMMIT\n',
+    config: 'CONFIG_NETFILTER_XT_MATCH_STATISTIC',
+    optional: true,
+  },
+  {
+    check: 'balancing by hash',
+    rules:
+      '*nat\n-A PREROUTING -m cluster --cluster-local-nodemask 0x1 --cluster-total-nodes 4 --cluster-hash-seed 0x1 -j ACCEPT\nCOMMIT\n',
+    config: 'CONFIG_NETFILTER_XT_MATCH_CLUSTER',
+    optional: true,
   },
 ];
 
@@ -142,14 +160,14 @@ async function probeIptables(run: CommandRunner, variant: IptablesVariant): Prom
       ),
     );
   }
-  for (const { check, rules, config } of RULES)
+  for (const { check, rules, config, optional } of RULES)
     for (const family of ['ip', 'ip6'] as const) {
       const stdin = family === 'ip' ? rules : rules.replace('192.0.2.1', '2001:db8::1');
       findings.push(
         await tryOut(
           `${check} (${family === 'ip' ? 'IPv4' : 'IPv6'})`,
           `a kernel with ${config}, and NET_ADMIN`,
-          'Missing',
+          optional ? 'Degraded' : 'Missing',
           () => run.run({ argv: [`${family}tables-${variant}-restore`, '--noflush', '--test'], stdin }),
         ),
       );

@@ -10,6 +10,7 @@ import {
   firewallBaseline,
   firewallPolicy,
   ipv6Prefix,
+  loadBalancer,
   type RuleOptions,
   snatRule,
 } from './documents.js';
@@ -41,6 +42,15 @@ interface Choice {
     width: number;
     shift: boolean;
     target: number;
+  }[];
+  readonly balancers: readonly {
+    there: boolean;
+    eip: number;
+    inside: boolean;
+    hashed: boolean;
+    udp: boolean;
+    closed: boolean;
+    weights: readonly number[];
   }[];
   readonly six: 'None' | 'Full' | 'EgressOnly' | 'Translated';
   readonly policies: readonly { there: boolean; applies: number; rules: readonly ChosenRule[] }[];
@@ -97,6 +107,18 @@ const choice: fc.Arbitrary<Choice> = fc.record({
       target: fc.nat(3),
     }),
     4,
+  ),
+  balancers: list(
+    fc.record({
+      there: fc.boolean(),
+      eip: fc.nat(7),
+      inside: fc.boolean(),
+      hashed: fc.boolean(),
+      udp: fc.boolean(),
+      closed: fc.boolean(),
+      weights: list(fc.nat(3), 4),
+    }),
+    2,
   ),
   six: fc.constantFrom<Choice['six']>('None', 'Full', 'EgressOnly', 'Translated'),
   policies: list(
@@ -221,6 +243,43 @@ function elasticIps({
   });
 }
 
+/** On an elastic IP of IPv4, inside the VPC, or both. */
+function balancersOf({ balancers }: Choice, four: readonly { name: string }[]): Document[] {
+  return balancers.flatMap(({ there, eip, inside, hashed, udp, closed, weights }, i) => {
+    const elastic = four[eip % Math.max(1, four.length)];
+    if (!there || (!elastic && !inside)) return [];
+    const protocol = udp ? 'UDP' : 'TCP';
+    const port = 20_000 + 1_000 * i;
+    const members = weights.map((weight, k) => ({
+      address: `10.0.0.${40 + k}`,
+      ...(udp ? {} : { port: 8_080 }),
+      weight,
+      backup: k === 3,
+    }));
+    return [
+      loadBalancer(`balancer${i}`, {
+        ...(elastic ? { elasticIP: elastic.name } : {}),
+        ...(inside ? { address: `10.0.0.${200 + i}` } : {}),
+        members,
+        listeners: [
+          {
+            protocol,
+            port,
+            ...(udp ? { endPort: port + 5 } : {}),
+            ...(closed ? { maxConnections: 50 } : {}),
+          },
+          {
+            protocol,
+            port: 443 + i,
+            algorithm: hashed ? 'Maglev' : 'LeastConnections',
+            ...(closed ? { allowedSources: ['192.0.2.0/24'] } : {}),
+          },
+        ],
+      }),
+    ];
+  });
+}
+
 function documentsOf(chosen: Choice): Document[] {
   const eips = elasticIps(chosen);
   const free = eips.filter(({ bound, six, external }) => !bound && !six && external === 'internet');
@@ -268,6 +327,7 @@ function documentsOf(chosen: Choice): Document[] {
     ...eips.map(({ document }) => document),
     ...snat,
     ...dnat,
+    ...balancersOf(chosen, four),
     ...six,
     ...packs,
     ...firewallOf(chosen, eips),

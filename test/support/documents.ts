@@ -109,6 +109,42 @@ export function dnatRule(name: string, { target, ...spec }: DnatOptions): Docume
   return document('DnatRule', name, { ...spec, target: { address: target } });
 }
 
+export interface BalancerMember {
+  address: string;
+  port?: number;
+  weight?: number;
+  backup?: boolean;
+  maintenance?: boolean;
+}
+
+export interface BalancerListener {
+  protocol?: 'TCP' | 'UDP';
+  port: number;
+  endPort?: number;
+  pool?: string;
+  algorithm?: 'RoundRobin' | 'LeastConnections' | 'SourceHash' | 'Maglev';
+  affinity?: { timeout?: string };
+  maxConnections?: number;
+  allowedSources?: readonly string[];
+}
+
+interface BalancerOptions {
+  elasticIP?: string;
+  address?: string;
+  /** Of the pool `all`, which listeners use that name no other. */
+  members: readonly BalancerMember[];
+  pool?: { drainTimeout?: string; allDown?: 'Reject' | 'FailOpen'; healthCheck?: Document };
+  listeners: readonly BalancerListener[];
+}
+
+export function loadBalancer(name: string, { members, pool, listeners, ...where }: BalancerOptions): Document {
+  return document('LoadBalancer', name, {
+    ...where,
+    pools: [{ name: 'all', members, ...pool }],
+    listeners: listeners.map((listener) => ({ protocol: 'TCP', pool: 'all', ...listener })),
+  });
+}
+
 /** A gateway with something of the usual: one VM's own elastic IP, and one that all others share. */
 export const smallGateway = (tenant: Tenant): Document[] => [
   gateway(tenant),

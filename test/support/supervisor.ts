@@ -59,6 +59,8 @@ export interface GatewayStatus {
   folder?: { digest: string; taken: boolean };
   /** Why the folder was not taken. */
   diagnostics: readonly unknown[];
+  /** Of each document. */
+  objects: readonly { kind: string; name: string; notes: readonly string[] }[];
 }
 
 export class Supervisor {

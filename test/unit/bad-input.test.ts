@@ -145,12 +145,12 @@ describe('fields', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: constructor\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: __proto__\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(bad(snat('all', '10.0.0.0/24', 'constructor'))).toMatchInlineSnapshot(
       `"bad.yaml:6:16: spec.elasticIPs[0]: there is no ElasticIP constructor"`,
@@ -163,7 +163,7 @@ describe('documents', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIp\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1\nkind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:13: apiVersion: must be vpcgw.io/v1alpha1"`,
@@ -172,7 +172,7 @@ describe('documents', () => {
       `"bad.yaml:1:1: apiVersion: must be vpcgw.io/v1alpha1"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1alpha1\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
-      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
     );
     expect(bad('- a\n- b\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,
@@ -603,6 +603,64 @@ describe('objects', () => {
       `"bad.yaml:30:20: spec.sources[0].cidr: 10.0.0.0/24 is a source of SnatRule/one (bad.yaml:19) already"`,
     );
     expect(withPool(snat('one', '10.0.0.0/24', 'a'), snat('two', '10.0.0.0/25', 'b'))).toBe('accepted');
+  });
+
+  it('load balancers', () => {
+    const balancer = (rest: string): string => spec('LoadBalancer', 'shop', rest);
+    const pool = (members: string, name = 'web'): string => `    - {name: ${name}, members: [${members}]}\n`;
+    const web = pool('{address: 10.0.0.21, port: 8080}');
+    const listener = (fields: string): string => `    - {protocol: TCP, ${fields}, pool: web}\n`;
+    const inside = (pools: string, listeners: string): string =>
+      bad(balancer(`  address: 10.0.0.100\n  pools:\n${pools}  listeners:\n${listeners}`));
+    expect(bad(balancer(`  pools:\n${web}  listeners:\n${listener('port: 80')}`))).toMatchInlineSnapshot(
+      `"bad.yaml:5:3: spec: must have elasticIP, address or both: where it is reached"`,
+    );
+    expect(inside(web, listener('port: 80'))).toBe('accepted');
+    expect(inside(web, '    - {protocol: TCP, port: 80, pool: wep}\n')).toMatchInlineSnapshot(
+      `"bad.yaml:9:39: spec.listeners[0].pool: there is no pool wep; did you mean web?"`,
+    );
+    expect(inside(web, `${listener('port: 80, endPort: 90')}${listener('port: 8, endPort: 7')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:10:41: spec.listeners[1].endPort: is 7, below port 8"`,
+    );
+    expect(inside(web, `${listener('port: 80')}${listener('port: 79, endPort: 80')}`)).toMatchInlineSnapshot(`
+      "bad.yaml:9:29: spec.listeners[0].port: TCP 10.0.0.100 port 80 overlaps TCP 10.0.0.100 port 79-80 of LoadBalancer/shop (bad.yaml:1)
+      bad.yaml:10:42: spec.listeners[1].endPort: a range keeps its ports, and 10.0.0.21 of pool web has port 8080"
+    `);
+    expect(
+      inside(
+        pool('{address: 10.0.0.1}, {address: 10.9.0.1}, {address: 10.0.0.9}, {address: 10.0.0.9}'),
+        listener('port: 80'),
+      ),
+    ).toMatchInlineSnapshot(`
+      "bad.yaml:7:39: spec.pools[0].members[0].address: 10.0.0.1 is the gateway's own address
+      bad.yaml:7:60: spec.pools[0].members[1].address: 10.9.0.1 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)
+      bad.yaml:7:102: spec.pools[0].members[3].address: 10.0.0.9 stands twice in web"
+    `);
+    expect(inside(pool('{address: "fd00:a::5"}'), listener('port: 80'))).toMatchInlineSnapshot(
+      `"bad.yaml:9:39: spec.listeners[0].pool: 10.0.0.100 is IPv4, and no member of web is"`,
+    );
+    expect(inside(pool('{address: 10.0.0.100, weight: 257}'), listener('port: 80'))).toMatchInlineSnapshot(
+      `"bad.yaml:7:59: spec.pools[0].members[0].weight: must be 256 or less"`,
+    );
+    expect(inside(pool('{address: 10.0.0.100}'), listener('port: 80'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 10.0.0.100 is a member of a pool"`,
+    );
+    const at = (address: string): string =>
+      bad(balancer(`  address: ${address}\n  pools:\n${web}  listeners:\n${listener('port: 80')}`));
+    expect(at('10.0.0.1')).toMatchInlineSnapshot(`"bad.yaml:5:12: spec.address: 10.0.0.1 is the VPC's next hop"`);
+    expect(at('10.0.1.7')).toMatchInlineSnapshot(
+      `"bad.yaml:5:12: spec.address: 10.0.1.7 is in none of the gateway's own subnets (10.0.0.0/24, fd00:a::/64), where it has to answer for it"`,
+    );
+    expect(at('10.0.0.254')).toMatchInlineSnapshot(`"bad.yaml:5:12: spec.address: 10.0.0.254 is a router of the VPC"`);
+    const both = [
+      eip('nat', '203.0.113.20', target('10.0.0.100')),
+      dnat('http', 'nat', 'TCP', '  port: 80\n  target: {address: 10.0.0.6}\n'),
+      balancer(`  elasticIP: nat\n  address: 10.0.0.100\n  pools:\n${web}  listeners:\n${listener('port: 80')}`),
+    ];
+    expect(bad(both.join('---\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:14:9: spec.port: TCP 203.0.113.20 port 80 overlaps TCP 203.0.113.20 port 80 of LoadBalancer/shop (bad.yaml:17)
+      bad.yaml:22:12: spec.address: 10.0.0.100 is the 1:1 target of ElasticIP/nat (bad.yaml:1)"
+    `);
   });
 
   it('IPv6 prefixes', () => {

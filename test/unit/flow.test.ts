@@ -189,3 +189,57 @@ describe('an edit', () => {
     expect(mayLeaveStale(before, edited(eip('web', '203.0.113.10', '10.0.0.6'), nat, leave))).toBe(true);
   });
 });
+
+describe('connections of a listener', () => {
+  const cache = new ParseCache();
+  const again = (...documents: string[]): GatewayModel =>
+    candidateOf(splitDocuments({ file: 'a.yaml', text: [GATEWAY, ...documents].join('---\n') }), cache).model;
+  const member = (host: number, more = ''): string => `{address: 10.0.0.${host}, port: 8080${more}}`;
+  const balanced = (members: readonly string[], protocol = 'TCP'): GatewayModel =>
+    again(
+      eip('web', '203.0.113.10', '10.0.0.5'),
+      spec(
+        'LoadBalancer',
+        'shop',
+        `  elasticIP: web\n  pools: [{name: all, members: [${members.join(', ')}]}]\n  listeners: [{protocol: ${protocol}, port: 80, pool: all}]\n`,
+      ),
+    );
+  const [six, seven] = [member(6), member(7)];
+  const held = inward('tcp', ['203.0.113.10', 80], ['10.0.0.6', 8080]);
+  const drains = [{ address: '203.0.113.10', target: '10.0.0.6', untilMs: 1 }];
+
+  it('live as long as their member serves', () => {
+    expect(judge(balanced([six, seven]), held)).toBe('kept');
+    expect(judge(balanced([seven]), held)).toBe('10.0.0.6 port 8080 no longer serves in pool all');
+    expect(judge(balanced([member(6, ', weight: 0'), seven]), held)).toBe(
+      '10.0.0.6 port 8080 no longer serves in pool all',
+    );
+    expect(judge(balanced([member(6, ', backup: true'), seven]), held)).toBe('kept');
+    expect(judge(balanced([member(6, ', maintenance: true'), seven]), held)).toBe(
+      '10.0.0.6 port 8080 no longer serves in pool all',
+    );
+    expect(judge(modelOf(eip('web', '203.0.113.10', '10.0.0.5')), held)).toBe('203.0.113.10 now leads to 10.0.0.5');
+  });
+
+  it('drain over TCP, and not over UDP', () => {
+    expect(judge(balanced([seven]), held, drains)).toBe('kept');
+    expect(judge(balanced([seven], 'UDP'), { ...held, protocol: 'udp' }, drains)).toBe(
+      '10.0.0.6 port 8080 no longer serves in pool all',
+    );
+  });
+
+  it('are no business of other ports of the same elastic IP', () => {
+    expect(judge(balanced([six]), inward('tcp', ['203.0.113.10', 81], ['10.0.0.5', 81]))).toBe('kept');
+    expect(judge(balanced([six]), inward('tcp', ['203.0.113.10', 80], ['10.0.0.5', 80]))).toBe(
+      '10.0.0.5 port 80 no longer serves in pool all',
+    );
+  });
+
+  it('are looked at when a member or a listener goes, and when a listener comes', () => {
+    const none = again(eip('web', '203.0.113.10', '10.0.0.5'));
+    expect(mayLeaveStale(balanced([six, seven]), balanced([seven]))).toBe(true);
+    expect(mayLeaveStale(balanced([six]), balanced([six, seven]))).toBe(false);
+    expect(mayLeaveStale(none, balanced([six]))).toBe(true);
+    expect(mayLeaveStale(balanced([six]), none)).toBe(true);
+  });
+});

@@ -1,0 +1,134 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkMember, judgeAnswer } from '../../gateway/health/check-member.js';
+import { newTally, type Tally, tallied } from '../../gateway/health/tally.js';
+import type { HealthCheck } from '../../gateway/model/balancer.js';
+import { parseIp } from '../../gateway/model/ip.js';
+
+// When a member is up, and what a check makes of servers that are slow, wrong or hostile.
+
+const thresholds = { healthyThreshold: 2, unhealthyThreshold: 3 };
+const after = (...failures: readonly (string | undefined)[]): Tally =>
+  failures.reduce((tally: Tally, failure, i) => tallied(tally, failure, thresholds, i + 1), newTally(0));
+const [ok, bad] = [undefined, 'refused'];
+
+describe('a tally', () => {
+  it('is decided by the first check, and then by as many in a row as the thresholds say', () => {
+    expect(after().up).toBe(true);
+    expect(after(bad)).toMatchObject({ up: false, reason: 'refused', sinceMs: 1 });
+    expect(after(ok, bad, bad).up).toBe(true);
+    expect(after(ok, bad, bad, bad)).toMatchObject({ up: false, sinceMs: 4 });
+    expect(after(ok, bad, bad, ok, bad, bad).up).toBe(true);
+    expect(after(bad, ok).up).toBe(false);
+    expect(after(bad, ok, ok)).toMatchObject({ up: true, sinceMs: 3 });
+    expect(after(bad, ok, bad, ok).up).toBe(false);
+  });
+});
+
+const http: HealthCheck = {
+  type: 'HTTP',
+  port: undefined,
+  intervalMs: 1_000,
+  timeoutMs: 500,
+  healthyThreshold: 1,
+  unhealthyThreshold: 1,
+  method: 'GET',
+  path: '/healthz',
+  host: undefined,
+  codes: [{ first: 200, last: 399 }],
+  body: undefined,
+  serverName: undefined,
+};
+
+describe('an answer', () => {
+  const judge = (answer: string, more: Partial<HealthCheck> = {}, ended = true): string => {
+    const verdict = judgeAnswer(answer, { ...http, ...more }, ended);
+    return verdict === 'more' ? 'more' : (verdict.failure ?? 'good');
+  };
+
+  it('is judged by its status, as soon as that is there', () => {
+    expect(judge('HTTP/1.1 204 No Content\r\n', {}, false)).toBe('good');
+    expect(judge('HTTP/1.1 20', {}, false)).toBe('more');
+    expect(judge('HTTP/1.0 503 Busy\r\n')).toBe('status 503');
+    expect(judge('HTTP/1.0 503 Busy\r\n', { codes: [{ first: 503, last: 503 }] })).toBe('good');
+    expect(judge('220 mail ESMTP\r\n')).toBe('an answer that is not HTTP');
+    expect(judge('')).toBe('closed without an answer');
+  });
+
+  it('is judged by its body, and never by its head', () => {
+    const body = { body: 'up' };
+    expect(judge('HTTP/1.0 200 OK\r\nx: up\r\n\r\ndown', body)).toBe('the body does not contain what it should');
+    expect(judge('HTTP/1.0 200 OK\r\n\r\nall up', body, false)).toBe('good');
+    expect(judge('HTTP/1.0 200 OK\r\n\r\nall u', body, false)).toBe('more');
+    expect(judge(`HTTP/1.0 200 OK\r\n${'x: y\r\n'.repeat(2_000)}`, body, false)).toBe('a head of more than 8192 bytes');
+  });
+});
+
+describe('a check', () => {
+  let server: Server | undefined;
+  const open = new Set<Socket>();
+  afterEach(() => {
+    for (const socket of open) socket.destroy();
+    server?.close();
+  });
+  const listen = async (given: Server): Promise<number> => {
+    server = given;
+    given.on('connection', (socket: Socket) => open.add(socket.on('error', () => undefined)));
+    given.listen(0, '127.0.0.1');
+    await once(given, 'listening');
+    return (given.address() as AddressInfo).port;
+  };
+  const check = (port: number, more: Partial<HealthCheck> = {}) => {
+    const address = parseIp('127.0.0.1');
+    if (!address) throw new Error('no address');
+    return checkMember({ check: { ...http, ...more }, address, port, from: undefined });
+  };
+
+  it('asks for the path and the host', async () => {
+    let asked = '';
+    const port = await listen(
+      createHttpServer((request, response) => {
+        asked = `${request.method} ${request.url} ${request.headers.host}`;
+        response.end('all is well');
+      }),
+    );
+    expect(await check(port, { host: 'shop.example', body: 'well' })).toBeUndefined();
+    expect(asked).toBe('GET /healthz shop.example');
+    expect(await check(port, { body: 'ill' })).toBe('the body does not contain what it should');
+    expect(await check(port, { type: 'TCP' })).toBeUndefined();
+  });
+
+  it('is over in time with a server that says nothing, or trickles', async () => {
+    const silent = await listen(createServer(() => undefined));
+    expect(await check(silent)).toBe('no answer within 500 ms');
+    server?.close();
+    const trickling = await listen(
+      createServer((socket) => {
+        const timer = setInterval(() => socket.write('H'), 20);
+        socket.on('close', () => clearInterval(timer));
+      }),
+    );
+    expect(await check(trickling)).toBe('no answer within 500 ms');
+  });
+
+  it('reads no more than it needs of a server that does not end', async () => {
+    const flood = `HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(65_536)}`;
+    const port = await listen(
+      createServer((socket) => {
+        const pour = (): void => void (socket.writable && socket.write(flood, () => setImmediate(pour)));
+        pour();
+      }),
+    );
+    expect(await check(port, { body: 'needle' })).toBe('the body does not contain what it should');
+  });
+
+  it('tells a refusal', async () => {
+    const port = await listen(createServer());
+    server?.close();
+    expect(await check(port, { type: 'TCP' })).toBe('refused');
+    expect(await check(port, { type: 'UDP' })).toBe('refused');
+  });
+});

@@ -7,18 +7,17 @@ import { Namespace } from '../../support/namespace.js';
 import { currentRun } from '../../support/run-name.js';
 import { removeControlGroups } from '../../support/control-groups.js';
 import { withoutPrefix } from '../../support/addresses.js';
-import { nodeNetwork } from './addresses.js';
 import { ClusterNode } from './cluster-node.js';
 import { ControlPlane } from './control-plane.js';
 import type { KubernetesApi } from './kubernetes-api.js';
-import { nodeCount, segments, wireCluster, type Segment } from './wires.js';
+import { nodeCount, wireCluster, type Vms } from './wires.js';
 
 // A real two-node Kubernetes cluster on one machine, in namespaces of this run: the control plane, two nodes, the wires of
 // two VPCs and of an external network, VMs and an internet. Everything ends with the run, however it ends.
 
 export interface ClusterOptions {
   /** VMs by VPC: `{blue: {web: '10.0.0.5/24'}}`. */
-  vms: Readonly<Partial<Record<Segment, Readonly<Record<string, string>>>>>;
+  vms: Vms;
   /** What each node's kubelet allows beside the few sysctls that it thinks safe. */
   allowedUnsafeSysctls: readonly (readonly string[])[];
 }
@@ -81,7 +80,6 @@ export class Cluster {
     await Promise.all(this.nodes.map((node) => node.kill()));
     Namespace.deleteAll([...this.namespaces.values()]);
     removeControlGroups(`${currentRun().prefix}-`);
-    await runCommand(['podman', 'rmi', this.image], { okExitCodes: [0, 1] });
   }
 
   private async startNodes(): Promise<void> {
@@ -119,7 +117,7 @@ async function buildImage(): Promise<{ tag: string; archive: string }> {
   const archive = join(currentRun().directory, 'vpcgw.tar');
   await runCommand([repository('images/build'), tag], { timeoutMs: 1_800_000 });
   await runCommand(['podman', 'save', '--quiet', '--output', archive, tag], { timeoutMs: 300_000 });
+  // The nodes have it from the archive; its layers stay for the next build.
+  await runCommand(['podman', 'untag', tag]);
   return { tag, archive };
 }
-
-export { nodeNetwork, segments };

@@ -44,10 +44,6 @@ export class KubernetesApi {
     await this.call('PATCH', path, JSON.stringify(object), 'application/apply-patch+yaml');
   }
 
-  async delete(object: KubernetesObject): Promise<void> {
-    await this.call('DELETE', pathOf(object));
-  }
-
   pod(namespace: string, name: string): Promise<Pod> {
     return this.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${name}`);
   }

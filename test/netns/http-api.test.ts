@@ -268,11 +268,15 @@ it('events are told as they happen', async () => {
   expect(events.map((data) => (JSON.parse(data) as { type: string }).type)).toEqual(['Applied', 'Confirmed']);
 });
 
+/** What a route must be asked. */
+const questions: Readonly<Record<string, string>> = { '/v1/trace': '?from=198.51.100.1&to=203.0.113.10:80/tcp' };
+
 describe('every route', () => {
   it('that is read answers as OpenAPI says', async () => {
     for (const { method, path, answer, answerType, streams } of ROUTES.filter((route) => route.method === 'GET')) {
       if (streams) continue;
-      const reply = await call(method, path.replace('{kind}', 'ElasticIP').replace('{name}', 'web'));
+      const asked = path.replace('{kind}', 'ElasticIP').replace('{name}', 'web');
+      const reply = await call(method, `${asked}${questions[path] ?? ''}`);
       expect({ path, status: reply.status }).toEqual({ path, status: 200 });
       const judged = answer().safeParse(answerType === undefined ? JSON.parse(reply.text) : reply.text);
       expect({ path, error: judged.error?.message }).toEqual({ path, error: undefined });

@@ -251,6 +251,8 @@ describe('a limit on new connections in a second', () => {
     gateway(lab.tenant, { spec: { limits } }),
     elasticIp('web', '203.0.113.10', { target: '10.0.0.5', limits: ofEip }),
     elasticIp('app', '203.0.113.11', { target: '10.0.0.6' }),
+    elasticIp('web-6', '2001:db8:e::10', { target: 'fd00:a::5', limits: ofEip }),
+    elasticIp('app-6', '2001:db8:e::11', { target: 'fd00:a::6' }),
   ];
   beforeAll(() => serve(lab.topology.inet, lab.tenant.vm('web'), lab.tenant.vm('app')));
 
@@ -273,13 +275,16 @@ describe('a limit on new connections in a second', () => {
   it('of an elastic IP holds for it, and for no other', async () => {
     await lab.apply(documents({}, { newConnectionsPerSecond: perSecond }));
     const inet = await lab.inet();
-    fewer(await through(inet, '203.0.113.10'));
-    expect(await through(inet, '203.0.113.11')).toBe(100);
+    for (const prefix of ['203.0.113.', '2001:db8:e::']) {
+      fewer(await through(inet, `${prefix}10`));
+      expect(await through(inet, `${prefix}11`)).toBe(100);
+    }
   });
 
   it('of a source holds for each VM by itself', async () => {
     await lab.apply(documents({ newConnectionsPerSecondPerSource: perSecond }));
-    for (const vm of ['web', 'app']) fewer(await through(await lab.vm(vm), '198.51.100.1'));
+    for (const vm of ['web', 'app'])
+      for (const far of ['198.51.100.1', '2001:db8:1::1']) fewer(await through(await lab.vm(vm), far));
     expect(await through(await lab.inet(), '203.0.113.10')).toBe(100);
   });
 

@@ -31,8 +31,6 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,golden,property}/**/*.test.ts'],
-          // What waits for a disk takes longer where others write to it.
-          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
           // Some write to the disk a thousand times, and others may do so meanwhile.
           testTimeout: 60_000,

@@ -226,12 +226,18 @@ async function tryMacvlan(run: CommandRunner): Promise<void> {
 /** Hooks of both directions on a link, and a set with a timeout that packets put elements into. */
 async function tryFence(run: CommandRunner): Promise<void> {
   const name = `vgprobe${process.pid}`;
-  const hook = (direction: 'ingress' | 'egress', rule: string): string =>
-    `add chain netdev ${name} ${direction} { type filter hook ${direction} device "lo" priority 0; policy accept; }\nadd rule netdev ${name} ${direction} ${rule}`;
+  const chain = (direction: 'ingress' | 'egress', rule: string): string[] => [
+    `chain ${direction} {`,
+    `type filter hook ${direction} device "lo" priority 0; policy accept;`,
+    rule,
+    '}',
+  ];
   const lines = [
-    `table netdev ${name} { set lease { type iface_type; flags dynamic,timeout; timeout 100ms; size 4; } }`,
-    hook('ingress', 'ip protocol 253 meta iiftype @lease accept'),
-    hook('egress', 'ip protocol 253 update @lease { meta oiftype }'),
+    `table netdev ${name} {`,
+    'set lease { type iface_type; flags dynamic,timeout; timeout 100ms; size 4; }',
+    ...chain('ingress', 'ip protocol 253 meta iiftype @lease accept'),
+    ...chain('egress', 'ip protocol 253 update @lease { meta oiftype }'),
+    '}',
     `delete table netdev ${name}`,
   ];
   await run.run({ argv: ['nft', '-f', '-'], stdin: `${lines.join('\n')}\n` });

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Agent } from '../support/agent.js';
 import { type Document, elasticIp, firewallPolicy, gateway, snatRule } from '../support/documents.js';
 import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
+import { pace } from '../support/pace.js';
 import { overTcp, overUdp, silence, silenceMs } from '../support/reach.js';
 
 // What is dropped is counted by its reason, and what a rule logs is in the supervisor's log.
@@ -87,7 +88,10 @@ describe('what is dropped', () => {
     await standing.close({ reset: true });
     await lab.tenant.gateway.exec(['conntrack', '-F']);
     await lab.supervisor().statusWhen((status) => !JSON.stringify(status).includes('limits.connections is reached'));
-    expect(await overTcp(inet, { to: eip })).toMatchObject({ server: 'blue-web' });
+    // The rule that turned connections away goes a moment after the word of it.
+    await expect
+      .poll(() => overTcp(inet, { to: eip }), { timeout: 5_000 * pace })
+      .toMatchObject({ server: 'blue-web' });
     await lab.apply(documents());
   });
 
@@ -102,7 +106,10 @@ describe('what is dropped', () => {
     await lab.supervisor().statusWhen(reached);
     await lab.apply(few({ newConnectionsPerSecond: 1000 }));
     await lab.supervisor().statusWhen((status) => !reached(status));
-    expect(await overTcp(inet, { to: eip })).toMatchObject({ server: 'blue-web' });
+    // The rule that turned connections away goes a moment after the word of it.
+    await expect
+      .poll(() => overTcp(inet, { to: eip }), { timeout: 5_000 * pace })
+      .toMatchObject({ server: 'blue-web' });
     await standing.close({ reset: true });
     await lab.apply(documents());
   });

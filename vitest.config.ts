@@ -18,7 +18,10 @@ const sameOnEveryKernel = [
   'supervisor-state',
   'convergence.property',
 ];
-const excluded = process.env.KERNEL_LAB === undefined ? [] : sameOnEveryKernel;
+// The lab kernel was built without counters that have a name, which a pair counts forged talk by, and its connection table
+// has another size than some documents ask for, which a namespace cannot change.
+const lackingInLab = ['failover', 'failover-pair', 'golden'];
+const excluded = process.env.KERNEL_LAB === undefined ? [] : [...sameOnEveryKernel, ...lackingInLab];
 
 const reportFile = process.env.TEST_REPORT;
 

@@ -100,8 +100,9 @@ describe('what is dropped', () => {
       gateway(lab.tenant, { spec: { limits } }),
       elasticIp('web', eip, { target: '10.0.0.5' }),
     ];
-    await lab.apply(few({ connections: 1, newConnectionsPerSecond: 1000 }));
+    // Before the limit: what stands of others may reach it at once.
     const standing = await inet.tcpConnect({ to: eip, port: ports.tcp });
+    await lab.apply(few({ connections: 1, newConnectionsPerSecond: 1000 }));
     const reached = (status: object): boolean => JSON.stringify(status).includes('limits.connections is reached');
     await lab.supervisor().statusWhen(reached);
     await lab.apply(few({ newConnectionsPerSecond: 1000 }));

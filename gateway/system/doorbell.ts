@@ -1,4 +1,7 @@
-/** A long-lived program whose every line of output may mean that the kernel changed. Started again when it ends. */
+/**
+ * A long-lived program whose every line of output may mean that the kernel changed. Started again when it ends; the
+ * kernel ends it with us, however we end.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
@@ -18,8 +21,7 @@ export class Doorbell {
 
   start(): void {
     this.#stopped = false;
-    const [program, ...args] = this.argv;
-    const child = spawn(program, args, {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...this.argv], {
       stdio: ['ignore', 'pipe', 'ignore'],
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });

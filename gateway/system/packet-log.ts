@@ -65,7 +65,7 @@ export class PacketLog {
     writeFileSync(config, configOf(socket), { mode: 0o600 });
     // It says nothing to us that would end it when we are killed, and one left over keeps its successor from the packets.
     const child = new Doorbell(
-      ['setpriv', '--pdeathsig', 'KILL', 'ulogd', '-c', config],
+      ['ulogd', '-c', config],
       () => undefined,
       () => undefined,
     );

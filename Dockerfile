@@ -9,7 +9,7 @@
 #   net.ipv4.conf.default.rp_filter=0  net.ipv4.conf.all.send_redirects=0  net.ipv4.conf.default.send_redirects=0
 # and without these it is slower to be found, trusts its neighbours more, or forgets connections at other times:
 #   net.ipv4.conf.all.arp_notify=1            net.ipv6.conf.all.ndisc_notify=1
-#   net.ipv4.conf.all.accept_redirects=0
+#   net.ipv4.conf.all.accept_redirects=0      net.ipv4.conf.all.accept_local=1
 #   net.ipv6.conf.all.accept_redirects=0      net.ipv6.conf.default.accept_redirects=0
 #   net.ipv6.conf.all.accept_ra=0             net.ipv6.conf.default.accept_ra=0
 #   net.ipv6.conf.all.accept_dad=0            net.ipv6.conf.default.accept_dad=0

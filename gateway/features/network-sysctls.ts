@@ -11,6 +11,8 @@ const FORWARDING: Readonly<Record<string, string>> = {
   // Routing by mark makes the path asymmetric to a reverse-path check; spoofing is refused by rule.
   'net.ipv4.conf.all.rp_filter': '0',
   'net.ipv4.conf.default.rp_filter': '0',
+  // The kernel else looks up the source of every packet, to refuse its own; the rules ask when a connection is opened.
+  'net.ipv4.conf.all.accept_local': '1',
   // An address is answered only on the link that holds it: the parent must not answer for a role link.
   'net.ipv4.conf.all.arp_ignore': '1',
   // A link that comes up announces all its addresses by itself.

@@ -14,6 +14,7 @@ import {
   HELD_SET,
   INGRESS_CHAIN,
   LIMIT_CHAIN,
+  LINK_PREFIX,
   LISTENER_CHAIN,
   MARK,
   markBit,
@@ -38,7 +39,7 @@ const GATEWAY_MARK = markBit(MARK.gateway);
 const FROM_VPC_MARK = markBit(MARK.fromVpc);
 const OWN_BITS = hex(MARK.ownMask);
 const ESTABLISHED = '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
-/** Said by the hook, which spares all others the chain, and by each rule: the legacy variant takes TCPMSS only with it. */
+/** Said by the caller, which spares all others the chain, and by each rule: the legacy variant takes TCPMSS only with it. */
 const OPENS_TCP = '-p tcp -m tcp --tcp-flags SYN,RST SYN';
 const DEFAULT_MTU = 1500;
 
@@ -105,16 +106,16 @@ function externalRoutes(
 function routingRules(family: Family, model: GatewayModel, context: CompileContext): string[] {
   const rules = [`${RULE_PREF.vpc}: from all fwmark ${GATEWAY_MARK} lookup ${TABLE_VPC}`];
   const own = ofFamily(model.internal.addresses, family);
-  if (own) rules.push(`${RULE_PREF.fromVpcAddress}: from ${own.address.text} lookup ${TABLE_VPC}`);
   for (const external of model.externals) {
     const index = context.externalIndex(external.name);
     const address = ofFamily(external.addresses, family);
-    if (address)
-      rules.push(`${RULE_PREF.fromExternalAddress}: from ${address.address.text} lookup ${tableOfExternal(index)}`);
     rules.push(
       `${RULE_PREF.external + index}: from all fwmark ${hex(markOfExternal(index))}/${hex(MARK.externalMask | MARK.gateway)} lookup ${tableOfExternal(index)}`,
     );
+    if (address)
+      rules.push(`${RULE_PREF.fromExternalAddress}: from ${address.address.text} lookup ${tableOfExternal(index)}`);
   }
+  if (own) rules.push(`${RULE_PREF.fromVpcAddress}: from ${own.address.text} lookup ${TABLE_VPC}`);
   rules.push(`${RULE_PREF.refuse}: from all fwmark ${GATEWAY_MARK} unreachable`);
   for (const parent of [model.internal.interface, ...model.externals.map((external) => external.interface)])
     rules.push(`${RULE_PREF.refuse}: from all iif ${roleLink(parent)} unreachable`);
@@ -129,7 +130,6 @@ function hooks(): { table: Table; chain: string; line: Line }[] {
   });
   return [
     hook('mangle', 'PREROUTING', '-j VG-MARK'),
-    hook('mangle', 'FORWARD', `${OPENS_TCP} -j VG-MSS`),
     hook('nat', 'PREROUTING', `-m mark --mark ${TRANSLATED_MARK} -j VG-D`),
     hook('nat', 'POSTROUTING', `-m mark --mark ${FROM_VPC_MARK} -j VG-SNAT`),
     hook('filter', 'INPUT', '-j VG-IN'),
@@ -154,6 +154,10 @@ function baseChains(
   const vpc = roleLink(model.internal.interface);
   return [
     chain('mangle', 'VG-MARK', markRules(vpc, model, context)),
+    chain('mangle', 'VG-VPC', [
+      '-m conntrack --ctstate NEW -j VG-NEW',
+      `-j CONNMARK --restore-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
+    ]),
     chain('mangle', 'VG-NEW', newConnectionRules(family, model)),
     ...model.externals.flatMap((external) => {
       const index = context.externalIndex(external.name);
@@ -164,11 +168,15 @@ function baseChains(
           `-j MARK --set-xmark ${mark}`,
           `-m conntrack --ctstate NEW -j VG-OPEN-${index}`,
         ]),
-        chain('mangle', `VG-OPEN-${index}`, [`-j CONNMARK --set-xmark ${mark}`, ...openingRules(family, model)]),
+        chain('mangle', `VG-OPEN-${index}`, [
+          ownSource(family),
+          `-j CONNMARK --set-xmark ${mark}`,
+          ...openingRules(family, model),
+        ]),
       ];
     }),
     ...dropChains().map(({ table, name }) => chain(table, name, ['-j DROP'])),
-    chain('mangle', 'VG-MSS', mssRules(family, vpc, model, context)),
+    chain('filter', 'VG-MSS', mssRules(family, vpc, model, context)),
     chain('nat', 'VG-SNAT', sourceNatRules(family, vpc, model)),
     chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model)]),
     chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model)),
@@ -187,13 +195,16 @@ function baseChains(
 
 function markRules(vpc: string, model: GatewayModel, context: CompileContext): string[] {
   return [
-    `-i ${vpc} -m conntrack --ctstate NEW -j VG-NEW`,
-    `-i ${vpc} -j CONNMARK --restore-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
+    `-i ${vpc} -j VG-VPC`,
     ...model.externals.map(
       (external) => `-i ${roleLink(external.interface)} -j VG-EXT-${context.externalIndex(external.name)}`,
     ),
   ];
 }
+
+/** Nobody opens a connection with an address of the gateway's own. Asked here, the kernel need not look up every source. */
+const ownSource = (family: Family): string =>
+  `-m addrtype --src-type ${family === 4 ? 'LOCAL,BROADCAST' : 'LOCAL'} -j ${dropChain('Spoof')}`;
 
 /** Every packet from outside is asked whether it claims to be the VPC's: ten comparisons cost less than one look-up. */
 const COMPARED_SOURCES = 10;
@@ -243,6 +254,7 @@ const rejectRules = ({ firewall, loadBalancers }: GatewayModel): string[] =>
 function newConnectionRules(family: Family, model: GatewayModel): string[] {
   return [
     `-m set ! --match-set vg-vpc${family} src -j ${dropChain('Spoof')}`,
+    ownSource(family),
     `-j MARK --set-xmark ${hex(MARK.gateway | MARK.fromVpc)}/${OWN_BITS}`,
     `-j SET --map-set vg-src${family} src --map-mark`,
     `-j CONNMARK --save-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
@@ -284,6 +296,9 @@ function forwardRules(vpc: string, model: GatewayModel): string[] {
   const externals = model.externals.map((external) => roleLink(external.interface));
   const parents = [model.internal.interface, ...model.externals.map((external) => external.interface)];
   return [
+    `${OPENS_TCP} -j VG-MSS`,
+    // First of all what is most of the traffic.
+    `-i ${LINK_PREFIX}+ ${ESTABLISHED}`,
     `-i ${vpc} -j VG-FWD-VPC`,
     ...externals.map((link) => `-i ${link} -j VG-FWD-EXT`),
     ...[vpc, ...externals].map((link) => `-o ${link} -j DROP`),
@@ -295,7 +310,6 @@ function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[
   const limit = model.limits.connectionsPerSource;
   const judged = judges(model.firewall, 'Egress');
   return [
-    ESTABLISHED,
     '-m conntrack --ctstate INVALID -j DROP',
     ...(limit === undefined
       ? []

@@ -85,9 +85,10 @@ export const tableOfExternal = (index: number): number => 1100 + index;
 /** Rule preferences; the kernel's own are 0 (local), 32766 (main), 32767 (default). */
 export const RULE_PREF = {
   vpc: 1000,
-  fromVpcAddress: 1010,
-  fromExternalAddress: 1020,
   external: 1100,
+  // The gateway's own packets, which are few: after what every forwarded one asks.
+  fromVpcAddress: 1910,
+  fromExternalAddress: 1920,
   refuse: 1999,
 } as const;
 

@@ -237,7 +237,6 @@ function fromOutside(family: Family, parts: readonly Contribution[], model: Gate
     .flatMap((part) => part.publicPrefixes ?? [])
     .filter(({ prefix, open }) => open && prefix.family === family);
   return [
-    { text: '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT' },
     { text: `-o ${vpc} -m conntrack --ctstate DNAT -j ACCEPT` },
     ...open.map(({ prefix, origin }) => ({
       text: `-d ${prefix.text} -o ${vpc} -m conntrack --ctstate NEW -j ACCEPT`,

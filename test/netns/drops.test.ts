@@ -79,6 +79,15 @@ describe('what is dropped', () => {
     expect(await overTcp(inet, { to: eip, from: far })).toMatchObject({ server: 'blue-web' });
   });
 
+  it('from outside with an address of the gateway’s own', async () => {
+    const { namespace } = lab.topology.inet;
+    for (const from of [held, '100.64.0.11']) {
+      await namespace.exec(['ip', 'address', 'add', `${from}/32`, 'dev', 'lo']);
+      await risesFor('Spoof', () => overUdp(inet, { to: eip, from, timeoutMs: silenceMs }));
+      await namespace.exec(['ip', 'address', 'del', `${from}/32`, 'dev', 'lo']);
+    }
+  });
+
   it('by the limit of the whole gateway, while connections that stand go on', async () => {
     const standing = await inet.tcpConnect({ to: eip, port: ports.tcp });
     await lab.apply(documents({ connections: 1 }));

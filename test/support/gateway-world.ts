@@ -109,7 +109,7 @@ export class GatewayWorld {
     const { stdout } = await this.namespace.exec(['sh', '-c', GUARDED]);
     const [four, six, ...guard] = stdout.split('\n');
     if (four === '1' || six === '1')
-      expect(guard.join(' '), 'forwarding without the leak guard').toMatch(/vpc4 .*drop/);
+      expect(guard.join(' '), 'forwarding without the leak guard').toMatch(/saddr .*@outside counter drop/);
   }
 
   destroy(): void {

@@ -1,21 +1,27 @@
 /** Which side a packet is of, and the external network that its connection uses. Pure. */
 import type { Origin } from '../../model/gateway-model.js';
 import type { WayOut } from '../../model/flow.js';
-import type { Step } from './traveller.js';
+import type { Outcome, Step, Traveller } from './traveller.js';
 
 export const markedFromOutside: Step = (traveller) => {
   const { source, side } = traveller;
   if (traveller.isOfVpc(source))
     return traveller.drop('VG-MARK', `${source.text} is the VPC's, and cannot come from outside`, 'Spoof');
-  return traveller.pass('VG-MARK', `the connection uses external network ${side}`);
+  return claimsOurs(traveller) ?? traveller.pass('VG-MARK', `the connection uses external network ${side}`);
 };
 
 export const ownSource: Step = (traveller) => {
   const { source } = traveller;
-  return traveller.isOfVpc(source)
-    ? traveller.pass('VG-MARK', `${source.text} is the VPC's`)
-    : traveller.drop('VG-MARK', `${source.text} is in no prefix of the VPC`, 'Spoof');
+  if (!traveller.isOfVpc(source))
+    return traveller.drop('VG-MARK', `${source.text} is in no prefix of the VPC`, 'Spoof');
+  return claimsOurs(traveller) ?? traveller.pass('VG-MARK', `${source.text} is the VPC's`);
 };
+
+function claimsOurs(traveller: Traveller): Outcome | undefined {
+  const { source, judge, model } = traveller;
+  if (!judge.isOwn(source.text) && !model.byAddress.has(source.text)) return undefined;
+  return traveller.drop('VG-MARK', `${source.text} is the gateway's own`, 'Spoof');
+}
 
 /** Chosen by the source alone, and kept although the packet may never leave the VPC. */
 export const chosenNetwork: Step = (traveller) => {

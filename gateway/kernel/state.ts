@@ -34,7 +34,7 @@ export interface IpSet {
 }
 
 export interface KernelState {
-  /** The whole text of the guard's nftables table, normalised. */
+  /** The whole text of the guard's nftables table. */
   readonly guard: string;
   /** The text of a pair's fence; empty without a pair. */
   readonly fence: string;

@@ -38,7 +38,7 @@ function readable(state: KernelState): string {
   ];
   const texts = (map: ReadonlyMap<string, unknown>): string[] => [...map.keys()];
   return [
-    section('leak guard', [state.guard.replace(/ (?=set |chain |ip6? saddr @)/g, '\n  ')]),
+    section('leak guard', state.guard.split('\n')),
     ...(state.fence === '' ? [] : [section('fence', [state.fence])]),
     section('sets', [...state.sets].flatMap(([name, { type, elements }]) => [
       `${name} ${type}`,

@@ -15,25 +15,24 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[])
     widest(model.internal.prefixes.filter((prefix) => prefix.family === family)).map(nftText);
   const sources4 = new Sources('vpc4', 'ipv4_addr', vpc(4));
   const sources6 = new Sources('vpc6', 'ipv6_addr', vpc(6));
-  return normalise(
-    [
-      `table inet ${GUARD_TABLE} {`,
-      setText(
-        'outside',
-        'ifname',
-        '',
-        outside.map((name) => `"${name}"`),
-      ),
-      setText('public6', 'ipv6_addr', 'flags interval', widest(publicPrefixes).map(nftText)),
-      ...sources4.set,
-      ...sources6.set,
-      `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
-      // The source first: every packet passes here, and few that leave still have one of the VPC's.
-      ...sources4.matches.map((match) => `ip saddr ${match} oifname @outside counter drop`),
-      ...sources6.matches.map((match) => `ip6 saddr ${match} ip6 saddr != @public6 oifname @outside counter drop`),
-      '} }',
-    ].join('\n'),
-  );
+  return [
+    `table inet ${GUARD_TABLE} {`,
+    setText(
+      'outside',
+      'ifname',
+      '',
+      outside.map((name) => `"${name}"`),
+    ),
+    setText('public6', 'ipv6_addr', 'flags interval', widest(publicPrefixes).map(nftText)),
+    ...sources4.set,
+    ...sources6.set,
+    `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
+    // The source first: every packet passes here, and few that leave still have one of the VPC's.
+    ...sources4.matches.map((match) => `ip saddr ${match} oifname @outside counter drop`),
+    ...sources6.matches.map((match) => `ip6 saddr ${match} ip6 saddr != @public6 oifname @outside counter drop`),
+    '}',
+    '}',
+  ].join('\n');
 }
 
 /** Comparing a few prefixes costs a packet less than one look-up: 0.02 us for each, 0.06 us for a set. */
@@ -60,7 +59,8 @@ const widest = (prefixes: readonly Cidr[]): Cidr[] =>
 const nftText = (cidr: Cidr): string => cidr.text.replace(cidr.family === 4 ? /\/32$/ : /\/128$/, '');
 
 function setText(name: string, type: string, flags: string, elements: readonly string[]): string {
-  return `set ${name} { type ${type} ${flags} ${elements.length > 0 ? `elements = { ${[...new Set(elements)].sort().join(', ')} }` : ''} }`;
+  const list = elements.length > 0 ? [`elements = { ${[...new Set(elements)].sort().join(', ')} }`] : [];
+  return `set ${name} { ${[`type ${type}`, ...(flags ? [flags] : []), ...list].join('; ')}; }`;
 }
 
 /** One spelling for what we write and what nft prints: elements sorted, white space and separators folded. */

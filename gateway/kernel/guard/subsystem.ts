@@ -8,12 +8,13 @@ const ABSENT = '';
 export const guard: Subsystem<string> = {
   title: 'leak guard',
 
-  async observe(run) {
+  async observe(run, desired) {
     const { code, stdout } = await run.run({
       argv: ['nft', '-s', 'list', 'table', 'inet', GUARD_TABLE],
       okExitCodes: [0, 1],
     });
-    return code === 0 ? normalise(stdout) : ABSENT;
+    if (code !== 0) return ABSENT;
+    return normalise(stdout) === normalise(desired) ? desired : stdout;
   },
 
   diff(observed, desired) {
@@ -30,14 +31,7 @@ export const guard: Subsystem<string> = {
 
   async apply(run, _changes, _observed, desired) {
     const empty = `table inet ${GUARD_TABLE}`;
-    await run.run({ argv: ['nft', '-f', '-'], stdin: `${empty}\ndelete ${empty}\n${statements(desired)}\n` });
+    await run.run({ argv: ['nft', '-f', '-'], stdin: `${empty}\ndelete ${empty}\n${desired}\n` });
     return guard.observe(run, desired);
   },
 };
-
-/** nft wants separators between statements; the normalised text has folded them. */
-const statements = (text: string): string =>
-  text
-    .replace(/ (set |chain |ip6? saddr @|elements = |flags |policy |type )/g, '\n$1')
-    .replace(/policy accept/, '; policy accept ;')
-    .replace(/ \}/g, '\n}');

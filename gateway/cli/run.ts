@@ -66,8 +66,9 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       log.info({ event: type }, message);
       events.publish({ type, message });
     },
+    onTold: () => supervisor.endStaleFlows(),
   });
-  const supervisor = new Supervisor({
+  const supervisor: Supervisor = new Supervisor({
     source: flags.source === 'folder' ? 'Folder' : 'Api',
     editAt: flags.config,
     version: VERSION,

@@ -425,6 +425,11 @@ export class Supervisor {
     return this.#enqueue(() => this.#keeper.setPressure(pressure));
   }
 
+  /** What the model in force does not allow, wherever it came from. */
+  endStaleFlows(): void {
+    this.#keeper.endDrainsIn(0);
+  }
+
   // ---- telling ----------------------------------------------------------------------------------------------------
 
   plan(edit: Edit): Promise<Planned> {

@@ -15,11 +15,13 @@ import { announcement, closing } from '../failover/switch-list.js';
 import type { SyncState } from '../failover/sync-state.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import type { DocumentsVersion } from '../failover/member-message.js';
 import { isPair, leaseMs, type Member } from '../model/high-availability.js';
 import { FENCE_TABLE, LEASE_SET } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { replaceFile } from '../system/daemon.js';
 import { Timers } from '../system/timers.js';
+import { Channel, type ChannelOptions, type OwnState, type PeerStatus } from './channel.js';
 import { ConnectionSync } from './connection-sync.js';
 import { Election } from './election.js';
 import { StandingDown } from './standing-down.js';
@@ -30,6 +32,10 @@ export interface PairOptions {
   /** Kept: whether this member is in maintenance. */
   readonly stateDirectory: string;
   readonly member: Member | undefined;
+  readonly version: string;
+  readonly documents: ChannelOptions['documents'] & { readonly version: () => DocumentsVersion | undefined };
+  /** The kernel holds what it should. */
+  readonly verified: () => boolean;
   readonly run: CommandRunner;
   readonly clock: Clock;
   readonly log: Logger;
@@ -44,6 +50,8 @@ export interface PairStatus extends RoleReport {
   readonly leaseMs: number;
   readonly eligible: boolean;
   readonly notEligible: readonly string[];
+  /** The other member, as it tells of itself; `undefined` while it is not heard. */
+  readonly other: PeerStatus | undefined;
 }
 
 /** With what has to be asked for. */
@@ -63,6 +71,7 @@ export class Pair {
   readonly #election: Election;
   readonly #connections: ConnectionSync;
   readonly #standingDown: StandingDown;
+  readonly #channel: Channel | undefined;
   #model: GatewayModel | undefined;
   #queue: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
@@ -83,6 +92,30 @@ export class Pair {
       timers: this.#timers,
       onTold: options.onTold,
     });
+    const { member, tell, documents } = options;
+    if (member)
+      this.#channel = new Channel({
+        ...{ member, clock, log, tell, documents },
+        own: () => this.#ownState,
+        onHeard: () => undefined,
+      });
+  }
+
+  /** Before there is a model: documents may come from the other member. */
+  start(): void {
+    this.#channel?.start();
+  }
+
+  /** Something changed that the other member should know at once. */
+  tellPeer(): void {
+    this.#channel?.tell();
+  }
+
+  get #ownState(): OwnState {
+    const { role, since } = this.#election.report;
+    const notEligible = [...this.#standingDown.reasons];
+    const { version, documents } = this.options;
+    return { version, role, since, notEligible, faults: [], documents: documents.version() };
   }
 
   // ---- what is wanted ---------------------------------------------------------------------------------------------
@@ -125,6 +158,7 @@ export class Pair {
   /** The daemons go on. */
   leave(): void {
     this.#timers.cancelAll();
+    this.#channel?.stop();
     this.#election.leave();
     this.#connections.leave();
   }
@@ -134,6 +168,7 @@ export class Pair {
   #onRole(from: Role, { role, reason }: RoleReport): void {
     this.options.tell('Role', `${from} → ${role}: ${reason}`);
     this.#connections.onRole();
+    this.#channel?.tell();
     if (role !== 'Active') return;
     this.#timers.set('announcement', ANNOUNCE_AGAIN_MS, () => this.#announceAgain());
   }
@@ -196,6 +231,7 @@ export class Pair {
       leaseMs: leaseMs(this.#model.highAvailability),
       eligible: notEligible.length === 0,
       notEligible,
+      other: this.#channel?.status,
     };
   }
 
@@ -206,6 +242,16 @@ export class Pair {
   /** Why this member is none, for a condition. */
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** Of a pair alone, by name, each with what is wrong. */
+  get conditions(): readonly (readonly [type: string, trouble: string | undefined])[] {
+    if (!this.#model || !this.#channel) return [];
+    return [
+      ['PeerHeard', this.#channel.unheard],
+      ['DocumentsAgree', this.#channel.documentsDiffer],
+      ['ClocksAgree', this.#channel.clocksDiffer],
+    ];
   }
 
   /** Whether the kernel lets this member speak, now. */

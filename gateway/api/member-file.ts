@@ -14,6 +14,13 @@ const path = {
 export const memberFile = z.strictObject({
   name: objectName.describe('Which member this is; the other has another name.'),
   ...path,
+  secretFile: z
+    .string()
+    .regex(/^\/.{1,4000}$/, { error: 'must be an absolute path such as /etc/vpcgw-secret/pair' })
+    .optional()
+    .describe(
+      'A file with a secret of at least 32 characters, the same on both members. By it their supervisors know each other and talk: documents, health, clocks. Without it they do not talk.',
+    ),
   secondPath: z
     .strictObject(path)
     .optional()

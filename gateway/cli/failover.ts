@@ -20,11 +20,23 @@ export async function showFailover(client: Client, { output }: Common): Promise<
 }
 
 /** The first thing to know, in one line. */
-export function roleLine({ member, peer, role, since, reason, notEligible }: PairStatus): string {
+export function roleLine({ member, peer, role, since, reason, notEligible, other }: PairStatus): string {
   const colour = { Active: green, Standby: bold, Fault: red, Unknown: yellow }[role];
   const when = since === '' ? '' : `  since ${since}`;
   const out = notEligible.length > 0 ? yellow(`  not eligible: ${notEligible.join(', ')}`) : '';
-  return `member ${member}  ${colour(role)}${when}${out}\n${dim(`peer ${peer}; ${reason}`)}\n`;
+  return `member ${member}  ${colour(role)}${when}${out}\n${dim(`peer ${peer}; ${reason}`)}\n${otherLine(other)}`;
+}
+
+function otherLine(other: PairStatus['other']): string {
+  if (!other) return '';
+  const { name, role, version, documents, notEligible, clockOffsetMs } = other;
+  const said = [
+    `version ${version}`,
+    `${documents === 'Same' ? 'the same' : documents.toLowerCase()} documents`,
+    ...(clockOffsetMs === undefined ? [] : [`clock ${clockOffsetMs >= 0 ? '+' : ''}${clockOffsetMs} ms`]),
+    ...(notEligible.length > 0 ? [yellow(`not eligible: ${notEligible.join(', ')}`)] : []),
+  ];
+  return `other ${name}  ${role}  ${dim(said.join(', '))}\n`;
 }
 
 function details({ leaseMs, holdsLease, sync }: PairLook): string {

@@ -16,6 +16,7 @@ import { createSubsystems } from '../kernel/registry.js';
 import { HealthWatch } from '../health/health-watch.js';
 import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
+import { SettledDocuments } from '../reconcile/member-documents.js';
 import { Auditor } from '../reconcile/audit.js';
 import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
@@ -55,7 +56,17 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner), member);
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const events = new EventHub();
+  const journal = new Journal(flags.state);
+  const source = flags.source === 'folder' ? 'Folder' : 'Api';
+  const settled = new SettledDocuments(journal, source, () => supervisor.settled);
   const pair = new Pair({
+    version: VERSION,
+    documents: {
+      version: () => settled.current?.version,
+      give: () => settled.give(),
+      take: async (from, { version, sources }) => void (await supervisor.takeOver(from, version.revision, sources)),
+    },
+    verified: () => supervisor.ready,
     runDirectory: join(dirname(flags.socket), 'failover'),
     stateDirectory: flags.state,
     member,
@@ -66,13 +77,14 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       log.info({ event: type }, message);
       events.publish({ type, message });
     },
+    onTold: () => supervisor.endStaleFlows(),
   });
-  const supervisor = new Supervisor({
-    source: flags.source === 'folder' ? 'Folder' : 'Api',
+  const supervisor: Supervisor = new Supervisor({
+    source,
     editAt: flags.config,
     version: VERSION,
     programmer,
-    journal: new Journal(flags.state),
+    journal,
     clock: systemClock,
     auditor,
     pair,
@@ -173,6 +185,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const followPair = (): void => {
     const inForce = programmer.inForce?.model;
     if (inForce) void pair.follow(inForce);
+    pair.tellPeer();
   };
   supervisor.listeners.add(followPair);
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
@@ -206,6 +219,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   if (ending) return;
   followLogging();
   followPair();
+  pair.start();
   drift.start();
   ports.start();
   Memory.warm();

@@ -108,6 +108,18 @@ const memberFields = () => ({
   leaseMs: z.int().describe('For how long an advert lets this member speak.'),
   eligible: z.boolean(),
   notEligible: z.array(z.string()).describe('Why this member may not be active.'),
+  other: z
+    .strictObject({
+      name: z.string(),
+      version: z.string(),
+      role: z.enum(['Active', 'Standby', 'Fault', 'Unknown']),
+      notEligible: z.array(z.string()),
+      faults: z.array(z.string()).describe('What is wrong with it, whoever is active.'),
+      documents: z.enum(['Same', 'Earlier', 'Later', 'None']).describe("Its documents, beside this member's."),
+      clockOffsetMs: z.int().optional().describe('Positive where its clock is ahead.'),
+    })
+    .optional()
+    .describe('The other member, as it tells of itself; left out while it is not heard.'),
 });
 
 export const memberStatus = () => z.strictObject(memberFields());
@@ -145,7 +157,7 @@ export const auditLines = () =>
       time: z.iso.datetime(),
       who: z.strictObject({
         name: z.string(),
-        via: z.enum(['Folder', 'Socket', 'Token', 'Certificate', 'Deadline']),
+        via: z.enum(['Folder', 'Socket', 'Token', 'Certificate', 'Deadline', 'Peer']),
         role: z.string().optional(),
         from: z.string().optional().describe('The address of the other side.'),
       }),

@@ -1,5 +1,6 @@
 /** Of a member of a pair: its role, whether it may be active, how often its role changed. */
 import type { Role } from '../failover/role.js';
+import type { SyncState } from '../failover/sync-state.js';
 import type { PairStatus } from '../reconcile/pair.js';
 
 const ROLES: readonly Role[] = ['Active', 'Standby', 'Fault', 'Unknown'];
@@ -17,3 +18,16 @@ export function memberText({ role, eligible }: PairStatus, changes: number): str
     `vpcgw_member_role_changes_total ${changes}`,
   ];
 }
+
+/** How far the other member knows this one's connections; nothing while conntrackd does not answer. */
+export const syncText = (sync: SyncState | undefined): string[] =>
+  sync === undefined
+    ? []
+    : [
+        '# HELP vpcgw_sync_backlog Messages about connections that the other member has not confirmed yet.',
+        '# TYPE vpcgw_sync_backlog gauge',
+        `vpcgw_sync_backlog ${sync.backlog}`,
+        '# HELP vpcgw_sync_lost_total Messages of the other member that never came.',
+        '# TYPE vpcgw_sync_lost_total counter',
+        `vpcgw_sync_lost_total ${sync.lost}`,
+      ];

@@ -11,7 +11,7 @@ import { BandwidthMeters } from './bandwidth-meters.js';
 import { ConnectionCounts } from './connection-counts.js';
 import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
-import { memberText } from './member.js';
+import { memberText, syncText } from './member.js';
 import { metersText } from './exposition.js';
 
 export class Metrics {
@@ -26,7 +26,7 @@ export class Metrics {
     private readonly programmer: Programmer,
     private readonly variant: () => IptablesVariant,
     private readonly portUse: () => readonly PortUse[],
-    private readonly pair: Pick<Pair, 'status' | 'roleChanges'>,
+    private readonly pair: Pick<Pair, 'status' | 'roleChanges' | 'syncState'>,
   ) {
     this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
     this.bandwidth = new BandwidthMeters(run, () => programmer.inForce?.desired.shaping);
@@ -115,7 +115,7 @@ export class Metrics {
       ...[...drops].map(([reason, packets]) => `vpcgw_drops_total{reason="${reason}"} ${packets}`),
     );
     const { status, roleChanges } = this.pair;
-    if (status) lines.push(...memberText(status, roleChanges));
+    if (status) lines.push(...memberText(status, roleChanges), ...syncText(await this.pair.syncState()));
     return `${own}${table}${lines.join('\n')}\n${await metersText(meters)}`;
   }
 

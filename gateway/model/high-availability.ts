@@ -29,6 +29,8 @@ export interface Member {
   readonly name: string;
   /** The members' network, and the second path where there is one. */
   readonly paths: readonly [MemberPath, ...MemberPath[]];
+  /** Of what both members know, and nobody else. */
+  readonly secretFile?: string | undefined;
 }
 
 export const isPair = (model: Pick<GatewayModel, 'highAvailability'>): boolean =>

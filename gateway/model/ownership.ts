@@ -46,6 +46,8 @@ export const LEASE_SET = 'lease';
 export const MAC_PREFIX = '02:76:67';
 /** Where a pair's members tell each other of connections (UDP); elections are VRRP's own protocol. */
 export const SYNC_PORT = 3780;
+/** Where their supervisors talk (TCP). */
+export const CHANNEL_PORT = 3781;
 /** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */
 export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' : 'ff02::12');
 /** keepalived insists on an address for each election; an active member has it on `lo`, and nobody uses it. */

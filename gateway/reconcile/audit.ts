@@ -15,6 +15,7 @@ export type AuditAction =
   | 'Rollback'
   | 'Confirm'
   | 'Folder'
+  | 'Peer'
   | 'Trace'
   | 'Capture'
   | 'SupportBundle'

@@ -20,19 +20,25 @@ export interface ConnectionSyncOptions {
   readonly log: Logger;
   readonly timers: Timers;
   readonly role: () => Role;
+  /** After a change of role, the other may have told of connections that documents have ended meanwhile. */
+  readonly onTold: () => void;
 }
 
 /** Its socket is there a moment after it starts. */
 const SETTLE_MS = 500;
+/** After a change of role, or a start: the other member may itself have started only then, and missed the first. */
+const AGAIN_AFTER_MS = [2_000, 10_000];
 /**
  * The other kernel counts idle time by what it was last told, and a connection that carries packets without changing
  * its state tells nothing: so all are told again, well before the shortest time by which a stream is forgotten.
  */
 const RENEW_MS = 40_000;
+const TIMER = 'connection sync';
 
 export class ConnectionSync {
   readonly #daemon: Daemon;
   #left = false;
+  #begun = false;
 
   constructor(private readonly options: ConnectionSyncOptions) {
     const { directory, log } = options;
@@ -44,7 +50,7 @@ export class ConnectionSync {
       leftovers: [this.#lock, this.#control],
       onStart: () => {
         log.info({ daemon: 'conntrackd' }, 'started');
-        this.exchange();
+        this.#exchange(SETTLE_MS);
       },
       onEnd: () => log.error({ daemon: 'conntrackd' }, 'ended'),
     });
@@ -58,12 +64,19 @@ export class ConnectionSync {
     return join(this.options.directory, 'conntrackd.sock');
   }
 
-  ensure(model: GatewayModel, member: Member): Promise<void> {
-    return this.#daemon.ensure(conntrackdConfig(model, member, { lock: this.#lock, control: this.#control }));
+  async ensure(model: GatewayModel, member: Member): Promise<void> {
+    await this.#daemon.ensure(conntrackdConfig(model, member, { lock: this.#lock, control: this.#control }));
+    // One that another supervisor started is looked after no less.
+    if (!this.#begun) this.#exchange(SETTLE_MS);
+  }
+
+  onRole(): void {
+    this.#exchange(0);
   }
 
   stop(): Promise<void> {
-    this.options.timers.cancel('connection sync');
+    this.#begun = false;
+    this.options.timers.cancel(TIMER);
     return this.#daemon.stop();
   }
 
@@ -72,9 +85,10 @@ export class ConnectionSync {
     this.#daemon.leave();
   }
 
-  /** Tells the other member everything when this one is active, else asks it. */
-  exchange(afterMs = SETTLE_MS): void {
-    this.options.timers.set('connection sync', afterMs, async () => {
+  /** Tells the other member everything when this one is active, else asks it; and again, sooner at first than later. */
+  #exchange(afterMs: number, again: readonly number[] = AGAIN_AFTER_MS): void {
+    this.#begun = true;
+    this.options.timers.set(TIMER, afterMs, async () => {
       // What was injected here is not what it tells of, until it has looked at the kernel anew.
       const questions = { Active: ['-R', '-B'], Standby: ['-n'], Fault: ['-n'], Unknown: [] }[this.options.role()];
       try {
@@ -82,7 +96,10 @@ export class ConnectionSync {
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }
-      if (!this.#left) this.exchange(RENEW_MS);
+      if (again.length > 0) this.options.onTold();
+      const [next = RENEW_MS, ...later] = again;
+      // A change of role meanwhile has begun anew.
+      if (!this.#left && !this.options.timers.has(TIMER)) this.#exchange(next, later);
     });
   }
 

@@ -103,7 +103,13 @@ export interface StatusInput {
   readonly shaper: Shaper | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
-  readonly pair: { readonly status: PairStatus | undefined; readonly trouble: string | undefined } | undefined;
+  readonly pair:
+    | {
+        readonly status: PairStatus | undefined;
+        readonly trouble: string | undefined;
+        readonly conditions: readonly (readonly [type: string, trouble: string | undefined])[];
+      }
+    | undefined;
 }
 
 export function gatewayStatus(input: StatusInput): GatewayStatus {
@@ -160,6 +166,7 @@ function conditionsOf(input: StatusInput): GatewayCondition[] {
     condition('MachineFit', standing.lacking === undefined ? undefined : `missing: ${standing.lacking}`),
     condition('SysctlsSet', switches === '' ? undefined : `cannot be set from here: ${switches}; see vpcgw preflight`),
     condition('PairReady', input.pair?.trouble),
+    ...(input.pair?.conditions ?? []).map(([type, trouble]) => condition(type, trouble)),
     condition('BandwidthEnforced', unshaped),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
     condition('ConnectionsAvailable', full ? 'limits.connections is reached: new connections are dropped' : undefined),

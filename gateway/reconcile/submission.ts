@@ -8,7 +8,7 @@ import type { Step } from './plan.js';
 /** Who changes documents. */
 export interface Author {
   readonly name: string;
-  readonly via: 'Folder' | 'Socket' | 'Token' | 'Certificate' | 'Deadline';
+  readonly via: 'Folder' | 'Socket' | 'Token' | 'Certificate' | 'Deadline' | 'Peer';
   readonly role?: string;
   /** The address of the other side. */
   readonly from?: string;

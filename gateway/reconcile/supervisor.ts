@@ -39,7 +39,7 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly auditor: Auditor;
   /** The other half, where there may be one. */
-  readonly pair?: Pick<Pair, 'status' | 'trouble'>;
+  readonly pair?: Pick<Pair, 'status' | 'trouble' | 'conditions'>;
   /** Called when the answer to a change has gone out. */
   readonly afterChange: () => void;
   /** Asked when nothing could be put into force: what this machine lacks, or `undefined` for nothing. */
@@ -51,6 +51,8 @@ interface ChangeTerms extends Terms {
   readonly author: Author;
   readonly action: AuditAction;
   readonly confirmWithinMs?: number | undefined;
+  /** The number that the other member of a pair gave it. */
+  readonly revision?: number;
 }
 
 const BY_FOLDER: ChangeTerms = { author: { name: 'folder', via: 'Folder' }, action: 'Folder' };
@@ -209,6 +211,25 @@ export class Supervisor {
     );
   }
 
+  /**
+   * The other member's documents in place of this one's, under their number. One that this member has given away
+   * already is passed over; then the other takes over the next.
+   */
+  takeOver(from: string, revision: number, sources: readonly Source[]): Promise<Submitted> {
+    return this.#enqueue(() =>
+      this.#change({ author: { name: from, via: 'Peer' }, action: 'Peer', revision }, () => {
+        this.#refuseOtherWriters();
+        return this.#whole(sources);
+      }),
+    );
+  }
+
+  /** What was accepted last is in force: nothing is under way that could yet be refused. */
+  get settled(): boolean {
+    const model = this.#current?.model;
+    return model !== undefined && (model.paused || this.options.programmer.inForce?.model === model);
+  }
+
   /** Every change of documents comes this way. */
   #change(change: ChangeTerms, make: () => Candidate): Promise<Submitted> {
     return this.options.auditor.during(change.author, change.action, async (note) => {
@@ -257,13 +278,14 @@ export class Supervisor {
     const by = terms.action === 'Rollback' ? 'rollback' : terms.author.name;
     if (terms.action !== 'Rollback') this.#wayBack.refuseWhilePending();
     const changed = [...Object.keys(put), ...remove];
-    if (changed.length === 0 && this.#standing.ready)
+    const keeps = changed.length > 0 || terms.revision !== undefined;
+    if (!keeps && this.#standing.ready)
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
     const before = this.options.programmer.inForce;
     const nowMs = clock.nowMs();
     const allocations = allocateAll(journal.allocations, candidate.model);
     const revision: Revision = {
-      revision: journal.nextRevision,
+      revision: Math.max(journal.nextRevision, terms.revision ?? 0),
       time: new Date(nowMs).toISOString(),
       by,
       put,
@@ -272,7 +294,7 @@ export class Supervisor {
       drains: drainsAfter(before?.model, candidate.model, journal.drains, nowMs),
       ...(terms.confirmWithinMs === undefined ? {} : { confirmByMs: nowMs + terms.confirmWithinMs }),
     };
-    if (changed.length > 0) this.#remember(revision, allocations);
+    if (keeps) this.#remember(revision, allocations);
     const former = this.#current;
     this.#current = candidate;
     try {
@@ -286,7 +308,7 @@ export class Supervisor {
       return { revision: revision.revision, changed, steps, cut, warnings: candidate.warnings };
     } catch (error) {
       // With nothing in force there is nothing to go back to: these documents are what the retries aim at.
-      if (before && changed.length > 0) {
+      if (before && keeps) {
         this.#current = former;
         journal.withdraw(revision.revision);
       }
@@ -423,6 +445,11 @@ export class Supervisor {
 
   setPressure(pressure: Partial<Pressure>): Promise<void> {
     return this.#enqueue(() => this.#keeper.setPressure(pressure));
+  }
+
+  /** What the model in force does not allow, wherever it came from. */
+  endStaleFlows(): void {
+    this.#keeper.endDrainsIn(0);
   }
 
   // ---- telling ----------------------------------------------------------------------------------------------------

@@ -52,6 +52,10 @@ export class Daemon {
   #reloadedMs = -Infinity;
   #reload: NodeJS.Timeout | undefined;
   #restarts = 0;
+  /** By us, once at least. */
+  #started = false;
+  /** It runs, and a former supervisor started it. */
+  #adopted = false;
 
   constructor(private readonly options: DaemonOptions) {}
 
@@ -110,12 +114,18 @@ export class Daemon {
     const changed = contentOf(this.config) !== this.#wanted;
     if (changed) replaceFile(this.config, this.#wanted);
     if (this.#processId() === undefined) this.#start();
-    else if (changed) await this.#tell();
+    else {
+      // Not our child: nobody says when it ends.
+      this.#adopted = !this.#started;
+      if (changed) await this.#tell();
+    }
     this.#look ??= setInterval(() => void this.#enqueue(() => this.#lookAfter()), LOOK_EVERY_MS).unref();
   }
 
   async #lookAfter(): Promise<void> {
     if (this.#wanted === undefined || this.#processId() !== undefined) return;
+    if (this.#adopted) this.options.onEnd();
+    this.#adopted = false;
     const lived = Date.now() - this.#startedMs;
     if (lived < this.#restartMs) return;
     this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
@@ -135,6 +145,8 @@ export class Daemon {
     });
     closeSync(log);
     this.#startedMs = Date.now();
+    this.#started = true;
+    this.#adopted = false;
     child.on('error', () => undefined);
     child.on('exit', () => {
       this.options.onEnd();

@@ -18,6 +18,10 @@ export class Timers {
     this.#running.set(name, timer);
   }
 
+  has(name: string): boolean {
+    return this.#running.has(name);
+  }
+
   cancel(name: string): void {
     this.#running.get(name)?.cancel();
     this.#running.delete(name);

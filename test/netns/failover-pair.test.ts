@@ -12,11 +12,19 @@ import { usePairLab } from '../support/use-pair-lab.js';
 const FORGERY =
   "printf '\\061\\226\\377\\001\\000\\005\\000\\000\\177\\166\\000\\001' | socat -u - IP4-SENDTO:10.0.0.1:112,ip-ttl=255; echo connections | socat -u - UDP4-SENDTO:10.0.0.1:3780";
 
+/** Long before all is told again anyway. */
+const SOON_MS = 20_000;
+
 describe('the members of a pair', () => {
   const lab = usePairLab(pairOptions());
   beforeAll(() => servePair(lab));
   const stateOf = async (member: Member) => JSON.parse((await member.supervisor.get('/v1/failover')).text) as object;
   const maintenance = (member: Member, on: boolean) => member.supervisor.post('/v1/failover/maintenance', { on });
+
+  const knows = async (active: Member, other: Member) => {
+    const [own, others] = await Promise.all([active.connections(), other.connections()]);
+    return own.size > 0 && [...own].every((connection) => others.has(connection));
+  };
 
   it('are told apart in status: one holds the lease, the other knows its connections', async () => {
     const { active, standby } = await lab.settled();
@@ -58,7 +66,9 @@ describe('the members of a pair', () => {
     await lab.tenant.vm('web').namespace.exec(['sh', '-c', FORGERY]);
     await lab.until('it is counted', async () => (await dropped()) >= before + 2);
     expect(await active.role()).toBe('Active');
-    expect((await active.supervisor.metrics()).value('vpcgw_member_role', { role: 'Active' })).toBe(1);
+    const metrics = await active.supervisor.metrics();
+    expect(metrics.value('vpcgw_member_role', { role: 'Active' })).toBe(1);
+    expect(metrics.value('vpcgw_sync_lost_total')).toBe(0);
   });
 
   it('refuse a switchover where it makes no sense, and say why', async () => {
@@ -81,6 +91,31 @@ describe('the members of a pair', () => {
     expect(await stateOf(standby)).toMatchObject({ notEligible: ['maintenance'] });
     await maintenance(standby, false);
     await lab.settled();
+  });
+
+  it('go on with the daemons that a killed supervisor left, and look after them', async () => {
+    const { active } = await lab.settled();
+    const before = active.pids.slice(1);
+    await active.supervisor.kill9();
+    await active.supervisor.restart();
+    await lab.until('its role is known', async () => (await active.role()) === 'Active');
+    expect(active.pids.slice(1)).toEqual(before);
+    active.signal(active.daemonPids('keepalived'), 'SIGKILL');
+    await lab.until('its end is noticed', async () => active.supervisor.logged('Active → Unknown').length > 0);
+    expect((await lab.settled()).standby).toBe(active);
+  });
+
+  it('tell each other all connections again soon after a member came back with none', async () => {
+    const inet = await lab.inet();
+    const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    const { active, standby } = await lab.settled();
+    await lab.connectionsKnown(active);
+    standby.signal(standby.pids, 'SIGKILL');
+    await standby.namespace.exec(['conntrack', '-F']);
+    await standby.supervisor.restart();
+    await lab.until('connections are known again', () => knows(active, standby), SOON_MS);
+    expect(await connection.isAlive()).toBe(true);
+    await connection.close({ reset: true });
   });
 
   it('stay active when the other is gone for good, whom nobody finds any more', async () => {
@@ -125,7 +160,8 @@ describe('the members of a pair', () => {
     await lab.until('the connections are gone', async () => (await ofWeb(active)).length === 0);
     await active.supervisor.post('/v1/failover/switchover', {});
     await lab.settled();
-    expect([await ofWeb(active), await ofWeb(standby)]).toEqual([[], []]);
+    const ofBoth = async () => (await Promise.all([active, standby].map(ofWeb))).flat();
+    await lab.until('neither has them', async () => (await ofBoth()).length === 0);
     expect(await held.isAlive(silenceMs)).toBe(false);
     expect(await overTcp(inet, { to: '203.0.113.10', timeoutMs: silenceMs })).toEqual(silence);
     await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(documents('10.0.0.5'))));

@@ -7,7 +7,8 @@ import type { Agent } from './agent.js';
 import type { Document } from './documents.js';
 import type { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
-import { Supervisor } from './supervisor.js';
+import type { PairLook } from '../../gateway/reconcile/pair.js';
+import { Supervisor, type SupervisorOptions } from './supervisor.js';
 import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
 
 // The standard picture with one tenant whose gateway is a pair: two real members, each with its supervisor, keepalived
@@ -17,6 +18,7 @@ export type Role = 'Active' | 'Standby' | 'Fault' | 'Unknown';
 
 const READY_MS = 60_000;
 const POLL_MS = 5;
+const SECRET = 'of the two members of the laboratory, and nobody else';
 
 /** One of the two. */
 export class Member {
@@ -26,11 +28,34 @@ export class Member {
     readonly supervisor: Supervisor,
   ) {}
 
-  static launch(name: string, namespace: Namespace, index: number, documents: readonly Document[]): Member {
-    const file = join(mkdtempSync(join(currentRun().directory, 'member-')), 'member.yaml');
+  static launch(name: string, namespace: Namespace, index: number, options: SupervisorOptions): Member {
+    const directory = mkdtempSync(join(currentRun().directory, 'member-'));
+    const [file, secretFile] = [join(directory, 'member.yaml'), join(directory, 'secret')];
+    writeFileSync(secretFile, `${SECRET}\n`, { mode: 0o600 });
     const [address, peer] = index === 0 ? memberAddresses : [...memberAddresses].reverse();
-    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer }));
-    return new Member(name, namespace, Supervisor.launch(namespace, { documents, args: ['--member', file] }));
+    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer, secretFile }));
+    return new Member(name, namespace, Supervisor.launch(namespace, { ...options, args: ['--member', file] }));
+  }
+
+  /** By API, as soon as it is served. */
+  async give(documents: readonly Document[]): Promise<void> {
+    await this.supervisor.statusWhen(() => true);
+    const text = documents.map((each) => stringify(each)).join('---\n');
+    const reply = await this.supervisor.post('/v1/apply', { files: [{ file: 'given.yaml', text }] });
+    if (reply.status !== 200) throw new Error(reply.text);
+  }
+
+  /** What it says of itself and of the other. */
+  async look(): Promise<PairLook> {
+    return JSON.parse((await this.supervisor.get('/v1/failover')).text) as PairLook;
+  }
+
+  /** Its conditions that are not as they should be. */
+  async complaints(): Promise<Readonly<Record<string, string>>> {
+    const { conditions } = (await this.supervisor.status()) as unknown as {
+      conditions: readonly { type: string; status: string; message: string }[];
+    };
+    return Object.fromEntries(conditions.flatMap((one) => (one.status === 'True' ? [] : [[one.type, one.message]])));
   }
 
   async role(): Promise<Role> {
@@ -85,6 +110,10 @@ const childrenOf = (pid: number): number[] =>
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
   documents: (tenant: Tenant) => readonly Document[];
+  /** By API, documents are given to the first member alone. */
+  source?: 'folder' | 'api';
+  /** What the second member's supervisor runs under. */
+  secondUnder?: Pick<SupervisorOptions, 'wrapper' | 'env'>;
 }
 
 export class PairLab {
@@ -107,11 +136,17 @@ export class PairLab {
   }
 
   async start(): Promise<void> {
-    const { vms, documents, ...more } = this.options;
+    const { vms, documents, source = 'folder', secondUnder = {}, ...more } = this.options;
     this.built = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }] });
+    const given = documents(this.tenant);
     this.members = this.tenant.gateways.map((namespace, index) =>
-      Member.launch(index === 0 ? 'a' : 'b', namespace, index, documents(this.tenant)),
+      Member.launch(index === 0 ? 'a' : 'b', namespace, index, {
+        source,
+        ...(source === 'folder' ? { documents: given } : {}),
+        ...(index === 0 ? {} : secondUnder),
+      }),
     );
+    if (source === 'api') await (this.members[0] as Member).give(given);
     await Promise.all(this.members.map((member) => member.supervisor.ready()));
     await this.settled();
   }

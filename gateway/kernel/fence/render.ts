@@ -15,7 +15,7 @@ import {
   type Member,
   type MemberPath,
 } from '../../model/high-availability.js';
-import { FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT, witness } from '../../model/ownership.js';
+import { CHANNEL_PORT, FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT, witness } from '../../model/ownership.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
@@ -105,6 +105,12 @@ function membersTable({ member }: FenceInput): string[] {
   const [first] = member.paths;
   const heard = member.paths.map((path) => `iifname "${path.interface}" ${fromPeer(path)}`);
   const synced = `iifname "${first.interface}" ${address(first, 'saddr')} udp dport ${SYNC_PORT}`;
+  const talked = member.paths.flatMap((path) =>
+    ['dport', 'sport'].map((end) => `iifname "${path.interface}" ${address(path, 'saddr')} tcp ${end} ${CHANNEL_PORT}`),
+  );
+  const talks = member.paths.flatMap((path) =>
+    ['dport', 'sport'].map((end) => `oifname "${path.interface}" ${address(path, 'daddr')} tcp ${end} ${CHANNEL_PORT}`),
+  );
   const said = member.paths.map((path) => `oifname "${path.interface}" ${address(path, 'daddr')} meta l4proto vrrp`);
   const syncs = `oifname "${first.interface}" ${address(first, 'daddr')} udp dport ${SYNC_PORT}`;
   return [
@@ -113,17 +119,18 @@ function membersTable({ member }: FenceInput): string[] {
       chain(
         'arrives',
         'type filter hook prerouting priority raw; policy accept;',
-        [...heard, synced].map((rule) => `${rule} notrack accept`),
+        [...heard, synced, ...talked].map((rule) => `${rule} notrack accept`),
       ),
       chain(
         'leaves',
         'type filter hook output priority raw; policy accept;',
-        [...said, syncs].map((rule) => `${rule} notrack`),
+        [...said, syncs, ...talks].map((rule) => `${rule} notrack`),
       ),
       chain('judges', 'type filter hook input priority filter - 10; policy accept;', [
-        ...[...heard, synced].map((rule) => `${rule} accept`),
+        ...[...heard, synced, ...talked].map((rule) => `${rule} accept`),
         'meta l4proto vrrp counter name "dropped" drop',
         `udp dport ${SYNC_PORT} counter name "dropped" drop`,
+        `tcp dport ${CHANNEL_PORT} counter name "dropped" drop`,
       ]),
     ]),
   ];

@@ -1,0 +1,139 @@
+/**
+ * keepalived, which elects, and what it says of it. Guarantees:
+ * 1. It begins when it is told to, and outlives us: our own start and end never touch a role.
+ * 2. A role is what keepalived said last, while that very process lives; else it is not known.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { keepalivedConfig, noticeOf, type PairFiles } from '../failover/keepalived.js';
+import { hearsRival, reasonOf, type Role, roleIn, type RoleReport } from '../failover/role.js';
+import type { CommandRunner } from '../kernel/command.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+import type { Member } from '../model/high-availability.js';
+import type { Clock } from '../system/clock.js';
+import { Daemon, replaceFile } from '../system/daemon.js';
+import { NoticePipe } from '../system/notice-pipe.js';
+
+export interface ElectionOptions {
+  readonly directory: string;
+  readonly run: CommandRunner;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Why this member stands down, for a role that follows from it. */
+  readonly standingDown: () => readonly string[];
+  readonly onRole: (from: Role, report: RoleReport) => void;
+  /** The other member says that it is active while this one is. */
+  readonly onRival: () => void;
+}
+
+const NOT_HEARD: RoleReport = { role: 'Unknown', since: '', reason: reasonOf('Unknown', 'Unknown', []) };
+
+export class Election {
+  readonly #pipe = new NoticePipe((line) => this.#onNotice(line));
+  readonly #daemon: Daemon;
+  readonly #waiting = new Set<(role: Role) => void>();
+  #notice: string | undefined;
+  #report: RoleReport | undefined;
+  #changes = 0;
+
+  constructor(private readonly options: ElectionOptions) {
+    const { directory, log } = options;
+    const [parent, vrrp] = [join(directory, 'keepalived.parent'), join(directory, 'keepalived.vrrp')];
+    this.#daemon = new Daemon({
+      name: 'keepalived',
+      directory,
+      argv: (config) =>
+        [
+          ...['keepalived', '--dont-fork', '--log-console', '--vrrp'],
+          ...['--use-file', config, '--pid', parent, '--vrrp_pid', vrrp],
+        ] as [string, ...string[]],
+      reloads: true,
+      leftovers: [parent, vrrp],
+      onStart: () => log.info({ daemon: 'keepalived' }, 'started'),
+      onEnd: () => {
+        log.error({ daemon: 'keepalived' }, 'ended');
+        if (this.#notice !== undefined) this.#become('Unknown');
+      },
+    });
+  }
+
+  get #roleFile(): string {
+    return join(this.options.directory, 'role');
+  }
+
+  async ensure(model: GatewayModel, member: Member, files: PairFiles): Promise<void> {
+    if (!existsSync(files.notices)) await this.options.run.run({ argv: ['mkfifo', '-m', '600', files.notices] });
+    if (this.#notice === undefined) this.#remember();
+    this.#notice = noticeOf(member);
+    this.#pipe.open(files.notices);
+    await this.#daemon.ensure(keepalivedConfig(model, member, files));
+  }
+
+  async stop(): Promise<void> {
+    this.#notice = undefined;
+    this.#report = undefined;
+    this.#pipe.close();
+    await this.#daemon.stop();
+  }
+
+  /** It goes on. */
+  leave(): void {
+    this.#pipe.close();
+    this.#daemon.leave();
+  }
+
+  get report(): RoleReport {
+    return this.#report ?? NOT_HEARD;
+  }
+
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Whether the role is such, or becomes so in time. */
+  until(holds: (role: Role) => boolean, withinMs: number): Promise<boolean> {
+    if (holds(this.report.role)) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const done = (answer: boolean): void => {
+        this.#waiting.delete(look);
+        timer.cancel();
+        resolve(answer);
+      };
+      const look = (now: Role): void => {
+        if (holds(now)) done(true);
+      };
+      const timer = this.options.clock.later(withinMs, () => done(false));
+      this.#waiting.add(look);
+    });
+  }
+
+  #onNotice(line: string): void {
+    if (this.#notice === undefined) return;
+    const role = roleIn(line, this.#notice);
+    if (role) this.#become(role);
+    else if (hearsRival(line, this.#notice)) this.options.onRival();
+  }
+
+  #become(role: Role): void {
+    const from = this.report.role;
+    if (from === role && this.#report) return;
+    const { clock, standingDown, onRole } = this.options;
+    this.#changes++;
+    const since = new Date(clock.nowMs()).toISOString();
+    this.#report = { role, since, reason: reasonOf(from, role, standingDown()) };
+    replaceFile(this.#roleFile, JSON.stringify({ ...this.#report, pid: this.#daemon.pid }));
+    for (const look of this.#waiting) look(role);
+    onRole(from, this.#report);
+  }
+
+  /** What another supervisor learnt of a keepalived that still runs. */
+  #remember(): void {
+    try {
+      const { pid, ...report } = JSON.parse(readFileSync(this.#roleFile, 'utf8')) as RoleReport & { pid?: number };
+      if (pid !== undefined && pid === this.#daemon.pid) this.#report = report;
+    } catch {
+      // There was none.
+    }
+  }
+}

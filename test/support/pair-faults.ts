@@ -25,14 +25,14 @@ const mend =
 const CABLES = ['sync0', 'ext0', 'vpc0'];
 
 /** It must not be told that its cables are pulled before they all are. */
-async function die(member: Member, lab: PairLab): Promise<void> {
+export async function die(member: Member, lab: PairLab): Promise<void> {
   const { pids } = member;
   member.signal(pids, 'SIGSTOP');
   await lab.cable(member, CABLES, 'down');
   member.signal(pids, 'SIGKILL');
 }
 
-async function liveAgain(member: Member, lab: PairLab): Promise<void> {
+export async function liveAgain(member: Member, lab: PairLab): Promise<void> {
   await lab.cable(member, CABLES, 'up');
   await member.supervisor.restart();
 }

@@ -4,10 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { memberAddresses } from './addresses.js';
 import type { Agent } from './agent.js';
-import type { Document } from './documents.js';
 import type { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
-import { Supervisor } from './supervisor.js';
+import { type Documents, Supervisor } from './supervisor.js';
 import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
 
 // The standard picture with one tenant whose gateway is a pair: two real members, each with its supervisor, keepalived
@@ -26,7 +25,7 @@ export class Member {
     readonly supervisor: Supervisor,
   ) {}
 
-  static launch(name: string, namespace: Namespace, index: number, documents: readonly Document[]): Member {
+  static launch(name: string, namespace: Namespace, index: number, documents: Documents): Member {
     const file = join(mkdtempSync(join(currentRun().directory, 'member-')), 'member.yaml');
     const [address, peer] = index === 0 ? memberAddresses : [...memberAddresses].reverse();
     writeFileSync(file, stringify({ name, interface: 'sync0', address, peer }));
@@ -84,14 +83,22 @@ const childrenOf = (pid: number): number[] =>
 
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
-  documents: (tenant: Tenant) => readonly Document[];
+  documents: (tenant: Tenant) => Documents;
 }
 
 export class PairLab {
   private built: Topology | undefined;
+  private owner: Tenant | undefined;
   members: readonly Member[] = [];
 
   constructor(private readonly options: PairLabOptions) {}
+
+  /** A pair beside others: of a tenant that was built with two gateways. */
+  static async within(topology: Topology, tenant: Tenant, documents: Documents): Promise<PairLab> {
+    const lab = new PairLab({ vms: [], documents: () => documents });
+    await lab.launch(topology, tenant);
+    return lab;
+  }
 
   get topology(): Topology {
     if (!this.built) throw new Error('the laboratory stands only while its tests run');
@@ -99,7 +106,8 @@ export class PairLab {
   }
 
   get tenant(): Tenant {
-    return this.topology.tenants[0] as Tenant;
+    if (!this.owner) throw new Error('the pair stands only while its tests run');
+    return this.owner;
   }
 
   inet(): Promise<Agent> {
@@ -107,10 +115,18 @@ export class PairLab {
   }
 
   async start(): Promise<void> {
-    const { vms, documents, ...more } = this.options;
-    this.built = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }] });
-    this.members = this.tenant.gateways.map((namespace, index) =>
-      Member.launch(index === 0 ? 'a' : 'b', namespace, index, documents(this.tenant)),
+    const { vms, routes, secondExternal, farMtu } = this.options;
+    const more = { routes, secondExternal, farMtu };
+    const topology = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }] });
+    await this.launch(topology, topology.tenants[0] as Tenant);
+  }
+
+  private async launch(topology: Topology, tenant: Tenant): Promise<void> {
+    this.built = topology;
+    this.owner = tenant;
+    const documents = this.options.documents(tenant);
+    this.members = tenant.gateways.map((namespace, index) =>
+      Member.launch(index === 0 ? 'a' : 'b', namespace, index, documents),
     );
     await Promise.all(this.members.map((member) => member.supervisor.ready()));
     await this.settled();

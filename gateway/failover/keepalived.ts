@@ -3,8 +3,8 @@
  * adverts, and what it starts at a change of role is one program with one prepared file. Pure.
  */
 import type { GatewayModel } from '../model/gateway-model.js';
-import { isPair, type Member, type MemberPath } from '../model/high-availability.js';
-import { roleAddress, witness } from '../model/ownership.js';
+import { isPair, type Member, type MemberPath, sidesWithMac } from '../model/high-availability.js';
+import { announcerAddress, roleAddress, roleLink, witness } from '../model/ownership.js';
 
 /** Where the parts of a pair's member stand, absolute. */
 export interface PairFiles {
@@ -65,7 +65,8 @@ const instanceName = (index: number): string => (index === 0 ? 'members' : `path
 /** Of which of its notices keepalived's lines count: those of the group, where there is one. */
 export const noticeOf = ({ paths }: Member): string => (paths.length > 1 ? `GROUP "${GROUP}"` : 'INSTANCE "members"');
 
-function election(path: MemberPath, index: number, { highAvailability }: GatewayModel, { paths }: Member): string[] {
+function election(path: MemberPath, index: number, model: GatewayModel, { paths }: Member): string[] {
+  const { highAvailability } = model;
   const [first] = paths;
   const priority = first.address.value > first.peer.value ? PRIORITIES.higher : PRIORITIES.lower;
   return [
@@ -83,7 +84,21 @@ function election(path: MemberPath, index: number, { highAvailability }: Gateway
     ...block('virtual_ipaddress', [
       `${roleAddress(path.address.family, index)} dev lo${path.address.family === 4 ? ' scope host' : ''}`,
     ]),
+    ...(index === 0 ? announcers(model) : []),
   ];
+}
+
+/**
+ * The place of a virtual MAC address is told by keepalived itself at a takeover, sooner than a program could be started:
+ * the network learns it from any frame.
+ */
+function announcers(model: GatewayModel): string[] {
+  const virtual = sidesWithMac(model).filter(({ macMode }) => macMode === 'Virtual');
+  if (virtual.length === 0) return [];
+  return block(
+    'virtual_ipaddress_excluded',
+    virtual.map(({ parent }, index) => `${announcerAddress(index)} dev ${roleLink(parent)} scope host`),
+  );
 }
 
 function notifications({ announcement, closing }: PairFiles): string[] {

@@ -51,6 +51,8 @@ export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' :
 /** keepalived insists on an address for each election; an active member has it on `lo`, and nobody uses it. */
 export const roleAddress = (family: 4 | 6, index: number): string =>
   family === 4 ? `127.118.0.${index + 1}/32` : `fe80::7667:${index + 1}/128`;
+/** On a role link with a virtual MAC address while its member is active: announced, and believed by nobody. */
+export const announcerAddress = (index: number): string => `127.118.1.${index + 1}/32`;
 /** Routes and rules: `proto` in rtnetlink, unassigned by iproute2 and by the routing daemons. */
 export const ROUTE_PROTOCOL = 118;
 

@@ -24,8 +24,10 @@ const REALTIME_PRIORITY = 10;
 const REALTIME_LIMIT_US = 1_000_000;
 const GROUP = 'pair';
 
-export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles): string {
+/** `startsPrograms`: not where it may not, since it would complain of each. */
+export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles, startsPrograms = true): string {
   if (!isPair(model)) return '';
+  const notified = startsPrograms ? notifications(files) : [];
   const parents = [model.internal, ...model.externals].map((side) => side.interface);
   const several = member.paths.length > 1;
   return [
@@ -45,7 +47,7 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
             'group',
             member.paths.map((_, index) => instanceName(index)),
           ),
-          ...notifications(files),
+          ...notified,
         ])
       : []),
     ...member.paths.flatMap((path, index) =>
@@ -53,7 +55,7 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
         ...election(path, index, model, member),
         ...block('track_interface', parents),
         ...block('track_file', ['standing_down']),
-        ...(several ? [] : notifications(files)),
+        ...(several ? [] : notified),
       ]),
     ),
     '',

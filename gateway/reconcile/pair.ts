@@ -33,6 +33,8 @@ export interface PairOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly tell: (type: string, message: string) => void;
+  /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
+  readonly electionStartsPrograms: boolean;
 }
 
 export interface PairStatus extends RoleReport {
@@ -135,7 +137,7 @@ export class Pair {
     this.#model = model;
     this.#pipe.open(files.notices);
     await this.#connections.ensure(model, member);
-    await this.#keepalived.ensure(keepalivedConfig(model, member, files));
+    await this.#keepalived.ensure(keepalivedConfig(model, member, files, this.options.electionStartsPrograms));
   }
 
   async #end(): Promise<void> {
@@ -181,8 +183,20 @@ export class Pair {
     this.options.tell('Role', `${from} → ${role}: ${this.#report.reason}`);
     for (const waiting of this.#waiting) waiting(role);
     this.#connections.exchange(0);
+    if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
     this.#timers.set('announcement', ANNOUNCE_AGAIN_MS, () => this.#announceAgain());
+  }
+
+  /** In a container the election ends with us, so we are there whenever it changes a role. */
+  async #actForElection(role: Role): Promise<void> {
+    const { run, log } = this.options;
+    try {
+      if (role === 'Active') await this.#announceAgain();
+      else await run.run({ argv: ['nft', '-f', this.#files.closing] });
+    } catch (error) {
+      log.error({ error: messageOf(error) }, `what a member does that is ${role} could not be done`);
+    }
   }
 
   async #announceAgain(): Promise<void> {

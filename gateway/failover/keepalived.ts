@@ -23,6 +23,7 @@ const REALTIME_PRIORITY = 10;
 /** Its own 10 ms end one that has to catch up with what came while it was frozen. */
 const REALTIME_LIMIT_US = 1_000_000;
 const GROUP = 'pair';
+const NEXT_DOOR = 255;
 
 /** `startsPrograms`: not where it may not, since it would complain of each. */
 export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles, startsPrograms = true): string {
@@ -81,6 +82,8 @@ function election(path: MemberPath, index: number, model: GatewayModel, { paths 
     `priority ${priority}`,
     `advert_int ${highAvailability.advertIntervalMs / 1000}`,
     `unicast_src_ip ${path.address.text}`,
+    // From next door, and so that it shows: of its own it sends IPv6 with the host's usual limit.
+    `unicast_ttl ${NEXT_DOOR}`,
     // First who renews the lease, without which the fence lets nothing go to the other.
     ...block('unicast_peer', [witness(path.peer.family), path.peer.text]),
     ...block('virtual_ipaddress', [

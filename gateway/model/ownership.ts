@@ -44,6 +44,8 @@ export const MEMBERS_TABLE = 'vpcgw_members';
 export const LEASE_SET = 'lease';
 /** MAC addresses of a pair's role links: locally administered, and `vg`. */
 export const MAC_PREFIX = '02:76:67';
+/** To which no link listens. */
+export const NOBODY_MAC = `${MAC_PREFIX}:00:00:00`;
 /** Where a pair's members tell each other of connections (UDP); elections are VRRP's own protocol. */
 export const SYNC_PORT = 3780;
 /** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */

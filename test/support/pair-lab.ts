@@ -2,9 +2,11 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { memberAddresses } from './addresses.js';
+import { memberAddresses, memberAddresses6, secondPathAddresses } from './addresses.js';
 import type { Agent } from './agent.js';
 import type { Namespace } from './namespace.js';
+import { runCommand } from './command.js';
+import { Cables } from './pair-cables.js';
 import { currentRun } from './run-name.js';
 import { type Documents, Supervisor } from './supervisor.js';
 import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
@@ -16,6 +18,10 @@ export type Role = 'Active' | 'Standby' | 'Fault' | 'Unknown';
 
 const READY_MS = 60_000;
 const POLL_MS = 5;
+const DISK_MIB = 64;
+
+/** How members reach each other. */
+export type Paths = 'IPv4' | 'IPv6' | 'Two';
 
 /** One of the two. */
 export class Member {
@@ -23,13 +29,28 @@ export class Member {
     readonly name: string,
     readonly namespace: Namespace,
     readonly supervisor: Supervisor,
+    /** A small one, of its own: it can be filled. */
+    readonly disk: string,
   ) {}
 
-  static launch(name: string, namespace: Namespace, index: number, documents: Documents): Member {
-    const file = join(mkdtempSync(join(currentRun().directory, 'member-')), 'member.yaml');
-    const [address, peer] = index === 0 ? memberAddresses : [...memberAddresses].reverse();
-    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer }));
-    return new Member(name, namespace, Supervisor.launch(namespace, { documents, args: ['--member', file] }));
+  static async launch(
+    name: string,
+    namespace: Namespace,
+    index: number,
+    documents: Documents,
+    paths: Paths,
+  ): Promise<Member> {
+    const disk = mkdtempSync(join(currentRun().directory, 'member-'));
+    await runCommand(['mount', '-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=700`, 'tmpfs', disk]);
+    const file = join(disk, 'member.yaml');
+    const both = paths === 'IPv6' ? memberAddresses6 : memberAddresses;
+    const [address, peer] = index === 0 ? both : [...both].reverse();
+    const [first, second] = index === 0 ? secondPathAddresses : [...secondPathAddresses].reverse();
+    if (paths === 'Two') await namespace.ip([`address add ${first}/30 dev ext0`]);
+    const secondPath = paths === 'Two' ? { secondPath: { interface: 'ext0', address: first, peer: second } } : {};
+    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer, ...secondPath }));
+    const supervisor = Supervisor.launch(namespace, { documents, args: ['--member', file], directory: disk });
+    return new Member(name, namespace, supervisor, disk);
   }
 
   async role(): Promise<Role> {
@@ -84,12 +105,19 @@ const childrenOf = (pid: number): number[] =>
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
   documents: (tenant: Tenant) => Documents;
+  /** IPv4 on the members' network, where nothing else is said. */
+  paths?: Paths;
+  /** Further tenants with two gateways each, in which nothing runs. */
+  beside?: readonly string[];
 }
 
 export class PairLab {
   private built: Topology | undefined;
   private owner: Tenant | undefined;
+  private plugged: Cables | undefined;
   members: readonly Member[] = [];
+  /** What both started with. */
+  documents: Documents = [];
 
   constructor(private readonly options: PairLabOptions) {}
 
@@ -115,19 +143,23 @@ export class PairLab {
   }
 
   async start(): Promise<void> {
-    const { vms, routes, secondExternal, farMtu } = this.options;
+    const { vms, beside = [], routes, secondExternal, farMtu } = this.options;
     const more = { routes, secondExternal, farMtu };
-    const topology = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }] });
+    const idle = beside.map((name) => ({ name, vms: [], pair: true }));
+    const topology = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }, ...idle] });
     await this.launch(topology, topology.tenants[0] as Tenant);
   }
 
   private async launch(topology: Topology, tenant: Tenant): Promise<void> {
     this.built = topology;
     this.owner = tenant;
-    const documents = this.options.documents(tenant);
-    this.members = tenant.gateways.map((namespace, index) =>
-      Member.launch(index === 0 ? 'a' : 'b', namespace, index, documents),
+    this.documents = this.options.documents(tenant);
+    const { paths = 'IPv4' } = this.options;
+    const launched = tenant.gateways.map((namespace, index) =>
+      Member.launch(index === 0 ? 'a' : 'b', namespace, index, this.documents, paths),
     );
+    this.members = await Promise.all(launched);
+    this.plugged = await Cables.of(tenant.name, tenant.gateways, topology.switch);
     await Promise.all(this.members.map((member) => member.supervisor.ready()));
     await this.settled();
   }
@@ -146,16 +178,14 @@ export class PairLab {
     }
   }
 
+  get cables(): Cables {
+    if (!this.plugged) throw new Error('the pair stands only while its tests run');
+    return this.plugged;
+  }
+
   /** What a pulled cable looks like to both ends: the switch's port goes down. */
-  async cable(member: Member, names: readonly string[], state: 'up' | 'down'): Promise<void> {
-    const { stdout } = await member.namespace.exec(['ip', '-j', 'link']);
-    const links = JSON.parse(stdout) as { ifname: string; link_index?: number }[];
-    const ports = links.filter(({ ifname }) => names.includes(ifname)).map(({ link_index: index }) => index);
-    const there = await this.topology.switch.exec(['ip', '-j', 'link']);
-    const ends = (JSON.parse(there.stdout) as { ifname: string; ifindex: number }[])
-      .filter(({ ifindex }) => ports.includes(ifindex))
-      .map(({ ifname }) => ifname);
-    await this.topology.switch.ip(ends.map((name) => `link set ${name} ${state}`));
+  cable(member: Member, names: readonly string[], state: 'up' | 'down'): Promise<void> {
+    return this.cables.pull(member.namespace, names, state);
   }
 
   /** Of what is open now, as much stands in the other member's kernel. */

@@ -25,6 +25,7 @@ import { Programmer } from '../reconcile/programmer.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
 import { AuditFile } from '../system/audit-file.js';
+import { holdsCapability } from '../system/capabilities.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFiles, readFolder } from '../system/folder-source.js';
@@ -73,6 +74,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     run: runner,
     clock: systemClock,
     log,
+    electionStartsPrograms: holdsCapability('SETGID'),
     tell: (type, message) => {
       log.info({ event: type }, message);
       events.publish({ type, message });

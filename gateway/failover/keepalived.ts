@@ -3,8 +3,8 @@
  * adverts, and what it starts at a change of role is one program with one prepared file. Pure.
  */
 import type { GatewayModel } from '../model/gateway-model.js';
-import { isPair, type Member, type MemberPath } from '../model/high-availability.js';
-import { roleAddress, witness } from '../model/ownership.js';
+import { isPair, type Member, type MemberPath, sidesWithMac } from '../model/high-availability.js';
+import { announcerAddress, roleAddress, roleLink, witness } from '../model/ownership.js';
 
 /** Where the parts of a pair's member stand, absolute. */
 export interface PairFiles {
@@ -23,9 +23,12 @@ const REALTIME_PRIORITY = 10;
 /** Its own 10 ms end one that has to catch up with what came while it was frozen. */
 const REALTIME_LIMIT_US = 1_000_000;
 const GROUP = 'pair';
+const NEXT_DOOR = 255;
 
-export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles): string {
+/** `startsPrograms`: not where it may not, since it would complain of each. */
+export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles, startsPrograms = true): string {
   if (!isPair(model)) return '';
+  const notified = startsPrograms ? notifications(files) : [];
   const parents = [model.internal, ...model.externals].map((side) => side.interface);
   const several = member.paths.length > 1;
   return [
@@ -45,7 +48,7 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
             'group',
             member.paths.map((_, index) => instanceName(index)),
           ),
-          ...notifications(files),
+          ...notified,
         ])
       : []),
     ...member.paths.flatMap((path, index) =>
@@ -53,7 +56,7 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
         ...election(path, index, model, member),
         ...block('track_interface', parents),
         ...block('track_file', ['standing_down']),
-        ...(several ? [] : notifications(files)),
+        ...(several ? [] : notified),
       ]),
     ),
     '',
@@ -65,7 +68,8 @@ const instanceName = (index: number): string => (index === 0 ? 'members' : `path
 /** Of which of its notices keepalived's lines count: those of the group, where there is one. */
 export const noticeOf = ({ paths }: Member): string => (paths.length > 1 ? `GROUP "${GROUP}"` : 'INSTANCE "members"');
 
-function election(path: MemberPath, index: number, { highAvailability }: GatewayModel, { paths }: Member): string[] {
+function election(path: MemberPath, index: number, model: GatewayModel, { paths }: Member): string[] {
+  const { highAvailability } = model;
   const [first] = paths;
   const priority = first.address.value > first.peer.value ? PRIORITIES.higher : PRIORITIES.lower;
   return [
@@ -78,12 +82,28 @@ function election(path: MemberPath, index: number, { highAvailability }: Gateway
     `priority ${priority}`,
     `advert_int ${highAvailability.advertIntervalMs / 1000}`,
     `unicast_src_ip ${path.address.text}`,
+    // From next door, and so that it shows: of its own it sends IPv6 with the host's usual limit.
+    `unicast_ttl ${NEXT_DOOR}`,
     // First who renews the lease, without which the fence lets nothing go to the other.
     ...block('unicast_peer', [witness(path.peer.family), path.peer.text]),
     ...block('virtual_ipaddress', [
       `${roleAddress(path.address.family, index)} dev lo${path.address.family === 4 ? ' scope host' : ''}`,
     ]),
+    ...(index === 0 ? announcers(model) : []),
   ];
+}
+
+/**
+ * The place of a virtual MAC address is told by keepalived itself at a takeover, sooner than a program could be started:
+ * the network learns it from any frame.
+ */
+function announcers(model: GatewayModel): string[] {
+  const virtual = sidesWithMac(model).filter(({ macMode }) => macMode === 'Virtual');
+  if (virtual.length === 0) return [];
+  return block(
+    'virtual_ipaddress_excluded',
+    virtual.map(({ parent }, index) => `${announcerAddress(index)} dev ${roleLink(parent)} scope host`),
+  );
 }
 
 function notifications({ announcement, closing }: PairFiles): string[] {

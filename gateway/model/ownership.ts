@@ -44,6 +44,8 @@ export const MEMBERS_TABLE = 'vpcgw_members';
 export const LEASE_SET = 'lease';
 /** MAC addresses of a pair's role links: locally administered, and `vg`. */
 export const MAC_PREFIX = '02:76:67';
+/** To which no link listens. */
+export const NOBODY_MAC = `${MAC_PREFIX}:00:00:00`;
 /** Where a pair's members tell each other of connections (UDP); elections are VRRP's own protocol. */
 export const SYNC_PORT = 3780;
 /** Where their supervisors talk (TCP). */
@@ -53,6 +55,8 @@ export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' :
 /** keepalived insists on an address for each election; an active member has it on `lo`, and nobody uses it. */
 export const roleAddress = (family: 4 | 6, index: number): string =>
   family === 4 ? `127.118.0.${index + 1}/32` : `fe80::7667:${index + 1}/128`;
+/** On a role link with a virtual MAC address while its member is active: announced, and believed by nobody. */
+export const announcerAddress = (index: number): string => `127.118.1.${index + 1}/32`;
 /** Routes and rules: `proto` in rtnetlink, unassigned by iproute2 and by the routing daemons. */
 export const ROUTE_PROTOCOL = 118;
 

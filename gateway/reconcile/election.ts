@@ -20,6 +20,8 @@ export interface ElectionOptions {
   readonly run: CommandRunner;
   readonly clock: Clock;
   readonly log: Logger;
+  /** keepalived may. */
+  readonly startsPrograms: boolean;
   /** Why this member stands down, for a role that follows from it. */
   readonly standingDown: () => readonly string[];
   readonly onRole: (from: Role, report: RoleReport) => void;
@@ -67,7 +69,7 @@ export class Election {
     if (this.#notice === undefined) this.#remember();
     this.#notice = noticeOf(member);
     this.#pipe.open(files.notices);
-    await this.#daemon.ensure(keepalivedConfig(model, member, files));
+    await this.#daemon.ensure(keepalivedConfig(model, member, files, this.options.startsPrograms));
   }
 
   async stop(): Promise<void> {

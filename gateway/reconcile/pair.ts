@@ -42,6 +42,8 @@ export interface PairOptions {
   readonly tell: (type: string, message: string) => void;
   /** The members have just told each other all connections. */
   readonly onTold: () => void;
+  /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
+  readonly electionStartsPrograms: boolean;
 }
 
 export interface PairStatus extends RoleReport {
@@ -82,6 +84,7 @@ export class Pair {
     this.#standingDown = new StandingDown(this.#files.standingDown, options.stateDirectory);
     this.#election = new Election({
       ...{ directory, run, clock, log },
+      startsPrograms: options.electionStartsPrograms,
       standingDown: () => this.#standingDown.reasons,
       onRole: (from, report) => this.#onRole(from, report),
       onRival: () => void this.#answerRival(),
@@ -169,8 +172,20 @@ export class Pair {
     this.options.tell('Role', `${from} → ${role}: ${reason}`);
     this.#connections.onRole();
     this.#channel?.tell();
+    if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
     this.#timers.set('announcement', ANNOUNCE_AGAIN_MS, () => this.#announceAgain());
+  }
+
+  /** In a container the election ends with us, so we are there whenever it changes a role. */
+  async #actForElection(role: Role): Promise<void> {
+    const { run, log } = this.options;
+    try {
+      if (role === 'Active') await this.#announceAgain();
+      else await run.run({ argv: ['nft', '-f', this.#files.closing] });
+    } catch (error) {
+      log.error({ error: messageOf(error) }, `what a member does that is ${role} could not be done`);
+    }
   }
 
   async #announceAgain(): Promise<void> {

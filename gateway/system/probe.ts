@@ -1,10 +1,10 @@
 /** Finds out what this machine gives a gateway: programs, rights, kernel features, switches. Leaves nothing behind. */
-import { readFileSync } from 'node:fs';
 import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import type { Shaper } from '../kernel/state.js';
+import { holdsCapability } from './capabilities.js';
 
 export interface Finding {
   readonly check: string;
@@ -265,11 +265,8 @@ async function probeSysctls(run: CommandRunner): Promise<Finding[]> {
   return findings;
 }
 
-const CAP_NET_RAW = 13n;
-
 function holdsNetRaw(): Promise<void> {
-  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  if ((BigInt(`0x${mask}`) >> CAP_NET_RAW) & 1n) return Promise.resolve();
+  if (holdsCapability('NET_RAW')) return Promise.resolve();
   return Promise.reject(new VpcgwError('CommandFailed', 'NET_RAW is not held'));
 }
 

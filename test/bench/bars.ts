@@ -33,6 +33,21 @@ const bars: Readonly<Record<string, Bar>> = {
   'startup-rss': { of: 'value', atMost: 72 },
   'startup-rss-5000': { of: 'value', atMost: 120 },
   'idle-cpu': { of: 'value', atMost: 2 },
+  failover: { of: 'value', atMost: 150 },
+  'failover-max': { of: 'value', atMost: 400 },
+  'failover-lost': { of: 'value', atMost: 0 },
+  'failover-default': { of: 'value', atMost: 500 },
+  'failover-default-lost': { of: 'value', atMost: 0 },
+  switchover: { of: 'value', atMost: 40 },
+  'switchover-100': { of: 'value', atMost: 15 },
+  'switchover-lost': { of: 'value', atMost: 0 },
+  fence: { of: 'value', atMost: 1_500 },
+  'fence-overlap': { of: 'value', atMost: 0 },
+  'false-failover': { of: 'value', atMost: 0 },
+  'density-cpu': { of: 'value', atMost: 60 },
+  'density-rss': { of: 'value', atMost: 95 },
+  'sync-cost': { of: 'ratio', atLeast: 0.7 },
+  'sync-cost-p50': { of: 'ratio', atMost: 1.25 },
 };
 
 export interface Verdict {

@@ -1,11 +1,17 @@
 import { applyOne, applyOneFull } from './apply-one.js';
 import { connectionSetup } from './connection-setup.js';
 import { bandwidth } from './bandwidth.js';
+import { density } from './density.js';
+import { failover, failoverDefault } from './failover.js';
+import { falseFailover } from './false-failover.js';
+import { fence } from './fence.js';
 import { idle } from './idle.js';
 import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
 import { startup } from './startup.js';
+import { switchover } from './switchover.js';
+import { syncCost } from './sync-cost.js';
 import { synFlood } from './syn-flood.js';
 import { throughput } from './throughput.js';
 import { throughputShaped } from './throughput-shaped.js';
@@ -24,4 +30,11 @@ export const benches: Readonly<Record<string, Bench>> = {
   'syn-flood': synFlood,
   startup,
   idle,
+  failover,
+  'failover-default': failoverDefault,
+  switchover,
+  fence,
+  'false-failover': falseFailover,
+  density,
+  'sync-cost': syncCost,
 };

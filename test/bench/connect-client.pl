@@ -3,6 +3,8 @@
 #
 #   connect-client.pl connect PORT COUNT < TARGETS     TARGETS: lines of "PATH ADDRESS"
 #   connect-client.pl accept PORT                      the other end: accepts and closes; says "ready" first
+#   connect-client.pl pace PORT COUNT RATE < TARGETS   the same as connect, but so many rounds a second
+#   connect-client.pl saturate PORT SECONDS < TARGETS  as many as it can, whatever their path; prints how many that were
 #
 # Each round connects once on every path, to the path's next address, and prints "PATH ADDRESS NANOSECONDS".
 # Perl, because nothing but the system call stands between the two clocks: Node adds 30 us of event loop to a connect
@@ -22,8 +24,8 @@ my %clock_gettime = (x86_64 => 228, aarch64 => 113);
 my ($machine) = $Config{archname} =~ /^([^-]+)/;
 my $clock = $clock_gettime{$machine} // die "no number of clock_gettime for $machine\n";
 
-my ($mode, $port, $count) = @ARGV;
-if ($mode eq 'accept') { accept_all() } else { connect_all() }
+my ($mode, $port, $count, $rate) = @ARGV;
+if ($mode eq 'accept') { accept_all() } elsif ($mode eq 'saturate') { saturate() } else { connect_all() }
 
 sub accept_all {
   socket(my $listener, AF_INET6, SOCK_STREAM, 0) or die "socket: $!\n";
@@ -48,7 +50,12 @@ sub connect_all {
     push @{ $targets{$path} }, [$address, socket_address($address)];
   }
   my @results;
+  my $began = now() / 1e9;
   for my $round (-$warm_up_rounds .. $count - 1) {
+    if ($rate) {
+      my $early = $began + ($round + $warm_up_rounds) / $rate - now() / 1e9;
+      select(undef, undef, undef, $early) if $early > 0;
+    }
     for my $path (@paths) {
       my ($address, @socket_address) = @{ $targets{$path}[$round % @{ $targets{$path} }] };
       my $nanoseconds = connect_once($address, @socket_address);
@@ -56,6 +63,20 @@ sub connect_all {
     }
   }
   print @results;
+}
+
+sub saturate {
+  my @targets = map { my (undef, $address) = split ' '; [$address, socket_address($address)] } <STDIN>;
+  my ($done, $end) = (0, now() + $count * 1_000_000_000);
+  connect_once(@{ $targets[$done++ % @targets] }) while now() < $end;
+  print "$done\n";
+}
+
+sub now {
+  my $time = "\0" x 16;
+  syscall($clock, $clock_monotonic, $time);
+  my ($s, $ns) = unpack('qq', $time);
+  return $s * 1_000_000_000 + $ns;
 }
 
 sub socket_address {

@@ -15,6 +15,8 @@ export interface ConnectOptions {
   /** By the path's name: the addresses to connect to, one after the other. */
   paths: Readonly<Record<string, readonly string[]>>;
   timeoutMs?: number;
+  /** Rounds a second; as fast as they go where it is left out. */
+  rate?: number;
 }
 
 export class ConnectTimes {
@@ -44,11 +46,12 @@ export class ConnectTimes {
 
 /** Times in milliseconds, by path. Needs `acceptConnections` at the other ends. */
 export async function connectTimes(client: Namespace, options: ConnectOptions): Promise<Map<string, ConnectTimes>> {
-  const { port, count, paths, timeoutMs = 120_000 } = options;
+  const { port, count, paths, rate, timeoutMs = 120_000 } = options;
   const targets = Object.entries(paths).flatMap(([path, addresses]) =>
     addresses.map((address) => `${path} ${address}\n`),
   );
-  const argv = ['perl', program, 'connect', String(port), String(count)];
+  const argv = ['perl', program, rate === undefined ? 'connect' : 'pace', String(port), String(count)];
+  if (rate !== undefined) argv.push(String(rate));
   const { stdout } = await client.exec(argv, { stdin: targets.join(''), timeoutMs });
   const times = new Map(Object.keys(paths).map((path) => [path, new ConnectTimes()]));
   for (const line of stdout.trimEnd().split('\n')) {
@@ -56,6 +59,19 @@ export async function connectTimes(client: Namespace, options: ConnectOptions): 
     times.get(path)?.add(address, Number(nanoseconds) / 1e6);
   }
   return times;
+}
+
+/** How many connections a second one process opens, one after the other. */
+export async function connectRate(
+  client: Namespace,
+  { port, addresses, seconds }: { port: number; addresses: readonly string[]; seconds: number },
+): Promise<number> {
+  const stdin = addresses.map((address) => `all ${address}\n`).join('');
+  const { stdout } = await client.exec(['perl', program, 'saturate', String(port), String(seconds)], {
+    stdin,
+    timeoutMs: (seconds + 20) * 1000,
+  });
+  return Number(stdout) / seconds;
 }
 
 /** Listens until the returned function is called or the namespace goes. */

@@ -30,6 +30,11 @@ function threadsMs(pid: number): number {
   }, 0);
 }
 
+/** Resident memory of the process and of all that it started and that runs, in MB of a million bytes. */
+export function treeRssMb(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + treeRssMb(child), rssMb(pid));
+}
+
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.split(' ').filter(Boolean).map(Number);

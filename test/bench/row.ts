@@ -2,7 +2,8 @@
 export interface Row {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ms' | 'processes' | 'Mbit/s' | 'MB' | '% of a core' | '%' | 'of the rate';
+  readonly unit:
+    'ms' | 'processes' | 'Mbit/s' | 'MB' | '% of a core' | '%' | 'of the rate' | 'connections' | 'a second' | 'changes';
   readonly baseline: number | null;
   readonly ratio: number | null;
 }

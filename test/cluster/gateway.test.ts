@@ -7,7 +7,7 @@ import { useCluster } from './lab/use-cluster.js';
 // sysctls by the kubelet; `green` on the second, whose kubelet allows none, its sysctls by the CNI.
 
 const vms = { web: '10.0.0.5/24', app: '10.0.0.6/24' };
-const lab = useCluster({ vms: { blue: vms, green: vms } });
+const lab = useCluster({ vms: { blue: vms, green: vms }, single: ['blue', 'green'] });
 const client = '198.51.100.1';
 const tenants = [
   { tenant: 'blue', own: '203.0.113.10', shared: '203.0.113.20', added: '203.0.113.30' },

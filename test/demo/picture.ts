@@ -14,4 +14,6 @@ export const picture = `
      ──┬────────┼───────┬──       ──┬────────┴──┬─────────   both VPCs are 10.0.0.0/24
       web      app      db         web         app
       .5       .6       .7         .5          .6
+
+   a third tenant, red, has two gateways on two nodes: they come on when one of them is to die
 `;

@@ -7,7 +7,8 @@ import { Capture } from '../support/capture.js';
 import { type GatewayStatus, Supervisor } from '../support/supervisor.js';
 import { type Tenant, Topology } from '../support/topology.js';
 
-// Who takes part: the internet, two tenants with VMs that serve, and a supervisor in each tenant's gateway.
+// Who takes part: the internet, two tenants with VMs that serve, and a supervisor in each tenant's gateway. A third
+// tenant's pair of gateways is there for the scene that needs it, which starts and ends its supervisors.
 
 const examples = fileURLToPath(new URL('../../manifests/examples/', import.meta.url));
 
@@ -61,6 +62,7 @@ export class Stage {
       tenants: [
         { name: 'blue', vms: ['web', 'app', 'db'] },
         { name: 'green', vms: ['web', 'app'] },
+        { name: 'red', vms: ['web', 'app'], pair: true },
       ],
     });
     const leaks = await Capture.start(topology.inet.namespace, { interface: 'ext', filter: leakFilter });

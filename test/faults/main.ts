@@ -1,6 +1,7 @@
 /**
  * `npm run faults`: what each fault does to each sort of connection of a pair, as a table. `--full` walks every fault,
- * `--runs N` each so often and shows the worst, `--only TEXT` those whose name holds it.
+ * `--runs N` each so often and shows the worst, `--only TEXT` those whose name holds it, `--virtual` with virtual MAC
+ * addresses.
  */
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     full: { type: 'boolean', default: false },
     runs: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    virtual: { type: 'boolean', default: false },
   },
 });
 
@@ -28,7 +30,7 @@ async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
 }
 
 const faults = FAULTS.filter(({ short, name }) => (values.full || short) && name.includes(values.only));
-const lab = new PairLab(pairOptions());
+const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own' }));
 await lab.start();
 try {
   await servePair(lab);

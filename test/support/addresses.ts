@@ -58,6 +58,9 @@ export const vpc = {
 
 /** Of a pair's members towards each other. */
 export const memberAddresses = ['172.31.0.1', '172.31.0.2'] as const;
+export const memberAddresses6 = ['fd31::1', 'fd31::2'] as const;
+/** On the external side. */
+export const secondPathAddresses = ['172.30.0.1', '172.30.0.2'] as const;
 
 export function isIpv6(address: string): boolean {
   return address.includes(':');

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { removeControlGroups } from './control-groups.js';
 import { currentRun, deadRuns, namespacesOf } from './run-name.js';
 import type { Run } from './run-name.js';
 
 // Nothing outlives its run. All of it is synchronous, because it must also work while the process exits.
-// 1. The run's namespaces, their processes, its control groups and its directory go when the process ends: normally, by
+// 1. The run's namespaces, their processes, its control groups, disks and its directory go when the process ends: normally, by
 //    an uncaught error, by SIGINT, SIGTERM or SIGHUP.
 // 2. What a run left that could not do so (SIGKILL, power) goes when the next one starts.
 
@@ -36,7 +36,16 @@ export function sweepDeadRuns(): void {
 function removeRun(run: Run): void {
   deleteNamespaces(namespacesOf(run.prefix));
   removeControlGroups(`${run.prefix}-`);
+  unmountBelow(run.directory);
   rmSync(run.directory, { recursive: true, force: true });
+}
+
+function unmountBelow(directory: string): void {
+  const places = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(' ')[1] ?? [])
+    .filter((place) => place.startsWith(`${directory}/`));
+  if (places.length > 0) spawnSync('umount', ['--lazy', ...places]);
 }
 
 /** Started a moment ago, a child has not yet entered its namespace and would not be found there. */

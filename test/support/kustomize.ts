@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 
 // What `kubectl kustomize` makes of a folder, for the part of its language that `manifests/` uses: resources, components,
-// patches as lists of operations (RFC 6902), images, a namespace, ConfigMaps of files under their own names. It refuses
+// patches as lists of operations (RFC 6902), images, a namespace, a suffix of names, ConfigMaps of files. It refuses
 // what it does not know, so that a manifest cannot mean more than is tested here. `manifests.test.ts` compares it with
 // kubectl, where there is one.
 
@@ -18,6 +18,7 @@ interface Kustomization {
   apiVersion: string;
   kind: string;
   namespace?: string;
+  nameSuffix?: string;
   resources?: string[];
   components?: string[];
   patches?: { target: { kind: string; labelSelector: string }; path: string }[];
@@ -28,7 +29,7 @@ interface Kustomization {
 
 const known = new Set<string>([
   ...['apiVersion', 'kind', 'namespace', 'resources', 'components', 'patches', 'images', 'configMapGenerator'],
-  'generatorOptions',
+  ...['generatorOptions', 'nameSuffix'],
 ]);
 const clusterWide = ['Namespace', 'CustomResourceDefinition'];
 
@@ -46,6 +47,7 @@ export function kustomize(directory: string, into: readonly Manifest[] = []): Ma
     for (const manifest of manifests) if (isTarget(manifest, target)) patch(manifest, operations);
   }
   for (const image of settings.images ?? []) manifests.forEach((manifest) => setImage(manifest, image));
+  if (settings.nameSuffix !== undefined) rename(manifests, settings.nameSuffix);
   if (settings.namespace !== undefined)
     for (const { kind, metadata } of manifests)
       if (!clusterWide.includes(kind)) metadata.namespace = settings.namespace;
@@ -89,6 +91,13 @@ export function patch(manifest: Manifest, operations: readonly Operation[]): voi
   }
 }
 
+/** With what refers to a ConfigMap that is renamed. */
+function rename(manifests: readonly Manifest[], suffix: string): void {
+  const maps = new Set(manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name));
+  for (const { kind, metadata } of manifests) if (!clusterWide.includes(kind)) metadata.name += suffix;
+  for (const { configMap: map } of manifests.flatMap(volumesOf)) if (map && maps.has(map.name)) map.name += suffix;
+}
+
 function setImage(
   manifest: Manifest,
   { name, newName, newTag }: { name: string; newName: string; newTag: string },
@@ -96,6 +105,10 @@ function setImage(
   for (const container of containersOf(manifest))
     if (container.image === name) container.image = `${newName}:${newTag}`;
 }
+
+const volumesOf = ({ spec }: Manifest): { configMap?: { name: string } }[] =>
+  (spec as { template?: { spec: { volumes?: { configMap?: { name: string } }[] } } } | undefined)?.template?.spec
+    .volumes ?? [];
 
 export function containersOf({ spec }: Manifest): { name: string; image: string }[] {
   const template = (spec as { template?: { spec: { containers: { name: string; image: string }[] } } })?.template;

@@ -1,13 +1,21 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { dnatRule, type Document } from './documents.js';
+import { endHostileVm, startHostileVm } from './hostile-vm.js';
 import type { Member, PairLab } from './pair-lab.js';
 
 // What can happen to a pair, how it is made to happen to real processes and cables, and who has to be active then.
+
+/** Of the one that was struck and the other. `Either`: nobody can know beforehand, but one it has to be. */
+export type Expected = 'Other' | 'Same' | 'Either';
 
 export interface Fault {
   readonly name: string;
   /** Part of the short form, which every change runs. */
   readonly short?: true;
-  /** Whether the role moves to the other member, or stays. */
-  readonly moves: boolean;
+  readonly active: Expected;
+  /** While it lasts nobody can tell who is active, and both may be. It is healed first, and then there is one. */
+  readonly parts?: true;
   readonly strike: (member: Member, lab: PairLab) => Promise<void>;
   readonly heal: (member: Member, lab: PairLab) => Promise<void>;
 }
@@ -22,18 +30,15 @@ const mend =
   (member: Member, lab: PairLab): Promise<void> =>
     lab.cable(member, names, 'up');
 
-const CABLES = ['sync0', 'ext0', 'vpc0'];
-
-/** It must not be told that its cables are pulled before they all are. */
-async function die(member: Member, lab: PairLab): Promise<void> {
+/** It falls silent on every cable at once, and nobody is told; what ran is gone. */
+export async function die(member: Member, lab: PairLab): Promise<void> {
   const { pids } = member;
-  member.signal(pids, 'SIGSTOP');
-  await lab.cable(member, CABLES, 'down');
+  await lab.cables.silence(member.namespace);
   member.signal(pids, 'SIGKILL');
 }
 
-async function liveAgain(member: Member, lab: PairLab): Promise<void> {
-  await lab.cable(member, CABLES, 'up');
+export async function liveAgain(member: Member, lab: PairLab): Promise<void> {
+  await lab.cables.unsilence(member.namespace);
   await member.supervisor.restart();
 }
 
@@ -42,41 +47,41 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'node death',
     short: true,
-    moves: true,
+    active: 'Other',
     strike: die,
     heal: liveAgain,
   },
   {
     name: 'all processes frozen',
     short: true,
-    moves: true,
+    active: 'Other',
     strike: async (member) => member.signal(member.pids, 'SIGSTOP'),
     heal: async (member) => member.signal(member.pids, 'SIGCONT'),
   },
   {
     name: 'switchover',
     short: true,
-    moves: true,
+    active: 'Other',
     strike: async (member) => void (await member.supervisor.post('/v1/failover/switchover', {})),
     heal: nothing,
   },
   {
     name: 'supervisor killed',
     short: true,
-    moves: false,
+    active: 'Same',
     strike: (member) => member.supervisor.kill9(),
     heal: (member) => member.supervisor.restart(),
   },
   {
     name: 'supervisor frozen',
-    moves: false,
+    active: 'Same',
     strike: async (member) => member.signal([member.supervisor.pid], 'SIGSTOP'),
     heal: async (member) => member.signal([member.supervisor.pid], 'SIGCONT'),
   },
   {
     name: 'both supervisors killed, then keepalived',
     short: true,
-    moves: true,
+    active: 'Other',
     async strike(member, lab) {
       const keepalived = member.daemonPids('keepalived');
       await Promise.all(lab.members.map(({ supervisor }) => supervisor.kill9()));
@@ -86,22 +91,22 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'keepalived killed',
-    moves: true,
+    active: 'Other',
     strike: async (member) => member.signal(member.daemonPids('keepalived'), 'SIGKILL'),
     heal: nothing,
   },
   {
     name: 'keepalived frozen',
-    moves: true,
+    active: 'Other',
     strike: async (member) => member.signal(member.daemonPids('keepalived'), 'SIGSTOP'),
     heal: async (member) => member.signal(member.daemonPids('keepalived'), 'SIGCONT'),
   },
-  { name: 'external cable pulled', short: true, moves: true, strike: cut('ext0'), heal: mend('ext0') },
-  { name: 'VPC cable pulled', moves: true, strike: cut('vpc0'), heal: mend('vpc0') },
-  { name: 'both cables pulled', moves: true, strike: cut('ext0', 'vpc0'), heal: mend('ext0', 'vpc0') },
+  { name: 'external cable pulled', short: true, active: 'Other', strike: cut('ext0'), heal: mend('ext0') },
+  { name: 'VPC cable pulled', active: 'Other', strike: cut('vpc0'), heal: mend('vpc0') },
+  { name: 'both cables pulled', active: 'Other', strike: cut('ext0', 'vpc0'), heal: mend('ext0', 'vpc0') },
   {
     name: 'conntrackd killed, and back, then node death',
-    moves: true,
+    active: 'Other',
     async strike(member, lab) {
       const [former] = member.daemonPids('conntrackd');
       member.signal(member.daemonPids('conntrackd'), 'SIGKILL');
@@ -113,4 +118,97 @@ export const FAULTS: readonly Fault[] = [
     },
     heal: liveAgain,
   },
+  {
+    name: 'disk full, then node death',
+    active: 'Other',
+    async strike(member, lab) {
+      for (const { disk } of lab.members) fill(disk);
+      await die(member, lab);
+    },
+    async heal(member, lab) {
+      for (const { disk } of lab.members) writeFileSync(join(disk, FILLING), '');
+      await liveAgain(member, lab);
+    },
+  },
+  {
+    name: 'edits, one after the other, then node death',
+    active: 'Other',
+    async strike(member, lab) {
+      for (let port = 3000; port < 3010; port++)
+        for (const { supervisor } of lab.members) supervisor.write([...(lab.documents as Document[]), extra(port)]);
+      await die(member, lab);
+    },
+    async heal(member, lab) {
+      for (const { supervisor } of lab.members) supervisor.write(lab.documents);
+      await liveAgain(member, lab);
+    },
+  },
+  {
+    name: 'external cable that comes and goes',
+    active: 'Either',
+    async strike(member, lab) {
+      for (let i = 0; i < FLAPS; i++) {
+        await lab.cable(member, ['ext0'], 'down');
+        await lab.wait(FLAP_MS);
+        await lab.cable(member, ['ext0'], 'up');
+        await lab.wait(FLAP_MS);
+      }
+    },
+    heal: nothing,
+  },
+  {
+    name: 'both killed, and started at once',
+    active: 'Either',
+    async strike(_, lab) {
+      for (const member of lab.members) member.signal(member.pids, 'SIGKILL');
+      await Promise.all(lab.members.map(({ supervisor }) => supervisor.restart()));
+    },
+    heal: nothing,
+  },
+  {
+    name: 'members cut off from each other alone',
+    active: 'Either',
+    parts: true,
+    strike: ({ namespace }, lab) => lab.cables.silence(namespace, ['sync0']),
+    heal: ({ namespace }, lab) => lab.cables.unsilence(namespace, ['sync0']),
+  },
+  {
+    name: 'adverts lost one way',
+    active: 'Either',
+    parts: true,
+    strike: ({ namespace }, lab) => lab.cables.silence(namespace, ['sync0'], ['fromMember']),
+    heal: ({ namespace }, lab) => lab.cables.unsilence(namespace, ['sync0'], ['fromMember']),
+  },
+  {
+    name: 'a hostile VM, then node death',
+    active: 'Other',
+    async strike(member, lab) {
+      await startHostileVm(lab);
+      await lab.wait(HOSTILE_MS);
+      if ((await member.role()) !== 'Active') throw new Error('a VM unseated the active member');
+      await die(member, lab);
+    },
+    async heal(member, lab) {
+      await endHostileVm(lab);
+      await liveAgain(member, lab);
+    },
+  },
 ];
+
+const FLAPS = 5;
+/** Less than a lease, so that it ends in between. */
+const FLAP_MS = 100;
+const HOSTILE_MS = 500;
+const FILLING = 'filling';
+
+/** Until nothing more goes onto it. */
+function fill(disk: string): void {
+  try {
+    for (;;) writeFileSync(join(disk, FILLING), Buffer.alloc(1024 * 1024), { flag: 'a' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
+
+const extra = (port: number): Document =>
+  dnatRule(`extra-${port}`, { elasticIP: 'nat', protocol: 'TCP', port, target: '10.0.0.6', targetPort: 80 });

@@ -4,7 +4,8 @@ import type { UdpStreamReport } from './agent-operations.js';
 import { internet } from './addresses.js';
 import { dnatRule, elasticIp, gateway, snatRule, type Document } from './documents.js';
 import { ports, serve } from './gateway-lab.js';
-import type { PairLab, PairLabOptions } from './pair-lab.js';
+import type { PairLab, PairLabOptions, Paths } from './pair-lab.js';
+import type { Tenant } from './topology.js';
 
 // Long-lived connections through every sort of translation, which a failover has to keep: streams whose gaps are
 // measured, and TCP connections that have to answer afterwards.
@@ -26,11 +27,35 @@ export interface FlowReport {
   readonly of: number;
 }
 
-export const pairOptions = (spec: Readonly<Record<string, unknown>> = {}): PairLabOptions => ({
-  vms: ['web', 'app', { name: 'crowd', addresses: crowd.map((address) => `${address}/24`) }],
-  documents: (tenant) =>
-    pairDocuments(gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes' }, ...spec } })),
+interface PairForm {
+  readonly macMode?: 'Own' | 'Virtual';
+  readonly paths?: Paths;
+}
+
+/** What else a pair can be than one of `Own` MAC addresses whose members meet by IPv4. */
+export const pairForms: Readonly<Record<string, PairForm>> = {
+  'virtual MAC addresses': { macMode: 'Virtual' },
+  'members that meet by IPv6': { paths: 'IPv6' },
+  'a second path': { paths: 'Two' },
+};
+
+export const pairOptions = ({ macMode = 'Own', paths = 'IPv4' }: PairForm = {}): PairLabOptions => ({
+  vms: [
+    'web',
+    'app',
+    { name: 'hostile', addresses: ['10.0.0.9/24'] },
+    { name: 'crowd', addresses: crowd.map((address) => `${address}/24`) },
+  ],
+  paths,
+  documents: (tenant) => pairDocuments(pairGateway(tenant, macMode)),
 });
+
+function pairGateway(tenant: Tenant, macMode: 'Own' | 'Virtual'): Document {
+  const made = gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes' } } });
+  const { internal, externals, ...more } = made['spec'] as { internal: object; externals: object[] };
+  const sides = { internal: { ...internal, macMode }, externals: externals.map((side) => ({ ...side, macMode })) };
+  return { ...made, spec: { ...more, ...sides } };
+}
 
 export const pairDocuments = (gateway: Document): Document[] => [
   gateway,

@@ -2,13 +2,14 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { memberAddresses } from './addresses.js';
+import { memberAddresses, memberAddresses6, secondPathAddresses } from './addresses.js';
 import type { Agent } from './agent.js';
-import type { Document } from './documents.js';
 import type { Namespace } from './namespace.js';
+import { runCommand } from './command.js';
+import { Cables } from './pair-cables.js';
 import { currentRun } from './run-name.js';
 import type { PairLook } from '../../gateway/reconcile/pair.js';
-import { Supervisor, type SupervisorOptions } from './supervisor.js';
+import { type Documents, Supervisor, type SupervisorOptions } from './supervisor.js';
 import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
 
 // The standard picture with one tenant whose gateway is a pair: two real members, each with its supervisor, keepalived
@@ -19,6 +20,10 @@ export type Role = 'Active' | 'Standby' | 'Fault' | 'Unknown';
 const READY_MS = 60_000;
 const POLL_MS = 5;
 const SECRET = 'of the two members of the laboratory, and nobody else';
+const DISK_MIB = 64;
+
+/** How members reach each other. */
+export type Paths = 'IPv4' | 'IPv6' | 'Two';
 
 /** One of the two. */
 export class Member {
@@ -26,21 +31,35 @@ export class Member {
     readonly name: string,
     readonly namespace: Namespace,
     readonly supervisor: Supervisor,
+    /** A small one, of its own: it can be filled. */
+    readonly disk: string,
   ) {}
 
-  static launch(name: string, namespace: Namespace, index: number, options: SupervisorOptions): Member {
-    const directory = mkdtempSync(join(currentRun().directory, 'member-'));
-    const [file, secretFile] = [join(directory, 'member.yaml'), join(directory, 'secret')];
+  static async launch(
+    name: string,
+    namespace: Namespace,
+    index: number,
+    options: SupervisorOptions,
+    paths: Paths,
+  ): Promise<Member> {
+    const disk = mkdtempSync(join(currentRun().directory, 'member-'));
+    await runCommand(['mount', '-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=700`, 'tmpfs', disk]);
+    const [file, secretFile] = [join(disk, 'member.yaml'), join(disk, 'secret')];
     writeFileSync(secretFile, `${SECRET}\n`, { mode: 0o600 });
-    const [address, peer] = index === 0 ? memberAddresses : [...memberAddresses].reverse();
-    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer, secretFile }));
-    return new Member(name, namespace, Supervisor.launch(namespace, { ...options, args: ['--member', file] }));
+    const both = paths === 'IPv6' ? memberAddresses6 : memberAddresses;
+    const [address, peer] = index === 0 ? both : [...both].reverse();
+    const [first, second] = index === 0 ? secondPathAddresses : [...secondPathAddresses].reverse();
+    if (paths === 'Two') await namespace.ip([`address add ${first}/30 dev ext0`]);
+    const secondPath = paths === 'Two' ? { secondPath: { interface: 'ext0', address: first, peer: second } } : {};
+    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer, secretFile, ...secondPath }));
+    const supervisor = Supervisor.launch(namespace, { ...options, args: ['--member', file], directory: disk });
+    return new Member(name, namespace, supervisor, disk);
   }
 
   /** By API, as soon as it is served. */
-  async give(documents: readonly Document[]): Promise<void> {
+  async give(documents: Documents): Promise<void> {
     await this.supervisor.statusWhen(() => true);
-    const text = documents.map((each) => stringify(each)).join('---\n');
+    const text = typeof documents === 'string' ? documents : documents.map((each) => stringify(each)).join('---\n');
     const reply = await this.supervisor.post('/v1/apply', { files: [{ file: 'given.yaml', text }] });
     if (reply.status !== 200) throw new Error(reply.text);
   }
@@ -109,18 +128,33 @@ const childrenOf = (pid: number): number[] =>
 
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
-  documents: (tenant: Tenant) => readonly Document[];
+  documents: (tenant: Tenant) => Documents;
   /** By API, documents are given to the first member alone. */
   source?: 'folder' | 'api';
   /** What the second member's supervisor runs under. */
   secondUnder?: Pick<SupervisorOptions, 'wrapper' | 'env'>;
+  /** IPv4 on the members' network, where nothing else is said. */
+  paths?: Paths;
+  /** Further tenants with two gateways each, in which nothing runs. */
+  beside?: readonly string[];
 }
 
 export class PairLab {
   private built: Topology | undefined;
+  private owner: Tenant | undefined;
+  private plugged: Cables | undefined;
   members: readonly Member[] = [];
+  /** What both started with. */
+  documents: Documents = [];
 
   constructor(private readonly options: PairLabOptions) {}
+
+  /** A pair beside others: of a tenant that was built with two gateways. */
+  static async within(topology: Topology, tenant: Tenant, documents: Documents): Promise<PairLab> {
+    const lab = new PairLab({ vms: [], documents: () => documents });
+    await lab.launch(topology, tenant);
+    return lab;
+  }
 
   get topology(): Topology {
     if (!this.built) throw new Error('the laboratory stands only while its tests run');
@@ -128,7 +162,8 @@ export class PairLab {
   }
 
   get tenant(): Tenant {
-    return this.topology.tenants[0] as Tenant;
+    if (!this.owner) throw new Error('the pair stands only while its tests run');
+    return this.owner;
   }
 
   inet(): Promise<Agent> {
@@ -136,17 +171,26 @@ export class PairLab {
   }
 
   async start(): Promise<void> {
-    const { vms, documents, source = 'folder', secondUnder = {}, ...more } = this.options;
-    this.built = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }] });
-    const given = documents(this.tenant);
-    this.members = this.tenant.gateways.map((namespace, index) =>
-      Member.launch(index === 0 ? 'a' : 'b', namespace, index, {
-        source,
-        ...(source === 'folder' ? { documents: given } : {}),
-        ...(index === 0 ? {} : secondUnder),
-      }),
-    );
-    if (source === 'api') await (this.members[0] as Member).give(given);
+    const { vms, beside = [], routes, secondExternal, farMtu } = this.options;
+    const more = { routes, secondExternal, farMtu };
+    const idle = beside.map((name) => ({ name, vms: [], pair: true }));
+    const topology = await Topology.build({ ...more, tenants: [{ name: 'blue', vms, pair: true }, ...idle] });
+    await this.launch(topology, topology.tenants[0] as Tenant);
+  }
+
+  private async launch(topology: Topology, tenant: Tenant): Promise<void> {
+    this.built = topology;
+    this.owner = tenant;
+    this.documents = this.options.documents(tenant);
+    const { paths = 'IPv4', source = 'folder', secondUnder = {} } = this.options;
+    const given = source === 'folder' ? { documents: this.documents } : {};
+    const launched = tenant.gateways.map((namespace, index) => {
+      const options = { source, ...given, ...(index === 0 ? {} : secondUnder) };
+      return Member.launch(index === 0 ? 'a' : 'b', namespace, index, options, paths);
+    });
+    this.members = await Promise.all(launched);
+    if (source === 'api') await (this.members[0] as Member).give(this.documents);
+    this.plugged = await Cables.of(tenant.name, tenant.gateways, topology.switch);
     await Promise.all(this.members.map((member) => member.supervisor.ready()));
     await this.settled();
   }
@@ -165,16 +209,14 @@ export class PairLab {
     }
   }
 
+  get cables(): Cables {
+    if (!this.plugged) throw new Error('the pair stands only while its tests run');
+    return this.plugged;
+  }
+
   /** What a pulled cable looks like to both ends: the switch's port goes down. */
-  async cable(member: Member, names: readonly string[], state: 'up' | 'down'): Promise<void> {
-    const { stdout } = await member.namespace.exec(['ip', '-j', 'link']);
-    const links = JSON.parse(stdout) as { ifname: string; link_index?: number }[];
-    const ports = links.filter(({ ifname }) => names.includes(ifname)).map(({ link_index: index }) => index);
-    const there = await this.topology.switch.exec(['ip', '-j', 'link']);
-    const ends = (JSON.parse(there.stdout) as { ifname: string; ifindex: number }[])
-      .filter(({ ifindex }) => ports.includes(ifindex))
-      .map(({ ifname }) => ifname);
-    await this.topology.switch.ip(ends.map((name) => `link set ${name} ${state}`));
+  cable(member: Member, names: readonly string[], state: 'up' | 'down'): Promise<void> {
+    return this.cables.pull(member.namespace, names, state);
   }
 
   /** Of what is open now, as much stands in the other member's kernel. */

@@ -11,6 +11,8 @@ export interface Walked {
   /** Members whose kernel let traffic pass, once all was settled. */
   readonly speaking: readonly string[];
   readonly expected: string;
+  /** Of faults that part the two: from the heal until one alone spoke. */
+  readonly unitedMs?: number;
   /** Packets that left with a source of the VPC. */
   readonly untranslated: number;
 }
@@ -19,22 +21,41 @@ const UNTRANSLATED = 'src net 10.0.0.0/24 and not arp';
 /** Until the streams have gone on for long enough to be seen going on. */
 const GOES_ON_MS = 300;
 
+/** How long two are left parted: longer than a lease and the patience of the other. */
+const PARTED_MS = 1_000;
+
 export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
   const { active, standby } = await lab.settled();
   // Before there is traffic: tcpdump counts what passes before its filter stands as received.
   const capture = await Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: UNTRANSLATED });
   const flows = await PairFlows.start(lab);
   await lab.connectionsKnown(active);
-  const expected = fault.moves ? standby : active;
   await fault.strike(active, lab);
-  await lab.until(`${expected.name} alone speaks`, () => speaksAlone(expected, lab));
+  let unitedMs: number | undefined;
+  if (fault.parts) {
+    await lab.wait(PARTED_MS);
+    await fault.heal(active, lab);
+    const healed = performance.now();
+    await lab.until('one alone speaks', async () => (await speakers(lab)).length === 1);
+    unitedMs = performance.now() - healed;
+  }
+  const expected = { Other: [standby], Same: [active], Either: lab.members }[fault.active];
+  await lab.until(`${expected.map(({ name }) => name).join(' or ')} alone speaks`, () => speaksAlone(expected, lab));
   await lab.wait(GOES_ON_MS);
   const reports = await flows.end();
   const speaking = (await speakers(lab)).map(({ name }) => name);
   const untranslated = (await capture.stop()).length;
-  await fault.heal(active, lab);
+  if (!fault.parts) await fault.heal(active, lab);
   await lab.settled();
-  return { fault: fault.name, flows: reports, speaking, expected: expected.name, untranslated };
+  const one = expected.length === 1 ? expected[0]?.name : speaking[0];
+  return {
+    fault: fault.name,
+    flows: reports,
+    speaking,
+    expected: one ?? '',
+    untranslated,
+    ...(unitedMs === undefined ? {} : { unitedMs }),
+  };
 }
 
 async function speakers({ members }: PairLab): Promise<Member[]> {
@@ -42,7 +63,7 @@ async function speakers({ members }: PairLab): Promise<Member[]> {
   return members.filter((_, index) => held[index]);
 }
 
-async function speaksAlone(member: Member, lab: PairLab): Promise<boolean> {
-  const speaking = await speakers(lab);
-  return speaking.length === 1 && speaking[0] === member;
+async function speaksAlone(expected: readonly Member[], lab: PairLab): Promise<boolean> {
+  const [one, ...more] = await speakers(lab);
+  return one !== undefined && more.length === 0 && expected.includes(one);
 }

@@ -48,6 +48,8 @@ export interface SupervisorOptions {
   wrapper?: readonly string[];
   /** Another build, for upgrades. */
   program?: string;
+  /** For all that it keeps, if it is to have a disk of its own. */
+  directory?: string;
 }
 
 /** The part of GET /v1/status that tests wait for. */
@@ -74,7 +76,7 @@ export class Supervisor {
     private readonly namespace: Namespace,
     private readonly options: SupervisorOptions,
   ) {
-    const directory = mkdtempSync(join(currentRun().directory, 'gw-'));
+    const directory = options.directory ?? mkdtempSync(join(currentRun().directory, 'gw-'));
     this.configDirectory = join(directory, 'config');
     this.stateDirectory = join(directory, 'state');
     this.socketPath = join(directory, 'api.sock');

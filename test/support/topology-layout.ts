@@ -1,4 +1,14 @@
-import { core, far, internet, isIpv6, memberAddresses, secondInternet, vpc, withoutPrefix } from './addresses.js';
+import {
+  core,
+  far,
+  internet,
+  isIpv6,
+  memberAddresses,
+  memberAddresses6,
+  secondInternet,
+  vpc,
+  withoutPrefix,
+} from './addresses.js';
 import type { External } from './addresses.js';
 import { Wiring } from './wiring.js';
 import type { Node } from './wiring.js';
@@ -91,7 +101,7 @@ function layTenant(wiring: Wiring, tenant: TenantOptions, options: TopologyOptio
     const between = wiring.addBridge(`br-${tenant.name}-sync`);
     members.forEach((gateway, index) => {
       wiring.plug(gateway, 'sync0', between);
-      gateway.addInterface('sync0', [`${memberAddresses[index]}/24`]);
+      gateway.addInterface('sync0', [`${memberAddresses[index]}/24`, `${memberAddresses6[index]}/64`]);
     });
   }
   tenant.vms.forEach((vm, index) => {

@@ -13,8 +13,9 @@ function ownAddresses(interfaces: readonly IpAddresses[]): Map<string, Line> {
   for (const { ifname = '', addr_info: infos = [] } of interfaces) {
     if (!ifname.startsWith(LINK_PREFIX)) continue;
     for (const { local, prefixlen, scope, family } of infos) {
-      // The kernel's own link-local address is the link's, not ours.
-      if (local === undefined || prefixlen === undefined || (family === 'inet6' && scope === 'link')) continue;
+      // The kernel's own link-local address is the link's; one for this host alone is the election's.
+      if (local === undefined || prefixlen === undefined || scope === 'host') continue;
+      if (family === 'inet6' && scope === 'link') continue;
       result.set(`${ifname} ${local}/${prefixlen}`, { text: `${local}/${prefixlen}` });
     }
   }

@@ -15,7 +15,15 @@ import {
   type Member,
   type MemberPath,
 } from '../../model/high-availability.js';
-import { CHANNEL_PORT, FENCE_TABLE, LEASE_SET, MEMBERS_TABLE, SYNC_PORT, witness } from '../../model/ownership.js';
+import {
+  CHANNEL_PORT,
+  FENCE_TABLE,
+  LEASE_SET,
+  MEMBERS_TABLE,
+  NOBODY_MAC,
+  SYNC_PORT,
+  witness,
+} from '../../model/ownership.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
@@ -76,9 +84,9 @@ function adverts({ paths }: Member, { virtualRouterId }: HighAvailability): stri
     ),
     chain('says', `type filter hook egress ${devices} priority ${FIRST}; policy accept;`, [
       ...families.flatMap((family) => [
-        `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } drop`,
+        `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
         `${toward(witness(family))} ${active} meta oiftype @heard drop`,
-        `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } drop`,
+        `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
         `${toward(witness(family))} drop`,
       ]),
       ...[...new Set(paths.map(({ peer }) => toward(peer.text)))].map(
@@ -87,6 +95,9 @@ function adverts({ paths }: Member, { virtualRouterId }: HighAvailability): stri
     ]),
   ];
 }
+
+/** Where a witness's copy ends. Of a dropped one IPv6 tells the sender, who would complain of it 20 times a second. */
+const ends = (family: 4 | 6): string => (family === 4 ? 'drop' : `ether daddr set ${NOBODY_MAC} accept`);
 
 const toward = (address: string): string =>
   address.includes(':') ? `ip6 daddr ${address} ip6 nexthdr vrrp` : `ip daddr ${address} ip protocol vrrp`;

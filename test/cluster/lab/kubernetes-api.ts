@@ -44,6 +44,10 @@ export class KubernetesApi {
     await this.call('PATCH', path, JSON.stringify(object), 'application/apply-patch+yaml');
   }
 
+  async deletePod(namespace: string, name: string): Promise<void> {
+    await this.call('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`);
+  }
+
   pod(namespace: string, name: string): Promise<Pod> {
     return this.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${name}`);
   }

@@ -5,8 +5,8 @@ import { ClusterGateway } from './cluster-gateway.js';
 import { networkAttachmentDefinitions } from './networks-crd.js';
 import type { Vms } from './wires.js';
 
-// Called at the top of a test file: the cluster, with a gateway of `blue` on the first node and one of `green` on the
-// second, for the tests there.
+// Called at the top of a test file: the cluster, for the tests there. `single`: a gateway of the first tenant on the first
+// node and one of the second on the second; `pair`: this tenant's two members.
 
 /** What docs and manifests tell to allow. */
 const allowedUnsafeSysctls = [
@@ -17,11 +17,18 @@ const allowedUnsafeSysctls = [
   'net.netfilter.*',
 ];
 
+interface ClusterLabOptions {
+  vms: Vms;
+  single?: readonly string[];
+  pair?: string;
+}
+
 export class ClusterLab {
   private built: Cluster | undefined;
   private readonly gateways = new Map<string, ClusterGateway>();
+  members: readonly ClusterGateway[] = [];
 
-  constructor(private readonly vms: Vms) {}
+  constructor(private readonly options: ClusterLabOptions) {}
 
   get cluster(): Cluster {
     if (!this.built) throw new Error('the cluster stands only while its tests run');
@@ -41,16 +48,17 @@ export class ClusterLab {
   }
 
   async start(): Promise<void> {
-    this.built = await Cluster.start({ vms: this.vms, allowedUnsafeSysctls: [allowedUnsafeSysctls, []] });
+    const { vms, single = [], pair } = this.options;
+    this.built = await Cluster.start({ vms, allowedUnsafeSysctls: [allowedUnsafeSysctls, []] });
     const { api } = this.built;
     await api.apply(networkAttachmentDefinitions);
     await api.until('networks to be served', () => api.get('/apis/k8s.cni.cncf.io/v1/network-attachment-definitions'));
-    const tenants = ['blue', 'green'];
-    const deployed = tenants.map(async (tenant, index) => {
+    const deployed = single.map(async (tenant, index) => {
       const node = this.cluster.nodes[index];
       if (node) this.gateways.set(tenant, await ClusterGateway.deploy(this.cluster, tenant, node));
     });
     await Promise.all(deployed);
+    if (pair !== undefined) this.members = await ClusterGateway.deployPair(this.cluster, pair);
   }
 
   async end(): Promise<void> {
@@ -58,12 +66,14 @@ export class ClusterLab {
   }
 
   async logs(): Promise<string> {
-    return (await Promise.all([...this.gateways.values()].map((gateway) => gateway.logs()))).join('\n');
+    return (await Promise.all([...this.gateways.values(), ...this.members].map((gateway) => gateway.logs()))).join(
+      '\n',
+    );
   }
 }
 
-export function useCluster({ vms }: { vms: Vms }): ClusterLab {
-  const lab = new ClusterLab(vms);
+export function useCluster(options: ClusterLabOptions): ClusterLab {
+  const lab = new ClusterLab(options);
   beforeAll(() => lab.start(), 2_400_000);
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') console.error(await lab.logs());

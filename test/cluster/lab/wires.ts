@@ -5,12 +5,14 @@ import { nodeNetwork } from './addresses.js';
 // The wires of the lab cluster. Each node bridges every segment to the pods that ask for it, as a site's nodes bridge
 // VLANs; segment `blue` is the bridge `br-blue` on each of them.
 //
-//   cp ──┬── eth0 [n1: br-blue, br-green, br-ext] ──┬── blue-web, …      VPC blue
-//        └── eth0 [n2: br-blue, br-green, br-ext] ──┼── green-web, …     VPC green, with the same addresses
-//                                                   └── inet             the external network
+//   cp ──┬── eth0 [n1: br-blue, br-green, br-red, br-sync, br-ext] ──┬── blue-web, …       VPC blue
+//        └── eth0 [n2: br-blue, br-green, br-red, br-sync, br-ext] ──┼── green-web, …      VPC green, with the same addresses
+//                                                                    ├── red-web, …        VPC red, too
+//                                                                    ├── (nobody else)     sync, between members of a pair
+//                                                                    └── inet              the external network
 
 export const nodeCount = 2;
-export const segments = ['blue', 'green', 'ext'] as const;
+export const segments = ['blue', 'green', 'red', 'sync', 'ext'] as const;
 export type Segment = (typeof segments)[number];
 export type Vms = Readonly<Partial<Record<Segment, Readonly<Record<string, string>>>>>;
 

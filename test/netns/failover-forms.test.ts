@@ -1,0 +1,34 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FAULTS } from '../support/pair-faults.js';
+import { pairForms, pairOptions, servePair } from '../support/pair-flows.js';
+import { walk } from '../support/pair-walk.js';
+import { usePairLab } from '../support/use-pair-lab.js';
+
+// The other forms that a pair can have: each loses a node, and the members' own network where there is a second path.
+
+const nodeDeath = FAULTS.find(({ name }) => name === 'node death');
+
+describe.each(Object.entries(pairForms))('a pair with %s', (_, options) => {
+  const lab = usePairLab(pairOptions(options));
+  beforeAll(() => servePair(lab));
+
+  it('keeps every connection through the death of a node', async () => {
+    if (!nodeDeath) throw new Error('there is no such fault');
+    const { flows, untranslated, speaking, expected } = await walk(nodeDeath, lab);
+    expect(flows.filter(({ lost }) => lost > 0)).toEqual([]);
+    expect(speaking).toEqual([expected]);
+    expect(untranslated).toBe(0);
+  });
+
+  it.runIf(options.paths === 'Two')('loses the first path, and nobody changes roles', async () => {
+    const { active, standby } = await lab.settled();
+    await lab.cables.silence(active.namespace, ['sync0']);
+    await lab.wait(UNHEARD_MS);
+    expect(await Promise.all([active, standby].map((member) => member.role()))).toEqual(['Active', 'Standby']);
+    expect([await active.holdsLease(), await standby.holdsLease()]).toEqual([true, false]);
+    await lab.cables.unsilence(active.namespace, ['sync0']);
+  });
+});
+
+/** Three times the patience of a standby that hears nothing at all. */
+const UNHEARD_MS = 450;

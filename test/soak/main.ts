@@ -1,0 +1,62 @@
+/**
+ * `npm run soak -- --minutes N`: random edits of a pair's documents and random faults under traffic, one after the other.
+ * After each: no connection lost, no packet untranslated, one active member. In the end the members must not have grown:
+ * memory, descriptors, connections, queues. `--seed N` repeats the order of an earlier run, which its first line names.
+ */
+import { parseArgs } from 'node:util';
+import { FAULTS } from '../support/pair-faults.js';
+import { pairOptions, servePair } from '../support/pair-flows.js';
+import { PairLab } from '../support/pair-lab.js';
+import { walk } from '../support/pair-walk.js';
+import { randomDocuments } from './edits.js';
+import { grown, type Size, sizeOf } from './size.js';
+import { Random } from './random.js';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    seed: { type: 'string', default: String(Date.now() % 100_000) },
+  },
+});
+/** What a member needs at first is no growth. */
+const WARM_UP_SHARE = 0.2;
+
+const random = new Random(Number(values.seed));
+const lab = new PairLab(pairOptions());
+const began = performance.now();
+const lastsMs = Number(values.minutes) * 60_000;
+const share = (): number => (performance.now() - began) / lastsMs;
+console.log(`soak: ${values.minutes} minutes, --seed ${values.seed}`);
+await lab.start();
+try {
+  await servePair(lab);
+  let [faults, edits]: [number, number] = [0, 0];
+  let first: Size[] | undefined;
+  const wrong: string[] = [];
+  while (share() < 1) {
+    const documents = randomDocuments(lab, random);
+    await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(documents)));
+    edits++;
+    const fault = random.of(FAULTS);
+    const { flows, untranslated, speaking } = await walk(fault, lab);
+    faults++;
+    const lost = flows.reduce((sum, flow) => sum + flow.lost, 0);
+    if (lost > 0 || untranslated > 0 || speaking.length !== 1)
+      wrong.push(`${fault.name}: ${lost} lost, ${untranslated} untranslated, ${speaking.length} active`);
+    console.log(
+      `soak: ${(share() * 100).toFixed(0)} %, ${fault.name}${wrong.length > 0 ? `; ${wrong.length} WRONG` : ''}`,
+    );
+    if (share() > WARM_UP_SHARE) first ??= await sizes();
+  }
+  await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(lab.documents)));
+  const growth = first === undefined ? [] : grown(first, await sizes());
+  console.log(`soak: ${edits} edits, ${faults} faults`);
+  for (const line of [...wrong, ...growth]) console.log(`soak: ${line}`);
+  process.exitCode = wrong.length + growth.length > 0 ? 1 : 0;
+} finally {
+  await lab.end();
+}
+
+function sizes(): Promise<Size[]> {
+  return Promise.all(lab.members.map(sizeOf));
+}

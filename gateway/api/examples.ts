@@ -44,7 +44,7 @@ spec:
 | Its \`Ready\` reason | When | What it does |
 |---|---|---|
 | \`Bound\` | it has a \`target\` | 1:1: all that is sent to it reaches the target, and the target leaves by it |
-| \`Shared\` | a \`SnatRule\`, a \`DnatRule\` or a \`LoadBalancer\` names it | what those say |
+| \`Shared\` | a \`SnatRule\`, a \`DnatRule\`, a \`LoadBalancer\` or a \`VpnConnection\` names it | what those say |
 | \`Held\` | neither | nothing; it is kept, and other hosts cannot take it |
 
 \`DnatRule\`s may take single ports of a bound address too: they come first, the 1:1 target gets the rest. A \`SnatRule\`
@@ -84,6 +84,11 @@ apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
 metadata: {name: shop}
 spec: {address: 203.0.113.40}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: ElasticIP
+metadata: {name: vpn}
+spec: {address: 203.0.113.60}
 `,
   },
   SnatRule: {
@@ -300,6 +305,53 @@ spec:
       guaranteed: {egress: 100M}
     - elasticIP: shared-a
       max: {egress: 50M}
+`,
+  },
+  VpnConnection: {
+    about: `A tunnel between the VPC and one or more sites: offices, data centres, another VPC. Its packets arrive at and leave from
+an elastic IP, of which it takes one UDP port; the elastic IP keeps all others for whatever else uses it.
+
+- Between \`localNetworks\` and the peers' \`networks\` nothing is translated, whatever SNAT rules say, but for \`translate\`.
+  What is meant for a peer's network goes through the tunnel or nowhere: while there is no tunnel it is refused, and never
+  sent to the internet.
+- A peer may send only from its own \`networks\`, and only to \`localNetworks\`. Of the gateway itself it reaches a ping of
+  the next hop.
+- MTU and the segment size of TCP follow from the external interface.
+- Several peers share the link. A peer may be a site or a single machine; without \`endpoint\` it may call from anywhere.
+- Keys are files in the folder that \`vpcgw run --keys\` names (a mounted Secret, on Kubernetes). A key that is missing or
+  malformed leaves its connection down, says so in its status, and touches nothing else; a key that changes is taken up
+  at once.
+
+Both sides with the same network: each shows its own to the other as something else. In the example the site sees the VPC's
+10.0.1.0/24 as 100.64.7.0/24.
+
+Where the kernel has no WireGuard, \`wireguard-go\` does its work, more slowly; the status says so.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: VpnConnection
+metadata: {name: offices}
+spec:
+  type: WireGuard
+  elasticIP: vpn
+  localNetworks: [10.0.0.0/24, 10.0.1.0/24, "2001:db8:a::/64"]
+  translate:
+    - {network: 10.0.1.0/24, as: 100.64.7.0/24}
+  bandwidth: {ingress: 200M, egress: 200M}
+  rules:
+    - {priority: 100, action: Allow, direction: Ingress, ports: [{protocol: TCP, port: 443}, {protocol: ICMP}]}
+    - {priority: 900, action: Reject, direction: Ingress}
+  wireGuard:
+    listenPort: 51820
+    keyRef: {file: offices.key}
+    peers:
+      - name: paris
+        publicKey: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
+        presharedKeyRef: {file: paris.psk}
+        endpoint: 198.51.100.7:51820
+        networks: [192.168.77.0/24, "2001:db8:77::/64"]
+        keepalive: 25s
+      - name: laptop                               # roams
+        publicKey: TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=
+        networks: [192.168.78.5/32]
 `,
   },
 };

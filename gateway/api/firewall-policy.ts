@@ -39,7 +39,7 @@ const rule = z.strictObject({
   log: z.boolean().default(false).describe('Logs the connections it decides, at most ten a second.'),
 });
 
-const rules = z
+export const rules = z
   .array(rule)
   .min(1)
   .max(1000)

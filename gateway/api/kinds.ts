@@ -10,6 +10,7 @@ import { loadBalancerSpec } from './load-balancer.js';
 import { objectName } from './scalars.js';
 import { snatRuleSpec } from './snat-rule.js';
 import { vpcGatewaySpec } from './vpc-gateway.js';
+import { vpnConnectionSpec } from './vpn-connection.js';
 
 export const API_VERSION = 'vpcgw.io/v1alpha1';
 
@@ -83,6 +84,13 @@ export const KINDS = {
     changedBy: 'editor',
     spec: bandwidthPackageSpec,
     summary: 'A bandwidth that several elastic IPs share.',
+  },
+  VpnConnection: {
+    plural: 'vpnconnections',
+    shortName: 'vpn',
+    changedBy: 'editor',
+    spec: vpnConnectionSpec,
+    summary: 'A tunnel between the VPC and a site.',
   },
 } as const satisfies Record<string, KindOfDocument>;
 

@@ -12,7 +12,12 @@ import {
 import { PARENT_NAME_MAX } from '../model/ownership.js';
 
 /** A string scalar whose `parse` returns the value, or the message that says what would be right. */
-function scalar<T>(name: string, example: string, description: string, parse: (text: string) => T | { wrong: string }) {
+export function scalar<T>(
+  name: string,
+  example: string,
+  description: string,
+  parse: (text: string) => T | { wrong: string },
+) {
   return z
     .string({ error: (issue) => `must be ${name} such as ${example}${hintForType(issue.input)}` })
     .max(64, { error: `must be ${name} such as ${example}` })
@@ -37,7 +42,7 @@ function hintForType(input: unknown, wanted: 'text' | 'number' | 'map' = 'text')
   return `${how}, not ${type === 'text' ? type : `a ${type}`}`;
 }
 
-const quoted = (text: string): string => JSON.stringify(text);
+export const quoted = (text: string): string => JSON.stringify(text);
 
 /** Leading zeros and mapped addresses are named, since they look right and mean something else to other readers. */
 function explainBadAddress(text: string): string {

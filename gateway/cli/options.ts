@@ -26,6 +26,7 @@ export interface RunFlags extends ListenFlags {
   readonly source: 'folder' | 'api' | 'kubernetes';
   readonly config: string;
   readonly state: string;
+  readonly keys: string;
   readonly socket: string;
   readonly member?: string;
   readonly logLevel: string;

@@ -10,6 +10,7 @@ import type { TopOrder } from './top.js';
 import { type Format, useColours } from './output.js';
 
 const DEFAULT_SOCKET = '/run/vpcgw/vpcgw.sock';
+const DEFAULT_KEYS = '/etc/vpcgw/keys';
 const EXIT_CODES = `
 Exit codes:
   0   done                          4   the system failed: a command, the kernel, the disk
@@ -125,6 +126,7 @@ export function createProgram({ env, exit }: Process): Command {
     .option('--config <directory>', 'the folder of documents', '/etc/vpcgw')
     .option('--state <directory>', 'where revisions are kept', '/var/lib/vpcgw')
     .option('--socket <path>', 'unix socket of the local API', env['VPCGW_SOCKET'] ?? DEFAULT_SOCKET)
+    .option('--keys <directory>', 'the folder of keys that documents name', DEFAULT_KEYS)
     .option('--member <file>', 'which member of a pair this is: its name, its own address and its peer')
     .option('--listen <address:port>', 'management address: health and metrics, and the API for those with an account')
     .option('--tokens <file>', 'accounts of the management address; vpcgw token new makes them')
@@ -292,6 +294,19 @@ export function createProgram({ env, exit }: Process): Command {
     .action(async (options: Given) => {
       if (!(await (await import('./preflight.js')).preflight(withFormat(options)))) exit(1);
     });
+
+  const vpn = program.command('vpn').description('keys of VPN connections');
+  jsonToo(common(vpn.command('keygen').argument('<file>', 'its name in the folder of keys, such as office.key')))
+    .description('makes a key that documents may name, and prints what of it is public')
+    .option('--psk', 'a preshared key, not a private one')
+    .option('--keys <directory>', 'the folder of keys', DEFAULT_KEYS)
+    .action(async (file: string, options: Given & { psk?: boolean; keys: string }) =>
+      (await import('./vpn.js')).keygen(file, {
+        keys: options.keys,
+        psk: options.psk ?? false,
+        output: withFormat(options).output,
+      }),
+    );
 
   const token = program.command('token').description('accounts of the management address');
   jsonToo(common(token.command('new').argument('<name>', 'whose it is')))

@@ -24,16 +24,18 @@ import { Pair } from '../reconcile/pair.js';
 import { Programmer } from '../reconcile/programmer.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
+import { TunnelFacts } from '../reconcile/tunnel-facts.js';
 import { AuditFile } from '../system/audit-file.js';
 import { holdsCapability } from '../system/capabilities.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
 import { FolderWatch, readFiles, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
+import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
 import { PacketLog } from '../system/packet-log.js';
-import { chooseShaper, chooseVariant, missingOf, probe } from '../system/probe.js';
+import { chooseShaper, chooseTunnels, chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
 
@@ -54,7 +56,12 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
   const subsystems = createSubsystems(() => variant);
-  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner), member);
+  const keys = new KeyFolder(flags.keys);
+  const tunnels = new TunnelFacts(
+    () => chooseTunnels(runner),
+    (file, use) => keys.read(file, use),
+  );
+  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner), member, tunnels);
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const events = new EventHub();
   const journal = new Journal(flags.state);
@@ -197,6 +204,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     ending = true;
     log.info({ signal }, 'ending; the kernel stays as it is');
     folder.stop();
+    keys.stop();
     drift.stop();
     ports.stop();
     health.stop();
@@ -222,6 +230,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   followLogging();
   followPair();
   pair.start();
+  keys.follow(() => void supervisor.followKeys());
   drift.start();
   ports.start();
   Memory.warm();

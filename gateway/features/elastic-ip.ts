@@ -62,12 +62,13 @@ function heldOf({ elasticIps, frame }: GatewayModel, family: Family): Cidr[] {
 export const isHeld = (eip: ElasticIp, frame: Frame): boolean => !eip.target && !usedByRules(frame).has(eip.name);
 
 const usedByRules = remember(
-  ({ snatRules, dnatRules, loadBalancers }: Frame): ReadonlySet<string> =>
+  ({ snatRules, dnatRules, loadBalancers, vpnConnections }: Frame): ReadonlySet<string> =>
     new Set(
       [
         ...snatRules.flatMap((rule) => rule.pool),
         ...dnatRules.map((rule) => rule.elasticIp),
         ...loadBalancers.flatMap(({ elasticIp }) => elasticIp ?? []),
+        ...vpnConnections.map(({ elasticIp }) => elasticIp),
       ].map(({ name }) => name),
     ),
 );

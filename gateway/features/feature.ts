@@ -2,7 +2,7 @@
  * The contract of a feature: what a tenant asks for, compiled to contributions. Pure; knows no other feature. What two
  * features could both want (a port of an elastic IP, a source's way out) is merged by rank, not by who came first.
  */
-import type { Line, Facts, Table } from '../kernel/state.js';
+import type { Line, Facts, Link, Table, WireGuardLink } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel, Origin } from '../model/gateway-model.js';
 import type { Cidr, Family, InterfaceAddress } from '../model/ip.js';
 import type { Pressure } from '../model/pressure.js';
@@ -27,6 +27,8 @@ export interface Contribution {
   readonly macs?: readonly (readonly [link: string, mac: string])[];
   /** External interfaces whose incoming traffic is shaped. */
   readonly ifbs?: readonly { readonly parent: string }[];
+  /** Tunnels, and what each is told. */
+  readonly tunnels?: readonly { readonly link: Link; readonly wireGuard: WireGuardLink }[];
   /** Classes and filters, as entries of the kernel's state. */
   readonly shaping?: readonly ShapingEntry[];
   /** Addresses that role links hold. */
@@ -74,6 +76,8 @@ export interface CompileContext {
   readonly snatIndex: (name: string) => number;
   /** A number for a class: of an elastic IP or a package that is shaped. */
   readonly classNumber: (name: string) => number;
+  /** 1-255, kept for the life of a site link's document. */
+  readonly siteNumber: (id: string) => number;
   readonly external: (name: string) => ExternalNetwork;
   readonly pressure: Pressure;
 }

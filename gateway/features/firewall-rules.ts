@@ -11,7 +11,9 @@ import type { Contribution } from './feature.js';
 export const INGRESS_ALLOW = 'VG-FA';
 export const INGRESS_REJECT = 'VG-FR';
 
-const VERDICTS: Readonly<Record<Direction, Readonly<Record<Action, string>>>> = {
+type Verdicts = Readonly<Record<Action, string>>;
+
+const VERDICTS: Readonly<Record<Direction, Verdicts>> = {
   Ingress: { Allow: `-g ${INGRESS_ALLOW}`, Deny: `-j ${dropChain('Firewall')}`, Reject: `-g ${INGRESS_REJECT}` },
   Egress: { Allow: '-j ACCEPT', Deny: `-j ${dropChain('Firewall')}`, Reject: `-j ${REJECT_CHAIN}` },
 };
@@ -23,12 +25,16 @@ export interface PeerSet {
 }
 
 export const ruleLines = (rules: readonly RuleOf[], family: Family): Line[] =>
-  rules.flatMap((ruleOf) => linesOf(ruleOf, family));
+  rules.flatMap((ruleOf) => linesOf(ruleOf, family, VERDICTS[ruleOf.rule.direction]));
 
-function linesOf({ policy, rule }: RuleOf, family: Family): Line[] {
-  const { action, direction, log } = rule;
+/** In FORWARD, where a verdict of either direction is final. */
+export const forwardLines = (rules: readonly RuleOf[], family: Family): Line[] =>
+  rules.flatMap((ruleOf) => linesOf(ruleOf, family, VERDICTS.Egress));
+
+function linesOf({ policy, rule }: RuleOf, family: Family, verdictTexts: Verdicts): Line[] {
+  const { action, log } = rule;
   const logged = `-m limit --limit 10/sec -j NFLOG --nflog-prefix "${logPrefix(policy, rule)}" --nflog-group ${NFLOG_GROUP}`;
-  const verdicts = [...(log ? [logged] : []), VERDICTS[direction][action]];
+  const verdicts = [...(log ? [logged] : []), verdictTexts[action]];
   return peerMatches(policy, rule, family).flatMap(({ address = '', set = '' }) =>
     portMatches(rule.ports, family).flatMap(({ protocol, port = '' }) =>
       // As iptables prints it: addresses and protocol before all matches.

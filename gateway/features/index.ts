@@ -9,7 +9,9 @@ import { highAvailability } from './high-availability.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
 import { loadBalancer } from './load-balancer.js';
 import { network } from './network.js';
+import { siteLink } from './site-link.js';
 import { snatRule } from './snat-rule.js';
+import { wireGuard } from './wireguard.js';
 
 export const FEATURES: readonly Feature[] = [
   network,
@@ -18,6 +20,8 @@ export const FEATURES: readonly Feature[] = [
   dnatRule,
   loadBalancer,
   ipv6Prefix,
+  siteLink,
+  wireGuard,
   firewall,
   connectionLimit,
   bandwidth,

@@ -23,6 +23,7 @@ import {
   roleLink,
   ROUTE_PROTOCOL,
   RULE_PREF,
+  SITE_CHAINS,
   SOURCE_LIMIT_CHAIN,
   TABLE_VPC,
   tableOfExternal,
@@ -30,6 +31,7 @@ import {
 import { limitsInbound, limitsSources } from '../model/limits.js';
 import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
+import { linkedSites } from './sites.js';
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
 /** A connection that a policy rejects is not translated: its answer comes from the address that it was opened to. */
@@ -152,8 +154,9 @@ function baseChains(
     lines: texts.map((text) => ({ text })),
   });
   const vpc = roleLink(model.internal.interface);
+  const sites = linkedSites(model, context);
   return [
-    chain('mangle', 'VG-MARK', markRules(vpc, model, context)),
+    chain('mangle', 'VG-MARK', [...markRules(vpc, model, context), ...sites.map(arrivesFrom)]),
     chain('mangle', 'VG-VPC', [
       '-m conntrack --ctstate NEW -j VG-NEW',
       `-j CONNMARK --restore-mark --nfmask ${OWN_BITS} --ctmask ${OWN_BITS}`,
@@ -177,10 +180,19 @@ function baseChains(
     }),
     ...dropChains().map(({ table, name }) => chain(table, name, ['-j DROP'])),
     chain('filter', 'VG-MSS', mssRules(family, vpc, model, context)),
-    chain('nat', 'VG-SNAT', sourceNatRules(family, vpc, model)),
-    chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model)]),
-    chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model)),
-    chain('filter', 'VG-IN', [...rejectRules(model), ...fromPeer(model, context), ...inputRules(vpc, model)]),
+    chain('nat', 'VG-SNAT', [
+      ...sites.map(({ link }) => `-o ${link.name} -j RETURN`),
+      ...sourceNatRules(family, vpc, model),
+    ]),
+    chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model, sites)]),
+    chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model, sites)),
+    chain('filter', 'VG-IN', [
+      ...rejectRules(model),
+      ...fromPeer(model, context),
+      ...inputRules(vpc, model),
+      // A site is heard as the VPC is: a ping of the next hop.
+      ...sites.map(({ link }) => `-i ${link.name} -j VG-IN-VPC`),
+    ]),
     chain('filter', 'VG-IN-VPC', ownServices(family, model.internal.addresses)),
     chain(
       'filter',
@@ -188,6 +200,7 @@ function baseChains(
       ownServices(
         family,
         model.externals.flatMap((external) => external.addresses),
+        tunnelEnds(family, model),
       ),
     ),
   ];
@@ -245,8 +258,8 @@ const ownAddresses = (family: Family, model: GatewayModel): string[] =>
 /** A hairpin is opened to an elastic IP too: these, and the gateway's own addresses, are all that is local here. */
 const HAIRPIN = '-m addrtype --dst-type LOCAL ';
 
-const rejectRules = ({ firewall, loadBalancers }: GatewayModel): string[] =>
-  rejects(firewall, 'Ingress') || loadBalancers.length > 0
+const rejectRules = ({ firewall, loadBalancers, vpnConnections }: GatewayModel): string[] =>
+  rejects(firewall, 'Ingress') || loadBalancers.length + vpnConnections.length > 0
     ? [`-m mark --mark ${REJECTED_MARK} -j ${REJECT_CHAIN}`]
     : [];
 
@@ -269,12 +282,15 @@ const dropChains = (): { table: Table; name: string }[] =>
   );
 
 /** Both directions by the smaller of the two links, as the far side's answer crosses both. */
-function mssRules(family: Family, vpc: string, model: GatewayModel, { facts }: CompileContext): string[] {
+function mssRules(family: Family, vpc: string, model: GatewayModel, context: CompileContext): string[] {
   const headers = family === 4 ? 40 : 60;
-  const mtuOf = (name: string): number => facts.mtu.get(name) ?? DEFAULT_MTU;
-  return model.externals.flatMap((external) => {
-    const mss = Math.min(mtuOf(model.internal.interface), mtuOf(external.interface)) - headers;
-    const link = roleLink(external.interface);
+  const mtuOf = (name: string): number => context.facts.mtu.get(name) ?? DEFAULT_MTU;
+  const sides = [
+    ...model.externals.map(({ interface: parent }) => ({ link: roleLink(parent), mtu: mtuOf(parent) })),
+    ...linkedSites(model, context).map(({ link: { name, mtu } }) => ({ link: name, mtu })),
+  ];
+  return sides.flatMap(({ link, mtu }) => {
+    const mss = Math.min(mtuOf(model.internal.interface), mtu) - headers;
     return [
       `-i ${vpc} -o ${link} ${OPENS_TCP} -j TCPMSS --set-mss ${mss}`,
       `-i ${link} -o ${vpc} ${OPENS_TCP} -j TCPMSS --set-mss ${mss}`,
@@ -292,7 +308,11 @@ function sourceNatRules(family: Family, vpc: string, model: GatewayModel): strin
   ];
 }
 
-function forwardRules(vpc: string, model: GatewayModel): string[] {
+type Sites = ReturnType<typeof linkedSites>;
+
+const arrivesFrom = ({ link, number }: Sites[number]): string => `-i ${link.name} -j ${SITE_CHAINS.arrives}${number}`;
+
+function forwardRules(vpc: string, model: GatewayModel, sites: Sites): string[] {
   const externals = model.externals.map((external) => roleLink(external.interface));
   const parents = [model.internal.interface, ...model.externals.map((external) => external.interface)];
   return [
@@ -301,12 +321,13 @@ function forwardRules(vpc: string, model: GatewayModel): string[] {
     `-i ${LINK_PREFIX}+ ${ESTABLISHED}`,
     `-i ${vpc} -j VG-FWD-VPC`,
     ...externals.map((link) => `-i ${link} -j VG-FWD-EXT`),
-    ...[vpc, ...externals].map((link) => `-o ${link} -j DROP`),
+    ...sites.map(({ link, number }) => `-i ${link.name} -j ${SITE_CHAINS.enters}${number}`),
+    ...[vpc, ...externals, ...sites.map(({ link }) => link.name)].map((link) => `-o ${link} -j DROP`),
     ...parents.map((link) => `-i ${link} -j DROP`),
   ];
 }
 
-function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[] {
+function fromVpcRules(family: Family, vpc: string, model: GatewayModel, sites: Sites): string[] {
   const limit = model.limits.connectionsPerSource;
   const judged = judges(model.firewall, 'Egress');
   return [
@@ -317,6 +338,7 @@ function fromVpcRules(family: Family, vpc: string, model: GatewayModel): string[
           `-m connlimit --connlimit-above ${limit} --connlimit-mask ${family === 4 ? 32 : 128} --connlimit-saddr -j ${dropChain('ConnectionLimit')}`,
         ]),
     `-o ${vpc} -j ACCEPT`,
+    ...sites.map(({ link, number }) => `-o ${link.name} -j ${SITE_CHAINS.leaves}${number}`),
     ...model.externals.flatMap((external) => {
       const out = `-o ${roleLink(external.interface)}`;
       return [...(judged ? [`${out} -j ${EGRESS_CHAIN}`] : []), `${out} -j ACCEPT`];
@@ -345,7 +367,11 @@ function inputRules(vpc: string, model: GatewayModel): string[] {
 }
 
 /** What the gateway answers itself: neighbour discovery, and ping at its own addresses; never at an elastic IP. */
-function ownServices(family: Family, addresses: Parameters<typeof ofFamily>[0]): string[] {
+function ownServices(
+  family: Family,
+  addresses: Parameters<typeof ofFamily>[0],
+  services: readonly string[] = [],
+): string[] {
   const mine = addresses.filter(({ address }) => address.family === family).map(({ address }) => address.text);
   const echo =
     family === 4 ? '-p icmp -m icmp --icmp-type 8 -j ACCEPT' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j ACCEPT';
@@ -355,7 +381,17 @@ function ownServices(family: Family, addresses: Parameters<typeof ofFamily>[0]):
     ESTABLISHED,
     ...discovery,
     ...mine.map((address) => `-d ${address}/${family === 4 ? 32 : 128} ${echo}`),
+    ...services.map((service) => `${service} -j ACCEPT`),
     `-m set --match-set ${HELD_SET}${family} dst -j ${dropChain('Hold')}`,
     `-j ${dropChain('NoRule')}`,
   ];
 }
+
+/** At elastic IPs, where the tunnels end. */
+const tunnelEnds = (family: Family, { vpnConnections }: GatewayModel): string[] =>
+  vpnConnections
+    .filter(({ elasticIp }) => elasticIp.address.family === family)
+    .map(
+      ({ elasticIp, wireGuard }) =>
+        `-d ${hostCidr(elasticIp.address).text} -p udp -m udp --dport ${wireGuard.listenPort}`,
+    );

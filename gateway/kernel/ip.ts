@@ -11,6 +11,7 @@ export interface IpLink {
   readonly link?: string;
   readonly flags: readonly string[];
   readonly mtu: number;
+  readonly ifalias?: string;
   readonly address?: string;
   readonly linkinfo?: { readonly info_kind?: string };
 }
@@ -33,6 +34,7 @@ export interface IpRoute {
   readonly table?: string;
   readonly scope?: string;
   readonly prefsrc?: string;
+  readonly metric?: number;
   readonly flags?: readonly string[];
 }
 

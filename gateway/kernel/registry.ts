@@ -11,6 +11,7 @@ import { shaping } from './shaping/subsystem.js';
 import type { KernelState } from './state.js';
 import type { Subsystem } from './subsystem.js';
 import { sysctls } from './sysctl/subsystem.js';
+import { WireGuard } from './wireguard/subsystem.js';
 
 export type SubsystemName = keyof KernelState;
 export type Subsystems = { readonly [K in SubsystemName]: Subsystem<KernelState[K]> };
@@ -28,6 +29,7 @@ export const createSubsystems = (variant: () => IptablesVariant) =>
     addresses,
     routes,
     rules,
+    wireguard: new WireGuard(),
   }) satisfies Subsystems;
 
 /** Leak guard before forwarding, rules before the links that attract traffic, addresses before the routes that name them. */
@@ -44,6 +46,8 @@ const AFTER: Readonly<Record<SubsystemName, readonly SubsystemName[]>> = {
   addresses: ['links'],
   routes: ['addresses'],
   rules: ['routes'],
+  // What it is told makes it send: by then its packets find their way.
+  wireguard: ['links', 'rules'],
 };
 
 function sortByEdges(edges: typeof AFTER): SubsystemName[] {

@@ -1,6 +1,7 @@
 /** What the kernel should hold, per subsystem; observed state has the same shape. Plain data, keyed for a keyed diff. */
 import type { Origin } from '../model/gateway-model.js';
 import type { Member } from '../model/high-availability.js';
+import type { Secret } from '../model/secret.js';
 
 /** A line of configuration and the document it comes from, so that a refusal can name that document. */
 export interface Line {
@@ -10,13 +11,41 @@ export interface Line {
 
 export interface Link {
   readonly name: string;
-  readonly kind: 'macvlan' | 'ifb';
-  /** Empty for an IFB, which stands above nothing. */
+  /** A WireGuard link is the kernel's, or `wireguard-go`'s where the kernel has none. */
+  readonly kind: 'macvlan' | 'ifb' | TunnelEngine;
+  /** Empty for what stands above nothing. */
   readonly parent: string;
   readonly up: boolean;
   /** Where it must be a certain one; what was observed always has it. */
   readonly mac?: string;
+  /** In bytes; of tunnels. */
+  readonly mtu?: number;
 }
+
+export type TunnelEngine = 'wireguard' | 'wireguard-go';
+
+/** What a WireGuard link is told. Of what was observed no key can be revealed. */
+export interface WireGuardLink {
+  readonly key: Key;
+  readonly listenPort: number;
+  /** Of the packets that it sends. */
+  readonly mark: number;
+  /** By public key. */
+  readonly peers: ReadonlyMap<string, WireGuardPeer>;
+  readonly origin?: Origin | undefined;
+}
+
+export interface WireGuardPeer {
+  readonly presharedKey: Key | undefined;
+  /** Where it was said to be; it may have roamed since. */
+  readonly endpoint: string | undefined;
+  /** As `wg` prints them, sorted. */
+  readonly networks: readonly string[];
+  /** 0: none. */
+  readonly keepaliveS: number;
+}
+
+export type Key = Pick<Secret, 'fingerprint'> & Partial<Pick<Secret, 'reveal'>>;
 
 export type Table = 'mangle' | 'nat' | 'filter';
 
@@ -43,6 +72,8 @@ export interface KernelState {
   readonly iptables4: IptablesState;
   readonly iptables6: IptablesState;
   readonly links: ReadonlyMap<string, Link>;
+  /** By link. */
+  readonly wireguard: ReadonlyMap<string, WireGuardLink>;
   /** As in `shaping/entry.ts`. */
   readonly shaping: ReadonlyMap<string, Line>;
   /** `link address/length` → line. */
@@ -61,7 +92,22 @@ export interface Facts {
   readonly member?: Member;
   /** Asked for only when a document wants bandwidth. */
   readonly shaper?: Shaper;
+  /** Asked for only when a document wants a tunnel. */
+  readonly tunnels?: Tunnels;
+  /** By the name of the file, of the keys that documents name. */
+  readonly keys?: ReadonlyMap<string, KeyFact>;
 }
+
+/** What there is for WireGuard. */
+export interface Tunnels {
+  readonly engine: TunnelEngine;
+  /** Why there can be no tunnel. */
+  readonly lacking: string | undefined;
+  /** Tells this network namespace from others that share `wireguard-go`'s control sockets; empty for the kernel's own. */
+  readonly namespace: string;
+}
+
+export type KeyFact = { readonly key: Secret } | { readonly wrong: string };
 
 /** What the kernel has for shaping. */
 export interface Shaper {
@@ -74,8 +120,10 @@ export interface Shaper {
 export interface Allocations {
   readonly externals: Readonly<Record<string, number>>;
   readonly snatRules: Readonly<Record<string, number>>;
+  /** Of site links, by the document's id. */
+  readonly sites: Readonly<Record<string, number>>;
   /** Of elastic IPs and packages that are shaped; thousands, so never copied without need. */
   readonly classes: ReadonlyMap<string, number>;
 }
 
-export const NO_ALLOCATIONS: Allocations = { externals: {}, snatRules: {}, classes: new Map() };
+export const NO_ALLOCATIONS: Allocations = { externals: {}, snatRules: {}, sites: {}, classes: new Map() };

@@ -6,7 +6,7 @@ import type { CommandRunner } from '../kernel/command.js';
 import { ceilingOf } from '../kernel/shaping/entry.js';
 import type { KernelState } from '../kernel/state.js';
 import type { Direction } from '../model/bandwidth.js';
-import { IFB_PREFIX } from '../model/ownership.js';
+import { IFB_PREFIX, TUNNEL_IFB_PREFIX } from '../model/ownership.js';
 
 interface Count {
   readonly bytes: number;
@@ -59,7 +59,9 @@ export class BandwidthMeters {
         const line = shaping?.get(key);
         if (!line) continue;
         const id = line.origin?.id ?? '';
-        const direction = device.startsWith(IFB_PREFIX) ? 'ingress' : 'egress';
+        const direction = [IFB_PREFIX, TUNNEL_IFB_PREFIX].some((prefix) => device.startsWith(prefix))
+          ? 'ingress'
+          : 'egress';
         const step = since(count, this.#last.get(`${key} ${id}`));
         last.set(`${key} ${id}`, count);
         this.#dropped += step.dropped;

@@ -2,7 +2,7 @@
  * Limits of bandwidth: what the documents say, and what an elastic IP gets of it. Rates are in bits a second; ingress is
  * from outside to the VPC.
  */
-import type { ElasticIp, Origin } from './gateway-model.js';
+import type { ElasticIp, GatewayModel, Origin } from './gateway-model.js';
 import { remember } from './remember.js';
 
 export const DIRECTIONS = ['ingress', 'egress'] as const;
@@ -100,8 +100,9 @@ export function classNameOf(eip: ElasticIp, { packages }: Shared): string | unde
 /** An elastic IP's name has no `@`. */
 export const classNameOfPackage = (pack: BandwidthPackage): string => `@${pack.name}`;
 
-export function asksForBandwidth(model: Shared & { readonly elasticIps: ReadonlyMap<string, ElasticIp> }): boolean {
+export function asksForBandwidth(model: Shared & Pick<GatewayModel, 'elasticIps' | 'vpnConnections'>): boolean {
   if (asks(model.bandwidth) || model.packages.length > 0) return true;
+  if (model.vpnConnections.some(({ site }) => asks(site.bandwidth))) return true;
   for (const eip of model.elasticIps.values()) if (asks(eip.bandwidth)) return true;
   return false;
 }

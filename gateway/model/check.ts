@@ -2,6 +2,7 @@
 import type { DocumentOf } from '../documents/document.js';
 import { checkBalancers } from './check-balancer.js';
 import { checkBandwidth } from './check-bandwidth.js';
+import { checkVpn } from './check-vpn.js';
 import { clashOf, claimsOf } from './claims.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides, SnatRule } from './gateway-model.js';
 import { bitsOf, type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
@@ -17,6 +18,7 @@ export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'
   checkIpv6Prefixes(model, complaints);
   checkBandwidth(model, complaints);
   checkBalancers(model, complaints);
+  checkVpn(model, complaints);
   checkClaims(model, complaints);
 }
 

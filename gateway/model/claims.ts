@@ -44,6 +44,15 @@ export function claimsOf(model: GatewayModel): Claim[] {
           origin: balancer.origin,
         }),
       );
+  for (const { elasticIp, wireGuard, origin } of model.vpnConnections)
+    claims.push({
+      address: elasticIp.address.text,
+      protocol: 'UDP',
+      ports: { first: wireGuard.listenPort, last: wireGuard.listenPort },
+      what: `UDP ${elasticIp.address.text} port ${wireGuard.listenPort}`,
+      path: ['spec', 'wireGuard', 'listenPort'],
+      origin,
+    });
   for (const { elasticIp, protocol, ports, origin } of model.dnatRules) {
     const address = elasticIp.address.text;
     const span = ports ? ` port ${spanOf(ports)}` : '';

@@ -155,12 +155,13 @@ export const cidrsOf = ({ cidrs, groups }: NonNullable<FirewallRule['peers']>, f
   [...cidrs, ...groups.flatMap((group) => group.cidrs)].filter((cidr) => cidr.family === family);
 
 /** The kernel's rule set depends on nothing else: the same text for the same meaning. */
-export const fingerprintOf = remember((firewall: Firewall): string =>
-  JSON.stringify(firewall, (_key, value: unknown) =>
+export const fingerprintOf = remember((firewall: Firewall): string => fingerprint(firewall));
+
+export const fingerprint = (value: unknown): string =>
+  JSON.stringify(value, (_key, value: unknown) =>
     value instanceof Set || value instanceof Map
       ? [...(value as Iterable<unknown>)]
       : typeof value === 'bigint'
         ? value.toString()
         : value,
-  ),
-);
+  );

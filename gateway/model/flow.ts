@@ -1,9 +1,11 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
 import { type Down, listenerAt, listenerKeys, NONE_DOWN, staleAtListener } from './balancer.js';
-import { fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
+import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
+import { meantBy, offeredBy, permits, seenAs, type SiteLink, siteOf, sitesOf } from './site-link.js';
+import { endAt } from './vpn.js';
 
 export interface Tuple {
   readonly source: string;
@@ -65,6 +67,7 @@ export class FlowJudge {
   readonly #dnat: Map<string, GatewayModel['dnatRules'][number][]>;
   readonly #draining: Set<string>;
   readonly #own: Set<string>;
+  readonly #sites: readonly SiteLink[];
 
   constructor(
     private readonly model: GatewayModel,
@@ -72,6 +75,7 @@ export class FlowJudge {
     private readonly down: Down = NONE_DOWN,
   ) {
     this.#dnat = new Map();
+    this.#sites = sitesOf(model);
     for (const rule of model.dnatRules) {
       const key = rule.elasticIp.address.text;
       this.#dnat.set(key, [...(this.#dnat.get(key) ?? []), rule]);
@@ -86,6 +90,8 @@ export class FlowJudge {
 
   judge(flow: Flow): Verdict {
     const { original, reply } = flow;
+    const site = this.#sites.length > 0 ? this.#judgeSite(flow) : undefined;
+    if (site) return site;
     const fromVpc = this.#inVpc(original.source);
     if (!fromVpc && !this.#inVpc(reply.source) && !this.model.byAddress.has(original.destination)) return KEEP;
     const destination = this.#judgeDestination(flow);
@@ -95,11 +101,43 @@ export class FlowJudge {
     return this.#judgeSource(original.source, reply.destination, reply.source);
   }
 
+  /** `undefined`: neither end is a site. */
+  #judgeSite({ protocol, original, reply }: Flow): Verdict | undefined {
+    const source = parseIp(original.source);
+    const destination = parseIp(original.destination);
+    if (!source || !destination) return undefined;
+    const port = original.destinationPort;
+    const to = siteOf(this.#sites, destination);
+    if (to && (this.#inVpc(original.source) || this.#own.has(original.source))) {
+      const { id } = to.origin;
+      if (!to.local.some((cidr) => contains(cidr, source)))
+        return stale(`${original.source} is no local network of ${id}`);
+      if (reply.destination !== seenAs(to, source).text)
+        return stale(`${original.destination} is reached by ${id} now`);
+      if (this.#own.has(original.source)) return KEEP;
+      const opening = { direction: 'Egress', peer: destination, protocol, port } as const;
+      return permits(to, opening) ? KEEP : stale(`${id} denies it`);
+    }
+    const from = siteOf(this.#sites, source);
+    if (!from || this.model.byAddress.has(original.destination)) return undefined;
+    const { id } = from.origin;
+    const meant = meantBy(from, destination);
+    if (!offeredBy(from).some((cidr) => contains(cidr, destination)))
+      return stale(`${id} does not offer ${original.destination}`);
+    if (listenerAt(this.model, original.destination, protocol, port)) return undefined;
+    if (reply.source !== meant.text) return stale(`${original.destination} is ${meant.text} to ${id} now`);
+    if (this.#own.has(meant.text)) return KEEP;
+    const opening = { direction: 'Ingress', peer: source, protocol, port } as const;
+    return permits(from, opening) ? KEEP : stale(`${id} denies it`);
+  }
+
   #judgeDestination(flow: Flow): Verdict {
     const { protocol, original, reply } = flow;
     const placed = listenerAt(this.model, original.destination, protocol, original.destinationPort);
     if (placed) return verdictFor(staleAtListener(placed, flow, this.#draining, this.down));
     const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
+    const end = endAt(this.model, original.destination, protocol, original.destinationPort);
+    if (end) return translated ? stale(`${original.destination} is where ${end.origin.id} ends now`) : KEEP;
     const wanted = this.destinationOf(original.destination, protocol, original.destinationPort);
     if (wanted) {
       const portSame =
@@ -140,7 +178,10 @@ export class FlowJudge {
   /** Where no policy says anything. */
   isOpenByDefault({ target, address }: ElasticIp, protocol: string, port: number): boolean {
     if (!target || this.model.firewall.defaultIngress === 'Allow') return true;
-    const taken = this.ruleFor(address.text, protocol, port) ?? listenerAt(this.model, address.text, protocol, port);
+    const taken =
+      this.ruleFor(address.text, protocol, port) ??
+      listenerAt(this.model, address.text, protocol, port) ??
+      endAt(this.model, address.text, protocol, port);
     return taken !== undefined;
   }
 
@@ -281,7 +322,14 @@ const textOf = (value: bigint): string =>
     .replace(/(.{4})(?!$)/g, '$1:');
 
 /** What translations the objects allow, as keys. */
-function translationsOf({ elasticIps, dnatRules, loadBalancers, snatRules, ipv6Prefixes }: Translators): Set<string> {
+function translationsOf({
+  elasticIps,
+  dnatRules,
+  loadBalancers,
+  snatRules,
+  ipv6Prefixes,
+  vpnConnections,
+}: Translators): Set<string> {
   const keys = new Set(listenerKeys(loadBalancers));
   for (const { address, target } of elasticIps) if (target) keys.add(`eip ${address.text} ${target.text}`);
   for (const { elasticIp, protocol, ports, target, targetPort } of dnatRules)
@@ -290,14 +338,27 @@ function translationsOf({ elasticIps, dnatRules, loadBalancers, snatRules, ipv6P
     for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
   for (const { prefix, internalPrefix, mode } of ipv6Prefixes)
     keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
+  for (const { elasticIp, wireGuard, site } of vpnConnections) {
+    keys.add(`end ${elasticIp.address.text} ${wireGuard.listenPort}`);
+    for (const network of [...site.local, ...site.remote, ...site.translate.map(({ as }) => as)])
+      keys.add(`site ${site.origin.id} ${network.text}`);
+    // Which of them a rule lets through is known of each connection only.
+    for (const rule of site.policy?.rules ?? []) keys.add(`site ${site.origin.id} ${fingerprint(rule)}`);
+  }
   return keys;
 }
 
-type Translators = Pick<GatewayModel, 'dnatRules' | 'loadBalancers' | 'snatRules' | 'ipv6Prefixes'> & {
+type Translators = Pick<
+  GatewayModel,
+  'dnatRules' | 'loadBalancers' | 'snatRules' | 'ipv6Prefixes' | 'vpnConnections'
+> & {
   readonly elasticIps: readonly ElasticIp[];
 };
 
-const NO_RULES = { dnatRules: [], loadBalancers: [], snatRules: [], ipv6Prefixes: [] } as const;
+const NO_RULES = { dnatRules: [], loadBalancers: [], snatRules: [], ipv6Prefixes: [], vpnConnections: [] } as const;
+
+/** Where an edit that adds one takes away what others had. */
+const TAKES = /^(dnat|site|end) /;
 
 /** The elastic IPs that an edit takes and gives; an unchanged one is the very same object in both models. */
 export const exchanged = rememberPair((after: GatewayModel, before: GatewayModel) => {
@@ -340,6 +401,6 @@ export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolea
   const was = translationsOf({ ...(same ? NO_RULES : before), elasticIps: gone });
   const is = translationsOf({ ...(same ? NO_RULES : after), elasticIps: come });
   for (const key of was) if (!is.has(key)) return true;
-  for (const key of is) if (!was.has(key) && key.startsWith('dnat ')) return true;
+  for (const key of is) if (!was.has(key) && TAKES.test(key)) return true;
   return before.sides !== after.sides;
 }

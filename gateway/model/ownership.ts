@@ -2,6 +2,7 @@
  * Every number and name that the gateway claims in a kernel it may share: one file, so that two features can never
  * take the same. Whatever carries none of these tags is not the gateway's, and is never touched.
  */
+import { fnv1a64 } from './hash.js';
 
 /** iptables chains. */
 export const CHAIN_PREFIX = 'VG-';
@@ -13,6 +14,13 @@ export const LIMIT_CHAIN = `${CHAIN_PREFIX}L`;
 export const SOURCE_LIMIT_CHAIN = `${CHAIN_PREFIX}LS`;
 /** Before both: what listeners of load balancers take, and what they refuse. */
 export const LISTENER_CHAIN = `${CHAIN_PREFIX}B`;
+/** Of a site, by its number: what arrives from it, what enters the VPC, what leaves for it, as what. */
+export const SITE_CHAINS = {
+  arrives: `${CHAIN_PREFIX}WA-`,
+  enters: `${CHAIN_PREFIX}WI-`,
+  leaves: `${CHAIN_PREFIX}WO-`,
+  translates: `${CHAIN_PREFIX}WT-`,
+} as const;
 /** What is dropped goes to a chain that is named after the reason, so that its counter counts it. */
 export const DROP_REASONS = {
   mangle: ['Firewall', 'ConnectionLimit', 'Spoof'],
@@ -26,6 +34,9 @@ export const REJECT_CHAIN = `${CHAIN_PREFIX}X-Reject`;
 export const NFLOG_GROUP = 118;
 /** ipset sets. */
 export const SET_PREFIX = 'vg-';
+/** Of a site: its networks, what of the VPC it is offered in its own terms, and the same in the VPC's. */
+export const siteSet = (what: 'remote' | 'offered' | 'local', number: number): string =>
+  `${SET_PREFIX}${what}${number}-`;
 /** Elastic IPs that lead nowhere; with the family's digit after it, as all sets. */
 export const HELD_SET = `${SET_PREFIX}held`;
 /** Links that a role owns, made above the interfaces that the platform gives: `vg-` + the parent's name. */
@@ -34,6 +45,17 @@ export const LINK_PREFIX = 'vg-';
 export const PARENT_NAME_MAX = 15 - LINK_PREFIX.length;
 /** Intermediate functional blocks, where what comes in is shaped: `vi-` + the name of the external parent. */
 export const IFB_PREFIX = 'vi-';
+/** WireGuard links, and the IFBs of those that are shaped. */
+export const TUNNEL_PREFIX = 'vw-';
+export const TUNNEL_IFB_PREFIX = 'vj-';
+/**
+ * `namespace` tells those of network namespaces apart that share a folder of control sockets, as wireguard-go's do; empty
+ * where the kernel does the work, and the name may be read.
+ */
+export const tunnelLink = (connection: string, namespace: string): string =>
+  namespace === '' && connection.length <= 15 - TUNNEL_PREFIX.length
+    ? `${TUNNEL_PREFIX}${connection}`
+    : `${TUNNEL_PREFIX}${fnv1a64(`${namespace} ${connection}`).slice(0, 12)}`;
 /** nftables tables: the leak guard; the fence of a pair's member; what members say to each other. */
 export const GUARD_TABLE = 'vpcgw_guard';
 /** Stands only while `vpcgw trace --live` watches; the kernel takes it away with the process that made it. */
@@ -66,7 +88,7 @@ export const ROUTE_PROTOCOL = 118;
  *   bit  0      gateway traffic: arrived on, or belongs to, a role link
  *   bit  1      the connection was opened from the VPC
  *   bits 4-11   the external network that the connection uses (allocated, 1-255)
- *   bits 12-19  reserved: tunnels (each WireGuard link on its own elastic IP)
+ *   bits 12-19  what a tunnel sends, so that it leaves from the tunnel's elastic IP (allocated, 1-255)
  *   bit  20     a policy lets the connection in
  *   bit  21     a policy rejects the connection
  *   bits 22-27  reserved: policy
@@ -77,21 +99,26 @@ export const MARK = {
   externalShift: 4,
   externalMask: 0xff0,
   ownMask: 0xff3,
+  tunnelShift: 12,
+  tunnelMask: 0xff000,
   allowed: 0x100000,
   rejected: 0x200000,
 } as const;
 /** One bit with its mask, as iptables takes and prints it. */
 export const markBit = (bit: number): string => `0x${bit.toString(16)}/0x${bit.toString(16)}`;
 export const MAX_EXTERNALS = 255;
+export const MAX_SITES = 255;
 
 /** Routing tables. */
 export const TABLE_VPC = 1000;
 export const tableOfExternal = (index: number): number => 1100 + index;
+export const tableOfTunnel = (index: number): number => 1400 + index;
 
 /** Rule preferences; the kernel's own are 0 (local), 32766 (main), 32767 (default). */
 export const RULE_PREF = {
   vpc: 1000,
   external: 1100,
+  tunnel: 1400,
   // The gateway's own packets, which are few: after what every forwarded one asks.
   fromVpcAddress: 1910,
   fromExternalAddress: 1920,
@@ -100,8 +127,16 @@ export const RULE_PREF = {
 
 export const markOfExternal = (index: number): number => MARK.gateway | (index << MARK.externalShift);
 
+export const markOfTunnel = (index: number): number => index << MARK.tunnelShift;
+
+/** Of two routes to one network; what nothing else leads to is refused. */
+export const REFUSED_METRIC = 9999;
+
 export const roleLink = (parent: string): string => `${LINK_PREFIX}${parent}`;
-export const ifbOf = (parent: string): string => `${IFB_PREFIX}${parent}`;
+export const ifbOf = (parent: string): string =>
+  parent.startsWith(TUNNEL_PREFIX)
+    ? `${TUNNEL_IFB_PREFIX}${parent.slice(TUNNEL_PREFIX.length)}`
+    : `${IFB_PREFIX}${parent}`;
 
 /**
  * Traffic control, on role links and on IFBs: the root `1:` and the ingress hook `ffff:`.

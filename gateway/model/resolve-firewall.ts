@@ -29,7 +29,7 @@ export function resolveFirewall(
   const byName = new Map(groups.map((group) => [group.name, group]));
   const policyOf = (document: PolicyDocument | BaselineDocument): Policy => ({
     name: document.metadata.name,
-    rules: document.spec.rules.map((_, i) => resolveRule(document, i, byName, complaints)),
+    rules: resolveRules(document, document.spec.rules, byName, complaints),
     flushes: document.spec.onEdit === 'Flush',
     origin: originOf(document),
   });
@@ -53,13 +53,23 @@ export function resolveFirewall(
   };
 }
 
+type RuleSpec = PolicyDocument['spec']['rules'][number];
+
+/** Of a document that has them at `spec.rules`. */
+export const resolveRules = (
+  document: GatewayDocument,
+  rules: readonly RuleSpec[],
+  groups: ReadonlyMap<string, AddressGroup>,
+  complaints: Complaints,
+): FirewallRule[] => rules.map((rule, i) => resolveRule(document, rule, i, groups, complaints));
+
 function resolveRule(
-  document: PolicyDocument | BaselineDocument,
+  document: GatewayDocument,
+  rule: RuleSpec,
   index: number,
   groups: ReadonlyMap<string, AddressGroup>,
   complaints: Complaints,
 ): FirewallRule {
-  const rule = document.spec.rules[index] as PolicyDocument['spec']['rules'][number];
   const { priority, action, direction, log, peers, ports } = rule;
   return {
     priority,

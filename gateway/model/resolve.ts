@@ -25,6 +25,7 @@ import { remember, rememberWithin } from './remember.js';
 import { resolveBalancer } from './resolve-balancer.js';
 import { resolvePackage } from './resolve-bandwidth.js';
 import { resolveFirewall } from './resolve-firewall.js';
+import { resolveVpn } from './resolve-vpn.js';
 
 export interface Resolved {
   readonly model: GatewayModel | undefined;
@@ -52,6 +53,16 @@ export function resolve(
   const { externals } = sides;
   const eips = ofKind('ElasticIP').flatMap((document) => resolveElasticIp(document, externals, complaints) ?? []);
   const elasticIps = new Map(eips.map((eip) => [eip.name, eip]));
+  const firewall = resolveFirewall(
+    {
+      gateway,
+      policies: ofKind('FirewallPolicy'),
+      baselines: ofKind('FirewallBaseline'),
+      groups: ofKind('AddressGroup'),
+    },
+    elasticIps,
+    complaints,
+  );
   const frame: Frame = {
     name: gateway.metadata.name,
     paused: gateway.spec.paused,
@@ -62,22 +73,16 @@ export function resolve(
     timeouts: gateway.spec.timeouts,
     conntrackSize: gateway.spec.conntrack?.size,
     limits: limitsOf(gateway),
-    firewall: resolveFirewall(
-      {
-        gateway,
-        policies: ofKind('FirewallPolicy'),
-        baselines: ofKind('FirewallBaseline'),
-        groups: ofKind('AddressGroup'),
-      },
-      elasticIps,
-      complaints,
-    ),
+    firewall,
     bandwidth: gateway.spec.bandwidth ?? NO_LIMIT,
     packages: ofKind('BandwidthPackage').map((document) => resolvePackage(document, elasticIps, complaints)),
     snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     loadBalancers: ofKind('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
+    vpnConnections: ofKind('VpnConnection').flatMap((document) =>
+      resolveVpn(document, elasticIps, firewall.groups, complaints),
+    ),
   };
   const model: GatewayModel = { ...frame, frame, ...indexed(elasticIps, complaints, eips, sides) };
   checkModel(model, gateway, complaints);
@@ -119,6 +124,7 @@ export function resolveEdit(
       ...before.snatRules.flatMap((rule) => rule.pool),
       ...before.dnatRules.map((rule) => rule.elasticIp),
       ...before.loadBalancers.flatMap(({ elasticIp }) => elasticIp ?? []),
+      ...before.vpnConnections.map(({ elasticIp }) => elasticIp),
       ...before.packages.flatMap(({ members }) => members.map((member) => member.elasticIp)),
     ].map((eip) => eip.name),
   );

@@ -3,7 +3,8 @@ import { VpcgwError } from '../errors.js';
 import { classNameOf, classNameOfPackage } from '../model/bandwidth.js';
 import type { Allocations } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import { MAX_EXTERNALS, SHAPING } from '../model/ownership.js';
+import { sitesOf } from '../model/site-link.js';
+import { MAX_EXTERNALS, MAX_SITES, SHAPING } from '../model/ownership.js';
 
 export function allocate(
   known: Readonly<Record<string, number>>,
@@ -41,16 +42,21 @@ export function allocateAll(known: Allocations, model: GatewayModel): Allocation
     model.snatRules.map((rule) => rule.name),
     0xffff,
   );
+  const sites = allocate(
+    known.sites,
+    sitesOf(model).map(({ origin }) => origin.id),
+    MAX_SITES,
+  );
   const classes = allocateClasses(known.classes, model);
-  const same =
-    sameNumbers(externals, known.externals) && sameNumbers(snatRules, known.snatRules) && classes === known.classes;
-  return same
-    ? known
-    : {
-        externals: sameNumbers(externals, known.externals) ? known.externals : externals,
-        snatRules: sameNumbers(snatRules, known.snatRules) ? known.snatRules : snatRules,
-        classes,
-      };
+  const kept = (after: Numbers, before: Numbers): Numbers => (sameNumbers(after, before) ? before : after);
+  const result = {
+    externals: kept(externals, known.externals),
+    snatRules: kept(snatRules, known.snatRules),
+    sites: kept(sites, known.sites),
+    classes,
+  };
+  const names = ['externals', 'snatRules', 'sites', 'classes'] as const;
+  return names.every((name) => result[name] === known[name]) ? known : result;
 }
 
 /** The same as `allocate` for thousands of names of which few come or go at a time. */

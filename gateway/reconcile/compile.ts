@@ -54,6 +54,7 @@ export function contextOf({ model, facts, allocations, pressure }: CompileInput)
     facts,
     pressure,
     externalIndex: (name) => numberOf(allocations.externals, name),
+    siteNumber: (id) => numberOf(allocations.sites, id),
     snatIndex: (name) => numberOf(allocations.snatRules, name),
     classNumber: (name) => allocations.classes.get(name) ?? missing(name),
     external: (name) => model.externals.find((external) => external.name === name) ?? missing(name),
@@ -81,6 +82,9 @@ export function compile(input: CompileInput): Compiled {
     iptables4: iptables(4, parts, model, trees[4]),
     iptables6: iptables(6, parts, model, trees[6]),
     links: linksOf(parts),
+    wireguard: new Map(
+      parts.flatMap((part) => part.tunnels ?? []).map(({ link, wireGuard }) => [link.name, wireGuard]),
+    ),
     shaping: new Map(shaping),
     addresses: new Map(addresses.map(addressEntry)),
     routes: new Map(routes.map(routeEntry)),
@@ -106,6 +110,7 @@ function linksOf(parts: readonly Contribution[]): Map<string, Link> {
       const name = roleLink(parent);
       return { name, kind: 'macvlan', parent, up: true, ...macOf(name) };
     }),
+    ...parts.flatMap((part) => part.tunnels ?? []).map(({ link }) => link),
     ...ifbs.map(({ parent }): Link => ({ name: ifbOf(parent), kind: 'ifb', parent: '', up: true })),
   ];
   return new Map(links.map((link) => [link.name, link]));

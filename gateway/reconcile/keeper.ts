@@ -57,6 +57,15 @@ export class Keeper {
     if (!paused) tell('DriftRepaired', what.slice(0, 3).join('; '));
   }
 
+  /** A key that has changed is told to its tunnel alone. */
+  async followKeys(): Promise<void> {
+    const { programmer, isPaused, tell } = this.options;
+    const model = programmer.inForce?.model;
+    if (!model || isPaused() || !(await programmer.keysHaveChanged(model))) return;
+    await programmer.mend();
+    tell('Keys', 'a key has changed and was taken up');
+  }
+
   async setPressure(change: Partial<Pressure>): Promise<void> {
     const { programmer, isPaused, tell } = this.options;
     const before = programmer.pressure;

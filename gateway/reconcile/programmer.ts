@@ -22,6 +22,7 @@ import type { Suspicion } from './drift-watch.js';
 import { type CutFlow, FlowKeeper } from './flow-keeper.js';
 import type { Step } from './plan.js';
 import { recompile } from './recompile.js';
+import type { TunnelFacts } from './tunnel-facts.js';
 
 export interface InForce {
   readonly model: GatewayModel;
@@ -36,6 +37,9 @@ export interface Programmed {
   /** Connections that the model no longer allows may still be there. */
   readonly unsettled: boolean;
 }
+
+/** Facts that are asked for only when a document needs them. */
+const FOUND = ['shaper', 'tunnels', 'keys'] as const;
 
 export class Programmer {
   readonly view: KernelView;
@@ -57,6 +61,7 @@ export class Programmer {
     private readonly chooseShaper: () => Promise<Shaper>,
     /** Which of a pair this is. */
     private readonly member?: Member,
+    private readonly tunnels?: TunnelFacts,
   ) {
     this.view = new KernelView(run, subsystems);
     this.flows = new FlowKeeper(run, () => this.pressure.down);
@@ -78,9 +83,25 @@ export class Programmer {
 
   async #gatherFacts(model: GatewayModel): Promise<Facts> {
     if (asksForBandwidth(model)) this.#shaper ??= await this.chooseShaper();
-    if (this.#facts && this.#facts.shaper === this.#shaper) return this.#facts;
-    const facts = this.#facts ?? { ...(await this.view.facts()), ...(this.member ? { member: this.member } : {}) };
-    return this.#shaper ? { ...facts, shaper: this.#shaper } : facts;
+    const found = {
+      ...(this.#shaper ? { shaper: this.#shaper } : {}),
+      ...(model.vpnConnections.length > 0 ? await this.tunnels?.of(model.vpnConnections) : {}),
+    };
+    const known = this.#facts;
+    // The same object for the same facts: an edit is compiled alone only then.
+    if (known && FOUND.every((name) => known[name] === found[name])) return known;
+    const { mtu, member } = known ?? { ...(await this.view.facts()), member: this.member };
+    return { mtu, ...(member ? { member } : {}), ...found };
+  }
+
+  /** Since the model in force was compiled. */
+  async keysHaveChanged({ vpnConnections }: GatewayModel): Promise<boolean> {
+    return vpnConnections.length > 0 && (await this.tunnels?.of(vpnConnections))?.keys !== this.facts?.keys;
+  }
+
+  /** Of the model in force. */
+  get facts(): Facts | undefined {
+    return this.#inForce?.compiled.input.facts;
   }
 
   async compile(model: GatewayModel, allocations: Allocations): Promise<Compiled> {
@@ -173,6 +194,7 @@ export class Programmer {
       this.#facts = undefined;
       // What hangs on a link goes with it.
       if (desired.shaping.size > 0) whole.add('shaping');
+      if (desired.wireguard.size > 0) whole.add('wireguard');
     }
     if (whole.size > 0) await this.view.observe(desired, [...whole]);
   }

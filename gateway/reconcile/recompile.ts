@@ -63,7 +63,7 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
 }
 
 const sameButClasses = (a: Allocations, b: Allocations): boolean =>
-  a.externals === b.externals && a.snatRules === b.snatRules;
+  a.externals === b.externals && a.snatRules === b.snatRules && a.sites === b.sites;
 
 /** All that an elastic IP asks of the kernel, whichever feature's. */
 interface Part extends ElasticIpPart {

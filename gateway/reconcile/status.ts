@@ -1,7 +1,8 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
-import type { Shaper } from '../kernel/state.js';
+import { troubleOf } from '../features/sites.js';
+import type { Facts, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
 import { balancerNotes } from './balancer-notes.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
@@ -101,6 +102,8 @@ export interface StatusInput {
   readonly unsettable: readonly string[];
   readonly pressure: Pressure;
   readonly shaper: Shaper | undefined;
+  /** That it was compiled with. */
+  readonly facts: Facts | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
   readonly pair:
@@ -181,6 +184,7 @@ interface ObjectInput {
   readonly whyNot: { readonly reason: string; readonly message: string };
   readonly pressure: Pressure;
   readonly shaper: Shaper | undefined;
+  readonly facts: Facts | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -194,7 +198,11 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
       message,
       observedGeneration: generation,
     });
-    const { programmed, whyNot } = input;
+    const { programmed } = input;
+    // One that has no link is no fault of the others.
+    const trouble = programmed ? tunnelTrouble(document, input) : undefined;
+    const whyNot = trouble ?? input.whyNot;
+    const ready = programmed && !trouble;
     return {
       kind: document.kind,
       name: document.metadata.name,
@@ -203,12 +211,7 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
         condition('Accepted', true, 'Valid'),
         condition('ResolvedRefs', true, 'Resolved'),
         condition('Programmed', programmed, programmed ? 'Verified' : whyNot.reason, programmed ? '' : whyNot.message),
-        condition(
-          'Ready',
-          programmed,
-          programmed ? readyReason(document, input) : whyNot.reason,
-          programmed ? '' : whyNot.message,
-        ),
+        condition('Ready', ready, ready ? readyReason(document, input) : whyNot.reason, ready ? '' : whyNot.message),
         ...portsOf(document, input).map((free) =>
           condition('PortsAvailable', free, free ? 'Free' : 'NearlyUsedUp', free ? '' : SPILLED),
         ),
@@ -216,6 +219,12 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
       notes: notesOf(document, input),
     };
   });
+}
+
+function tunnelTrouble(document: GatewayDocument, { model, facts }: ObjectInput) {
+  if (document.kind !== 'VpnConnection' || !facts) return undefined;
+  const connection = model.vpnConnections.find(({ name }) => name === document.metadata.name);
+  return connection && troubleOf(connection, facts);
 }
 
 const SPILLED = 'nearly all ports are in use: new connections leave by the next address of the pool, if there is one';
@@ -234,7 +243,8 @@ function readyReason(document: GatewayDocument, { model }: ObjectInput): string 
   const used =
     model.snatRules.some((rule) => rule.pool.some((eip) => eip.name === name)) ||
     model.dnatRules.some((rule) => rule.elasticIp.name === name) ||
-    model.loadBalancers.some(({ elasticIp }) => elasticIp?.name === name);
+    model.loadBalancers.some(({ elasticIp }) => elasticIp?.name === name) ||
+    model.vpnConnections.some(({ elasticIp }) => elasticIp.name === name);
   return used ? 'Shared' : 'Held';
 }
 
@@ -243,7 +253,9 @@ const notesOf = (document: GatewayDocument, input: ObjectInput): string[] => [
   ...ownNotes(document, input),
 ];
 
-function ownNotes(document: GatewayDocument, { model, pressure }: ObjectInput): string[] {
+const USERSPACE = 'by wireguard-go, which is slower: this kernel has no WireGuard';
+
+function ownNotes(document: GatewayDocument, { model, pressure, facts }: ObjectInput): string[] {
   switch (document.kind) {
     case 'ElasticIP':
       return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];
@@ -253,6 +265,8 @@ function ownNotes(document: GatewayDocument, { model, pressure }: ObjectInput): 
         : [`blocks of ${document.spec.portsPerSource} ports for each source`];
     case 'LoadBalancer':
       return balancerNotes(document.metadata.name, model, pressure.down);
+    case 'VpnConnection':
+      return facts?.tunnels?.engine === 'wireguard-go' ? [USERSPACE] : [];
     case 'FirewallPolicy':
       return [`judges ${judgedCount(document, model)}`];
     default:

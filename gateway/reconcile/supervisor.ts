@@ -443,6 +443,13 @@ export class Supervisor {
     });
   }
 
+  /** The folder of keys may have changed. */
+  followKeys(): Promise<void> {
+    return this.#enqueue(() => this.#keeper.followKeys()).catch((error: unknown) =>
+      this.options.log.error({ error: messageOf(error) }, 'a key could not be taken up'),
+    );
+  }
+
   setPressure(pressure: Partial<Pressure>): Promise<void> {
     return this.#enqueue(() => this.#keeper.setPressure(pressure));
   }
@@ -527,6 +534,7 @@ export class Supervisor {
       unsettable: programmer.unsettable,
       pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,
       shaper: programmer.shaper,
+      facts: programmer.facts,
       inForce: programmer.inForce?.model,
       pair: this.options.pair,
     });

@@ -3,16 +3,18 @@ import type { Allocations } from '../kernel/state.js';
 
 export type ClassNumbers = Allocations['classes'];
 
-export interface KeptAllocations extends Omit<Allocations, 'classes'> {
+export interface KeptAllocations extends Omit<Allocations, 'classes' | 'sites'> {
+  /** Absent in revisions of before there were sites. */
+  readonly sites?: Allocations['sites'];
   /** Absent in revisions that changed none, as in those of before there were classes. */
   readonly classes?: { readonly given: Readonly<Record<string, number>>; readonly freed: readonly string[] };
 }
 
-export function toKeep({ externals, snatRules, classes }: Allocations, before: ClassNumbers): KeptAllocations {
-  if (classes === before) return { externals, snatRules };
+export function toKeep({ classes, ...others }: Allocations, before: ClassNumbers): KeptAllocations {
+  if (classes === before) return others;
   const given = [...classes].filter(([name, number]) => before.get(name) !== number);
   const freed = [...before.keys()].filter((name) => !classes.has(name));
-  return { externals, snatRules, classes: { given: Object.fromEntries(given), freed } };
+  return { ...others, classes: { given: Object.fromEntries(given), freed } };
 }
 
 /** The numbers after all these revisions, in their order. */

@@ -102,8 +102,8 @@ export class Journal {
   }
 
   get allocations(): Allocations {
-    const { externals, snatRules } = this.latest?.allocations ?? NO_ALLOCATIONS;
-    return { externals, snatRules, classes: (this.#classes ??= foldClasses(this.revisions)) };
+    const { externals, snatRules, sites = NO_ALLOCATIONS.sites } = this.latest?.allocations ?? NO_ALLOCATIONS;
+    return { externals, snatRules, sites, classes: (this.#classes ??= foldClasses(this.revisions)) };
   }
 
   toKeep(allocations: Allocations): KeptAllocations {
@@ -200,9 +200,9 @@ export class Journal {
   #compact(): void {
     const base = oldestToKeep(this.revisions);
     if (!base) return;
-    const { externals, snatRules } = base.allocations;
+    const { externals, snatRules, sites = NO_ALLOCATIONS.sites } = base.allocations;
     const classes = foldClasses(this.revisions.filter(({ revision }) => revision <= base.revision));
-    const allocations = toKeep({ externals, snatRules, classes }, NO_ALLOCATIONS.classes);
+    const allocations = toKeep({ externals, snatRules, sites, classes }, NO_ALLOCATIONS.classes);
     const put = Object.fromEntries(this.documentsAt(base.revision) ?? []);
     const folded: Entry = { type: 'revision', revision: { ...base, allocations, put, remove: [] } };
     const later = this.#entries.filter((entry, i) => {

@@ -1,9 +1,10 @@
 /** Finds out what this machine gives a gateway: programs, rights, kernel features, switches. Leaves nothing behind. */
+import { accessSync, constants, readlinkSync } from 'node:fs';
 import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
-import type { Shaper } from '../kernel/state.js';
+import type { Shaper, Tunnels } from '../kernel/state.js';
 import { holdsCapability } from './capabilities.js';
 
 export interface Finding {
@@ -139,7 +140,7 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
       () => tryFence(run),
     ),
   );
-  findings.push(...(await probeShaping(run)));
+  findings.push(...(await probeShaping(run)), await probeTunnels(run));
   return [...findings, ...(await probeSysctls(run))];
 }
 
@@ -191,6 +192,17 @@ async function probeShaping(run: CommandRunner): Promise<Finding[]> {
       fix: 'a kernel with CONFIG_NET_SCH_FQ_CODEL; without it the connections of one elastic IP share a plain queue',
     },
   ];
+}
+
+async function probeTunnels(run: CommandRunner): Promise<Finding> {
+  const { engine, lacking } = await chooseTunnels(run);
+  const inKernel = lacking === undefined && engine === 'wireguard';
+  return {
+    check: 'WireGuard',
+    state: inKernel ? 'Ok' : 'Degraded',
+    found: lacking ?? (inKernel ? '' : 'by wireguard-go'),
+    fix: 'a kernel with CONFIG_WIREGUARD, or the package wireguard-go and the device /dev/net/tun; without them VPN connections stay down',
+  };
 }
 
 async function tryOut(
@@ -312,6 +324,44 @@ export async function chooseShaper(run: CommandRunner): Promise<Shaper> {
     return { leaf: 'bfifo', lacking: messageOf(error) };
   } finally {
     await ip(`link delete ${name}`, `link delete ${name}i`);
+  }
+}
+
+const TUN = '/dev/net/tun';
+
+/** What this machine has for WireGuard: the kernel's, or `wireguard-go` with a TUN device. */
+export async function chooseTunnels(run: CommandRunner): Promise<Tunnels> {
+  const name = `vgw${process.pid}`;
+  const works = (argv: readonly [string, ...string[]]): Promise<boolean> =>
+    run.run({ argv }).then(
+      () => true,
+      () => false,
+    );
+  if (!(await works(['wg', '--version'])))
+    return {
+      engine: 'wireguard',
+      lacking: 'the program wg is missing; install the package wireguard-tools',
+      namespace: '',
+    };
+  if (await works(['ip', 'link', 'add', name, 'type', 'wireguard'])) {
+    await run.run({ argv: ['ip', 'link', 'delete', name] });
+    return { engine: 'wireguard', lacking: undefined, namespace: '' };
+  }
+  const program = await works(['wireguard-go', '--version']);
+  const lacking = program
+    ? openable(TUN)
+      ? undefined
+      : `this kernel has no WireGuard, and ${TUN} cannot be opened`
+    : 'this kernel has no WireGuard, and the program wireguard-go is missing';
+  return { engine: 'wireguard-go', lacking, namespace: readlinkSync('/proc/self/ns/net') };
+}
+
+function openable(device: string): boolean {
+  try {
+    accessSync(device, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -4,10 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { KINDS } from '../../gateway/api/kinds.js';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
+import { describeLink, describePeer } from '../../gateway/kernel/wireguard/render.js';
 import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile } from '../../gateway/reconcile/compile.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { exampleKeys } from '../support/example-keys.js';
 import { exampleMember } from '../support/example-member.js';
 
 // Documents and the kernel that they mean, to be read side by side. A change of the text is a change for every gateway
@@ -17,7 +19,12 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => name.replace(/\.yaml$/, ''));
-const facts = { mtu: new Map([['vpc0', 1400], ['ext0', 1500], ['ext1', 1500]]), member: exampleMember };
+const facts = {
+  mtu: new Map([['vpc0', 1400], ['ext0', 1500], ['ext1', 1500]]),
+  member: exampleMember,
+  tunnels: { engine: 'wireguard', lacking: undefined, namespace: '' } as const,
+  keys: exampleKeys('offices.key', 'psk-paris', 'lab.key'),
+};
 
 const read = (name: string) =>
   candidateOf(splitDocuments({ file: name, text: readFileSync(`${folder}${name}.yaml`, 'utf8') }), new ParseCache());
@@ -47,11 +54,15 @@ function readable(state: KernelState): string {
     section('iptables', chains(state.iptables4)),
     section('ip6tables', chains(state.iptables6)),
     section('sysctls', [...state.sysctls].map(([key, value]) => `${key} = ${value}`)),
-    section('links', [...state.links.values()].map(({ name, kind, parent, up, mac }) => `${name} ${kind === 'ifb' ? 'an IFB' : `above ${parent}`}, ${up ? 'up' : 'down'}${mac === undefined ? '' : `, ${mac}`}`)),
+    section('links', [...state.links.values()].map(({ name, kind, parent, up, mac, mtu }) => `${name} ${{ macvlan: `above ${parent}`, ifb: 'an IFB', wireguard: `a tunnel of ${mtu} bytes`, 'wireguard-go': '' }[kind]}, ${up ? 'up' : 'down'}${mac === undefined ? '' : `, ${mac}`}`)),
     ...(state.shaping.size === 0 ? [] : [section('traffic control', [...state.shaping].map(([key, { text, origin }]) => `${key}  ${text}${origin ? `   # ${origin.id}` : ''}`))]),
     section('addresses', texts(state.addresses)),
     section('routes', texts(state.routes)),
     section('rules', texts(state.rules)),
+    ...(state.wireguard.size === 0 ? [] : [section('WireGuard', [...state.wireguard].flatMap(([name, link]) => [
+      `${name} ${describeLink(link)}`,
+      ...[...link.peers].map(([key, peer]) => `  ${key} ${describePeer(peer)}`),
+    ]))]),
   ].join('\n');
 }
 

@@ -145,6 +145,45 @@ export function loadBalancer(name: string, { members, pool, listeners, ...where 
   });
 }
 
+interface VpnOptions {
+  elasticIP: string;
+  localNetworks?: readonly string[];
+  translate?: readonly { network: string; as: string }[];
+  mtu?: number;
+  bandwidth?: Bandwidth;
+  rules?: readonly RuleOptions[];
+  listenPort?: number;
+  key: string;
+  peers: readonly VpnPeer[];
+}
+
+export interface VpnPeer {
+  name: string;
+  publicKey: string;
+  psk?: string;
+  endpoint?: string;
+  networks: readonly string[];
+  keepalive?: string;
+}
+
+export function vpnConnection(name: string, options: VpnOptions): Document {
+  const { localNetworks = ['10.0.0.0/24', 'fd00:a::/64'], rules: given, listenPort, key, peers, ...more } = options;
+  return document('VpnConnection', name, {
+    type: 'WireGuard',
+    localNetworks,
+    ...more,
+    ...(given ? { rules: rules(given) } : {}),
+    wireGuard: {
+      ...(listenPort === undefined ? {} : { listenPort }),
+      keyRef: { file: key },
+      peers: peers.map(({ psk, ...peer }) => ({
+        ...peer,
+        ...(psk === undefined ? {} : { presharedKeyRef: { file: psk } }),
+      })),
+    },
+  });
+}
+
 /** A gateway with something of the usual: one VM's own elastic IP, and one that all others share. */
 export const smallGateway = (tenant: Tenant): Document[] => [
   gateway(tenant),

@@ -13,7 +13,7 @@ export interface GatewayLabOptions extends TopologyOptions {
   /** What each tenant's gateway starts with. */
   documents: (tenant: Tenant) => readonly Document[];
   /** How each supervisor is started. */
-  supervisor?: Pick<SupervisorOptions, 'wrapper'>;
+  supervisor?: Pick<SupervisorOptions, 'wrapper' | 'args'>;
   /** Between the wiring and the first supervisor. */
   prepare?: (topology: Topology) => Promise<void>;
 }

@@ -11,13 +11,15 @@ import { compile } from '../../gateway/reconcile/compile.js';
 import { KernelView } from '../../gateway/reconcile/converge.js';
 import { Programmer } from '../../gateway/reconcile/programmer.js';
 import { Supervisor } from '../../gateway/reconcile/supervisor.js';
+import { TunnelFacts } from '../../gateway/reconcile/tunnel-facts.js';
 import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
-import { chooseShaper } from '../../gateway/system/probe.js';
+import { chooseShaper, chooseTunnels } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
+import { exampleKeyFact } from './example-keys.js';
 import { exampleMember } from './example-member.js';
 import { FaultyRunner } from './faulty-runner.js';
 import { Namespace } from './namespace.js';
@@ -26,7 +28,10 @@ import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
-const shaperOf = ({ shaper }: Facts) => (shaper ? { shaper } : {});
+const foundOf = ({ shaper, tunnels, keys }: Facts) => ({
+  ...(shaper ? { shaper } : {}),
+  ...(tunnels && keys ? { tunnels, keys } : {}),
+});
 const subsystems = () => createSubsystems(() => 'nft');
 const filesOf = (documents: readonly Document[]) => [
   { file: 'given.yaml', text: documents.map((each) => stringify(each)).join('---\n') },
@@ -65,7 +70,18 @@ export class GatewayWorld {
     this.lives.at(-1)?.stop();
     this.runner = new FaultyRunner(this.namespace, () => this.guarded());
     const log = pino({ level: 'silent' });
-    this.programmer = new Programmer(this.runner, subsystems(), log, () => chooseShaper(this.runner), exampleMember);
+    const tunnels = new TunnelFacts(
+      async () => ({ ...(await chooseTunnels(this.runner)), namespace: this.namespace.name }),
+      (file, use) => (file.startsWith('missing') ? { wrong: 'is missing' } : exampleKeyFact(file, use)),
+    );
+    this.programmer = new Programmer(
+      this.runner,
+      subsystems(),
+      log,
+      () => chooseShaper(this.runner),
+      exampleMember,
+      tunnels,
+    );
     this.lives.push(
       new Supervisor({
         source: 'Api',
@@ -97,7 +113,7 @@ export class GatewayWorld {
     const { state: desired } = compile({
       model,
       allocations: inForce.allocations,
-      facts: { ...(await view.facts()), member: exampleMember, ...shaperOf(inForce.compiled.input.facts) },
+      facts: { ...(await view.facts()), member: exampleMember, ...foundOf(inForce.compiled.input.facts) },
       pressure: NO_PRESSURE,
     });
     expect(await view.plan(desired)).toEqual([]);

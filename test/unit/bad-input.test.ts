@@ -145,12 +145,12 @@ describe('fields', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: constructor\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
     );
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: __proto__\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
     );
     expect(bad(snat('all', '10.0.0.0/24', 'constructor'))).toMatchInlineSnapshot(
       `"bad.yaml:6:16: spec.elasticIPs[0]: there is no ElasticIP constructor"`,
@@ -163,7 +163,7 @@ describe('documents', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIp\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1\nkind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:13: apiVersion: must be vpcgw.io/v1alpha1"`,
@@ -172,7 +172,7 @@ describe('documents', () => {
       `"bad.yaml:1:1: apiVersion: must be vpcgw.io/v1alpha1"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1alpha1\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
-      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage"`,
+      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
     );
     expect(bad('- a\n- b\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,
@@ -686,6 +686,128 @@ describe('objects', () => {
       ),
     ).toMatchInlineSnapshot(
       `"bad.yaml:5:11: spec.prefix: fd00:a::/64 overlaps fd00:a::/72 of Ipv6Prefix/a (bad.yaml:7)"`,
+    );
+  });
+});
+
+describe('VPN connections', () => {
+  const KEY = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=';
+  const OTHER = 'TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=';
+  const peer = (name: string, key: string, network: string, more = ''): string =>
+    `      - {name: ${name}, publicKey: ${key}, networks: [${network}]${more}}\n`;
+  const vpn = (
+    name: string,
+    peers: string,
+    { local = '10.0.0.0/24', more = '', end = '', key = 'own.key' } = {},
+  ): string =>
+    spec(
+      'VpnConnection',
+      name,
+      `  type: WireGuard\n  elasticIP: vpn\n  localNetworks: [${local}]\n${more}  wireGuard:\n    keyRef: {file: ${key}}\n${end}    peers:\n${peers}`,
+    );
+  const beside = (text: string): string => bad(`${text}---\n${eip('vpn', '203.0.113.60')}`);
+  const site = peer('site', KEY, '192.168.77.0/24');
+
+  it('good ones', () => {
+    expect(beside(vpn('a', site))).toBe('accepted');
+  });
+
+  it('keys and names of files', () => {
+    expect(beside(vpn('a', peer('site', 'c2hvcnQ=', '192.168.77.0/24')))).toMatchInlineSnapshot(
+      `"bad.yaml:11:33: spec.wireGuard.peers[0].publicKey: "c2hvcnQ=" is not a public key: 44 characters of base64, as wg pubkey prints them, are wanted"`,
+    );
+    expect(beside(vpn('a', site, { key: '../shadow' }))).toMatchInlineSnapshot(
+      `"bad.yaml:9:20: spec.wireGuard.keyRef.file: "../shadow" is not the name of a file below the folder of keys, such as office.key or office/private"`,
+    );
+    expect(beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', privateKey: x')))).toMatchInlineSnapshot(
+      `"bad.yaml:11:108: spec.wireGuard.peers[0].privateKey: is not a field here; the fields are name, publicKey, presharedKeyRef, endpoint, networks, keepalive"`,
+    );
+    expect(
+      beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', presharedKeyRef: {file: own.key}'))),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:9:20: spec.wireGuard.keyRef.file: own.key is named as a preshared key of a too"`,
+    );
+    expect(beside(vpn('a', `${site}${peer('site', KEY, '192.168.78.0/24')}`))).toMatchInlineSnapshot(`
+      "bad.yaml:12:16: spec.wireGuard.peers[1].name: a second peer site
+      bad.yaml:12:33: spec.wireGuard.peers[1].publicKey: is the public key of peer site already"
+    `);
+  });
+
+  it('networks', () => {
+    expect(beside(vpn('a', `${site}${peer('twin', OTHER, '192.168.77.0/24')}`))).toMatchInlineSnapshot(
+      `"bad.yaml:12:90: spec.wireGuard.peers[1].networks[0]: 192.168.77.0/24 is a network of peer site of VpnConnection/a (bad.yaml:1) already"`,
+    );
+    expect(
+      beside(
+        `${vpn('a', site)}---\n${vpn('b', peer('far', OTHER, '192.168.77.0/24'), { end: '    listenPort: 51821\n' })}`,
+      ),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:24:89: spec.wireGuard.peers[0].networks[0]: 192.168.77.0/24 is a network of peer site of VpnConnection/a (bad.yaml:1) already"`,
+    );
+    expect(beside(vpn('a', peer('site', KEY, '10.0.0.0/8')))).toMatchInlineSnapshot(
+      `"bad.yaml:11:90: spec.wireGuard.peers[0].networks[0]: 10.0.0.0/8 swallows the VPC's 10.0.0.0/24"`,
+    );
+    expect(beside(vpn('a', peer('site', KEY, '0.0.0.0/0')))).toMatchInlineSnapshot(
+      `"bad.yaml:11:90: spec.wireGuard.peers[0].networks[0]: 0.0.0.0/0 swallows the VPC's 10.0.0.0/24"`,
+    );
+    expect(beside(vpn('a', peer('site', KEY, '100.64.0.0/25')))).toMatchInlineSnapshot(
+      `"bad.yaml:11:90: spec.wireGuard.peers[0].networks[0]: 100.64.0.0/25 overlaps external network internet's 100.64.0.0/24"`,
+    );
+    expect(beside(vpn('a', site, { local: '10.9.0.0/24' }))).toMatchInlineSnapshot(
+      `"bad.yaml:7:19: spec.localNetworks[0]: 10.9.0.0/24 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,
+    );
+    expect(beside(vpn('a', site, { local: '10.0.0.0/24, 10.0.0.0/25' }))).toMatchInlineSnapshot(
+      `"bad.yaml:7:32: spec.localNetworks[1]: 10.0.0.0/25 overlaps 10.0.0.0/24, which stands there already"`,
+    );
+  });
+
+  it('translations', () => {
+    const translate = (network: string, as: string) => ({ more: `  translate: [{network: ${network}, as: ${as}}]\n` });
+    expect(beside(vpn('a', site, translate('10.0.1.0/24', '100.64.7.0/24')))).toMatchInlineSnapshot(
+      `"bad.yaml:8:25: spec.translate[0].network: 10.0.1.0/24 is none of localNetworks (10.0.0.0/24)"`,
+    );
+    expect(beside(vpn('a', site, translate('10.0.0.0/24', '100.64.7.0/25')))).toMatchInlineSnapshot(
+      `"bad.yaml:8:42: spec.translate[0].as: 100.64.7.0/25 must be of the same length as 10.0.0.0/24"`,
+    );
+    expect(beside(vpn('a', site, translate('10.0.0.0/24', '192.168.77.0/24')))).toMatchInlineSnapshot(
+      `"bad.yaml:8:42: spec.translate[0].as: 192.168.77.0/24 overlaps 192.168.77.0/24, which is in use; choose a free network"`,
+    );
+  });
+
+  it('ports and endpoints', () => {
+    expect(beside(`${vpn('a', site)}---\n${vpn('b', peer('far', OTHER, '192.168.78.0/24'))}`)).toMatchInlineSnapshot(
+      `"bad.yaml:21:5: spec.wireGuard.listenPort: UDP 203.0.113.60 port 51820 overlaps UDP 203.0.113.60 port 51820 of VpnConnection/a (bad.yaml:1)"`,
+    );
+    expect(
+      beside(
+        `${vpn('a', site)}---\n${vpn('b', peer('far', OTHER, '192.168.78.0/24')).replace('elasticIP: vpn', 'elasticIP: other')}---\n${eip('other', '203.0.113.61')}`,
+      ),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:21:5: spec.wireGuard.listenPort: 51820 is the port of VpnConnection/a (bad.yaml:1) already; a gateway has each once, whatever the elastic IP"`,
+    );
+    expect(
+      beside(`${vpn('a', site)}---\n${dnat('d', 'vpn', 'UDP', '  port: 51820\n  target: {address: 10.0.0.5}\n')}`),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:19:9: spec.port: UDP 203.0.113.60 port 51820 overlaps UDP 203.0.113.60 port 51820 of VpnConnection/a (bad.yaml:1)"`,
+    );
+    expect(beside(vpn('a', site, { end: '    listenPort: 3780\n' }))).toMatchInlineSnapshot(
+      `"bad.yaml:10:17: spec.wireGuard.listenPort: 3780 is where the members of a pair talk to each other"`,
+    );
+    expect(
+      beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', endpoint: office.example.com:51820'))),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:11:118: spec.wireGuard.peers[0].endpoint: "office.example.com:51820" is not an address with a port, such as 198.51.100.7:51820 or [2001:db8::7]:51820"`,
+    );
+    expect(
+      beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', endpoint: "[2001:db8::7]:51820"'))),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:11:118: spec.wireGuard.peers[0].endpoint: [2001:db8::7]:51820 is IPv6, and elastic IP vpn is IPv4"`,
+    );
+    expect(beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', keepalive: 1500ms')))).toMatchInlineSnapshot(
+      `"bad.yaml:11:119: spec.wireGuard.peers[0].keepalive: must be 0s for none, or whole seconds up to 65535s"`,
+    );
+    expect(beside(vpn('a', site).replace('WireGuard', 'OpenVPN'))).toMatchInlineSnapshot(
+      `"bad.yaml:5:9: spec.type: must be WireGuard"`,
     );
   });
 });

@@ -57,6 +57,7 @@ describe('the reference pages', () => {
       pressure: NO_PRESSURE,
       shaper: undefined,
       pair: undefined,
+      facts: undefined,
       inForce: example.model,
     });
     expect(conditions.map(({ type }) => type)).toEqual(Object.keys(GATEWAY_CONDITIONS));

@@ -4,6 +4,7 @@ import type { CompileContext } from '../../gateway/features/feature.js';
 import { differences } from '../../gateway/insight/trace/compare.js';
 import { observed, parseTraceLine, traceScript } from '../../gateway/insight/trace/kernel-trace.js';
 import { parsePacket } from '../../gateway/insight/trace/packet.js';
+import { NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
 import { walk } from '../../gateway/insight/trace/walk.js';
 import type { Walk } from '../../gateway/insight/trace/walk.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
@@ -29,7 +30,7 @@ const WEB = `  address: 203.0.113.10\n  external: internet\n  target: {address: 
 function walked(from: string, to: string, documents: readonly string[], full = false): Walk {
   const source = splitDocuments({ file: 'a.yaml', text: documents.join('---\n') });
   const { model } = candidateOf(source, new ParseCache());
-  const allocations = allocateAll({ externals: {}, snatRules: {}, classes: new Map() }, model);
+  const allocations = allocateAll(NO_ALLOCATIONS, model);
   const facts = { mtu: new Map() } as CompileContext['facts'];
   const context = contextOf({ model, facts, allocations, pressure: { ...NO_PRESSURE, full } });
   return walk(model, context, parsePacket(from, to));

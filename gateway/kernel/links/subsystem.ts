@@ -1,11 +1,13 @@
 /**
  * Role links: a macvlan above each interface that the platform gave. They hold the addresses that attract traffic, so
- * that a role is taken up or laid down by one link. And IFBs, by which what comes in is shaped, where it is.
+ * that a role is taken up or laid down by one link. IFBs, by which what comes in is shaped, where it is. And tunnels, of
+ * which one that `wireguard-go` made lives as long as that process: when it ends, the link is gone, and is made again.
  */
-import { IFB_PREFIX, LINK_PREFIX } from '../../model/ownership.js';
+import { IFB_PREFIX, LINK_PREFIX, TUNNEL_IFB_PREFIX, TUNNEL_PREFIX } from '../../model/ownership.js';
+import type { CommandRunner } from '../command.js';
 import { feed } from '../feed.js';
 import { type IpLink, lastList, readInterfaces } from '../ip.js';
-import type { Link } from '../state.js';
+import type { Line, Link } from '../state.js';
 import type { Change, Subsystem } from '../subsystem.js';
 
 type Links = ReadonlyMap<string, Link>;
@@ -19,7 +21,7 @@ export const links: Subsystem<Links> = {
     const changes: Change[] = [];
     for (const [name, link] of desired) {
       const known = observed.get(name);
-      const misplaced = known !== undefined && known.parent !== link.parent;
+      const misplaced = known !== undefined && (known.parent !== link.parent || known.kind !== link.kind);
       if (misplaced)
         changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
       if (!known || misplaced)
@@ -27,7 +29,7 @@ export const links: Subsystem<Links> = {
           phase: 'prepare',
           action: 'add',
           key: name,
-          lines: [{ text: `link add ${typeOf(link)}` }],
+          lines: creationOf(link),
         });
       else if (!misplaced && link.mac !== undefined && known.mac !== link.mac)
         changes.push({
@@ -36,6 +38,8 @@ export const links: Subsystem<Links> = {
           key: `${name} address`,
           lines: [{ text: `link set dev ${name} address ${link.mac}` }],
         });
+      else if (!misplaced && link.mtu !== undefined && known.mtu !== link.mtu)
+        changes.push({ phase: 'prepare', action: 'replace', key: `${name} mtu`, lines: [mtuOf(link)] });
       if ((known?.up ?? false) !== link.up || misplaced)
         changes.push({
           phase: 'switch',
@@ -55,11 +59,32 @@ export const links: Subsystem<Links> = {
   },
 
   async apply(run, changes) {
-    const lines = changes.flatMap((change) => change.lines);
+    const all = changes.flatMap((change) => change.lines);
+    for (const { text } of all.filter(isProgram)) await start(run, text);
+    const lines = all.filter((line) => !isProgram(line));
     const { stdout } = await feed(run, ['ip', '-j', '-d', '-batch', '-'], [...lines, { text: 'link show' }], 'dash');
     return ownLinks(lastList(stdout) as readonly IpLink[]);
   },
 };
+
+const mtuOf = ({ name, mtu }: Link): Line => ({ text: `link set dev ${name} mtu ${mtu}` });
+
+function creationOf(link: Link): Line[] {
+  const { name, kind } = link;
+  if (kind !== 'wireguard' && kind !== 'wireguard-go') return [{ text: `link add ${typeOf(link)}` }];
+  const made = kind === 'wireguard' ? `link add name ${name} type wireguard` : `${PROGRAM} ${name}`;
+  return [{ text: made }, { text: `link set dev ${name} addrgenmode none` }, mtuOf(link)];
+}
+
+const PROGRAM = 'wireguard-go';
+const isProgram = ({ text }: Line): boolean => text.startsWith(`${PROGRAM} `);
+
+/** What runs on is apart from us. It sets the link's MTU once more before it answers. */
+async function start(run: CommandRunner, text: string): Promise<void> {
+  const name = text.slice(PROGRAM.length + 1);
+  await run.run({ argv: ['setsid', PROGRAM, name] });
+  await run.run({ argv: ['wg', 'show', name, 'public-key'], retryWhile: /Unable to access interface/ });
+}
 
 /** Private: a role link and whatever else sits on the parent never talk to each other. */
 const typeOf = ({ kind, name, parent, mac }: Link): string =>
@@ -68,21 +93,25 @@ const typeOf = ({ kind, name, parent, mac }: Link): string =>
     : // Its own 32 would be too few for what is not shaped.
       `name ${name} txqueuelen 1000 type ifb`;
 
-const isOwn = ({ ifname, linkinfo }: IpLink): boolean =>
-  (ifname.startsWith(LINK_PREFIX) && linkinfo?.info_kind === 'macvlan') ||
-  (ifname.startsWith(IFB_PREFIX) && linkinfo?.info_kind === 'ifb');
+/** By what `ip` says of what it is. */
+const KINDS: Readonly<Record<string, { readonly kind: Link['kind']; readonly prefixes: readonly string[] }>> = {
+  macvlan: { kind: 'macvlan', prefixes: [LINK_PREFIX] },
+  ifb: { kind: 'ifb', prefixes: [IFB_PREFIX, TUNNEL_IFB_PREFIX] },
+  wireguard: { kind: 'wireguard', prefixes: [TUNNEL_PREFIX] },
+  tun: { kind: 'wireguard-go', prefixes: [TUNNEL_PREFIX] },
+};
+
+function kindOf({ ifname, linkinfo }: IpLink): Link['kind'] | undefined {
+  const found = KINDS[linkinfo?.info_kind ?? ''];
+  return found?.prefixes.some((prefix) => ifname.startsWith(prefix)) ? found.kind : undefined;
+}
 
 function ownLinks(links: readonly IpLink[]): Map<string, Link> {
   return new Map(
-    links.filter(isOwn).map(({ ifname, link = '', linkinfo, flags, address }) => [
-      ifname,
-      {
-        name: ifname,
-        kind: linkinfo?.info_kind === 'ifb' ? 'ifb' : 'macvlan',
-        parent: link,
-        up: flags.includes('UP'),
-        mac: address ?? '',
-      },
-    ]),
+    links.flatMap((found): [string, Link][] => {
+      const kind = kindOf(found);
+      const { ifname: name, link: parent = '', flags, address = '', mtu } = found;
+      return kind ? [[name, { name, kind, parent, up: flags.includes('UP'), mac: address, mtu }]] : [];
+    }),
   );
 }

@@ -18,8 +18,11 @@ import { type Change, diffLines, type Subsystem } from '../subsystem.js';
 
 type Lines = ReadonlyMap<string, Line>;
 
+/** Of a route that was given none. */
+const IPV6_METRIC = 1024;
+
 export function formatRoute(family: string, route: IpRoute): string {
-  const { type, dst, gateway, dev, table, scope, prefsrc, flags = [] } = route;
+  const { type, dst, gateway, dev, table, scope, prefsrc, metric, flags = [] } = route;
   const bits = family === '4' ? 32 : 128;
   const host = dst !== 'default' && !dst.includes('/');
   const destination = host && type !== 'local' ? `${dst}/${bits}` : dst;
@@ -27,10 +30,11 @@ export function formatRoute(family: string, route: IpRoute): string {
     type === undefined || type === 'unicast' ? '' : `${type} `,
     destination,
     gateway === undefined ? '' : ` via ${gateway}`,
-    dev === undefined ? '' : ` dev ${dev}`,
+    dev === undefined || type === 'unreachable' ? '' : ` dev ${dev}`,
     ` table ${table ?? 'main'} proto ${ROUTE_PROTOCOL}`,
     scope === 'link' || (scope === 'host' && family === '4') ? ` scope ${scope}` : '',
     prefsrc === undefined ? '' : ` src ${prefsrc}`,
+    metric === undefined || (family === '6' && metric === IPV6_METRIC) ? '' : ` metric ${metric}`,
     flags.includes('onlink') ? ' onlink' : '',
   ].join('');
 }
@@ -45,8 +49,9 @@ export function formatRule(rule: IpRule): string {
   ].join('');
 }
 
-/** Family, prefix and table of a route's text. */
-const destinationOf = (key: string): string => `${key.split(/ (?:via|dev) /)[0]} ${/ table \S+/.exec(key)?.[0]}`;
+/** Family, prefix, table and metric of a route's text. */
+const destinationOf = (key: string): string =>
+  [key.split(/ (?:via|dev|table) /)[0], / table \S+/.exec(key)?.[0], / metric \S+/.exec(key)?.[0]].join();
 
 /** One of the two lists: how it is asked for, read, and spelt. */
 interface Listing<T> {

@@ -1,8 +1,10 @@
 /** Reads `tc … show`. JSON is no way: of u32 filters and of HTB classes iproute2 6.1 prints none that is right. */
-import { IFB_PREFIX, LINK_PREFIX, SHAPING } from '../../model/ownership.js';
+import { IFB_PREFIX, LINK_PREFIX, SHAPING, TUNNEL_IFB_PREFIX, TUNNEL_PREFIX } from '../../model/ownership.js';
 import { bitsOf, burstOf, type Entry } from './entry.js';
 
-export const isOwnDevice = (name: string): boolean => name.startsWith(LINK_PREFIX) || name.startsWith(IFB_PREFIX);
+const OWN = [LINK_PREFIX, IFB_PREFIX, TUNNEL_PREFIX, TUNNEL_IFB_PREFIX];
+
+export const isOwnDevice = (name: string): boolean => OWN.some((prefix) => name.startsWith(prefix));
 
 /** Roots and ingress hooks as entries; queues of classes by `device class`. */
 export interface Qdiscs {

@@ -1,0 +1,64 @@
+import * as z from 'zod';
+import { rules } from './firewall-policy.js';
+import { endpoint, keyRef, wireGuardKey } from './keys.js';
+import { bandwidth, cidr, duration, objectName, port } from './scalars.js';
+
+export const DEFAULT_LISTEN_PORT = 51_820;
+/** Below it a link carries no IPv6. */
+const LEAST_MTU = 1_280;
+const MOST_MTU = 9_000;
+
+const peer = z.strictObject({
+  name: objectName.describe('What status, metrics and events call it.'),
+  publicKey: wireGuardKey.describe('Its public key.'),
+  presharedKeyRef: keyRef.optional().describe('A key that only both ends know, on top of the public ones.'),
+  endpoint: endpoint
+    .optional()
+    .describe('Where it is; a peer that calls from elsewhere has roamed there. Without one it has to call first.'),
+  networks: z
+    .array(cidr)
+    .min(1)
+    .max(256)
+    .describe('What is behind it: only from these addresses may it send, and to these the VPC is led.'),
+  keepalive: duration
+    .refine((ms) => ms === 0 || (ms >= 1_000 && ms <= 65_535_000 && ms % 1_000 === 0), {
+      error: 'must be 0s for none, or whole seconds up to 65535s',
+    })
+    .default(0)
+    .describe('Says something so often, so that a NAT in between keeps the way open; `0s`: never.'),
+});
+
+const wireGuard = z.strictObject({
+  listenPort: port.default(DEFAULT_LISTEN_PORT).describe('UDP, of the elastic IP; one of its own for each connection.'),
+  keyRef: keyRef.describe("The gateway's private key."),
+  peers: z.array(peer).min(1).max(1_000).describe('The other ends.'),
+});
+
+export const vpnConnectionSpec = z.strictObject({
+  type: z.literal('WireGuard', { error: 'must be WireGuard' }).describe('What the tunnel is made of.'),
+  elasticIP: objectName.describe("The elastic IP that the tunnel's packets arrive at and leave from."),
+  localNetworks: z.array(cidr).min(1).max(256).describe('What of the VPC the site reaches, and may be reached from.'),
+  translate: z
+    .array(
+      z.strictObject({
+        network: cidr.describe('One of `localNetworks`.'),
+        as: cidr.describe('What the site sees in its place; of the same length.'),
+      }),
+    )
+    .max(256)
+    .default([])
+    .describe('Shows networks of the VPC to the site as others, 1:1, where the site has the same ones itself.'),
+  mtu: z
+    .int()
+    .min(LEAST_MTU)
+    .max(MOST_MTU)
+    .optional()
+    .describe('In bytes; what the external interface leaves when left out. TCP follows by itself.'),
+  bandwidth: bandwidth.optional().describe('What passes inside the tunnel at most. Ingress: from the site to the VPC.'),
+  rules: rules
+    .optional()
+    .describe(
+      'Who may open connections through it; `Ingress`: the site. What no rule matches is denied, in each direction that has rules. Without any, all may pass between the networks of both sides.',
+    ),
+  wireGuard: wireGuard.describe("The gateway's end, and the others."),
+});

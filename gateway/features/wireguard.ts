@@ -1,0 +1,86 @@
+/**
+ * Tunnels of WireGuard: the link, what it is told, and its way out. What it sends carries a mark, by which it leaves from
+ * its elastic IP whatever else the gateway has.
+ */
+import type { WireGuardLink, WireGuardPeer } from '../kernel/state.js';
+import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
+import { hostCidr, isLinkLocal } from '../model/ip.js';
+import { MARK, markOfTunnel, roleLink, ROUTE_PROTOCOL, RULE_PREF, tableOfTunnel } from '../model/ownership.js';
+import type { VpnConnection } from '../model/vpn.js';
+import { type CompileContext, type Contribution, type Feature, INBOUND_RANK, scope } from './feature.js';
+import { linkOf, mtuOf, troubleOf } from './sites.js';
+
+export const wireGuard: Feature = {
+  name: 'wireguard',
+  compile({ vpnConnections }: GatewayModel, context): Contribution {
+    const usable = vpnConnections.filter((connection) => !troubleOf(connection, context.facts));
+    return {
+      // Its port is the connection's, also while there is no tunnel.
+      inbound: vpnConnections.map(({ elasticIp, wireGuard: { listenPort }, origin }) => ({
+        prefix: hostCidr(elasticIp.address),
+        rank: INBOUND_RANK.localClaim,
+        rules: [{ text: `-p udp -m udp --dport ${listenPort} -j ACCEPT`, origin }],
+      })),
+      tunnels: usable.map((connection) => tunnelOf(connection, context)),
+      routes: usable.flatMap((connection) =>
+        wayOut(connection, context.external(connection.elasticIp.external), context),
+      ),
+      rules: usable.map(({ elasticIp, site }) => {
+        const number = context.siteNumber(site.origin.id);
+        const mark = `0x${markOfTunnel(number).toString(16)}/0x${MARK.tunnelMask.toString(16)}`;
+        return {
+          family: elasticIp.address.family,
+          text: `${RULE_PREF.tunnel + number}: from all fwmark ${mark} lookup ${tableOfTunnel(number)}`,
+        };
+      }),
+    };
+  },
+};
+
+function tunnelOf(connection: VpnConnection, context: CompileContext): NonNullable<Contribution['tunnels']>[number] {
+  const { facts } = context;
+  const { name, wireGuard: end, origin } = connection;
+  const keyIn = (file: string) => {
+    const fact = facts.keys?.get(file);
+    return fact && 'key' in fact ? fact.key : undefined;
+  };
+  const peers = end.peers.map((peer): [string, WireGuardPeer] => [
+    peer.publicKey,
+    {
+      presharedKey: peer.presharedKey === undefined ? undefined : keyIn(peer.presharedKey),
+      endpoint: peer.endpoint?.text,
+      networks: peer.networks.map(({ text }) => text).sort(),
+      keepaliveS: peer.keepaliveMs / 1000,
+    },
+  ]);
+  const link = linkOf(name, facts);
+  const wireGuard: WireGuardLink = {
+    key: keyIn(end.key) ?? { fingerprint: '' },
+    listenPort: end.listenPort,
+    mark: markOfTunnel(context.siteNumber(connection.site.origin.id)),
+    peers: new Map(peers),
+    origin,
+  };
+  const kind = facts.tunnels?.engine ?? 'wireguard';
+  return { link: { name: link, kind, parent: '', up: true, mtu: mtuOf(connection, context) }, wireGuard };
+}
+
+function wayOut(
+  { elasticIp, site, origin }: VpnConnection,
+  external: ExternalNetwork,
+  { siteNumber }: CompileContext,
+): NonNullable<Contribution['routes']>[number][] {
+  const { address } = elasticIp;
+  const { family } = address;
+  const dev = roleLink(external.interface);
+  const tail = `table ${tableOfTunnel(siteNumber(site.origin.id))} proto ${ROUTE_PROTOCOL}`;
+  const networks = external.addresses.filter((own) => own.address.family === family);
+  const hops = external.gateways.filter((hop) => hop.family === family);
+  return [
+    ...networks.map(({ network }) => `${network.text} dev ${dev} ${tail}${scope(family, 'link')} src ${address.text}`),
+    ...hops.map((hop) => {
+      const onlink = isLinkLocal(hop) && family === 4 ? ' onlink' : '';
+      return `default via ${hop.text} dev ${dev} ${tail} src ${address.text}${onlink}`;
+    }),
+  ].map((text) => ({ family, text, origin }));
+}

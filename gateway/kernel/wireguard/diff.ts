@@ -1,0 +1,48 @@
+/** Desired and observed WireGuard links → changes: of the link itself, and of each peer by itself. */
+import type { WireGuardLink, WireGuardPeer } from '../state.js';
+import type { Change } from '../subsystem.js';
+import { describeLink, describePeer } from './render.js';
+
+export type WireGuardLinks = ReadonlyMap<string, WireGuardLink>;
+
+export function diff(observed: WireGuardLinks, desired: WireGuardLinks): Change[] {
+  const changes: Change[] = [];
+  // What is not wanted goes with its link.
+  for (const [name, wanted] of desired) {
+    const known = observed.get(name);
+    if (known === wanted) continue;
+    if (!known || describeLink(known) !== describeLink(wanted))
+      changes.push({
+        phase: 'switch',
+        action: known ? 'replace' : 'add',
+        key: name,
+        lines: [{ text: describeLink(wanted), origin: wanted.origin }],
+      });
+    for (const [key, peer] of wanted.peers) {
+      const before = known?.peers.get(key);
+      if (before && samePeer(before, peer)) continue;
+      changes.push({
+        phase: 'switch',
+        action: before ? 'replace' : 'add',
+        key: `${name} ${key}`,
+        lines: [{ text: describePeer(peer), origin: wanted.origin }],
+      });
+    }
+    for (const [key, peer] of known?.peers ?? [])
+      if (!wanted.peers.has(key))
+        changes.push({
+          phase: 'prune',
+          action: 'remove',
+          key: `${name} ${key}`,
+          lines: [{ text: describePeer(peer) }],
+        });
+  }
+  return changes;
+}
+
+/** Where a peer is said to be nowhere, it may be anywhere. */
+const samePeer = (known: WireGuardPeer, wanted: WireGuardPeer): boolean =>
+  known.presharedKey?.fingerprint === wanted.presharedKey?.fingerprint &&
+  (wanted.endpoint === undefined || known.endpoint === wanted.endpoint) &&
+  known.keepaliveS === wanted.keepaliveS &&
+  known.networks.join() === wanted.networks.join();

@@ -1,0 +1,121 @@
+/**
+ * What WireGuard links are told: keys, port, mark, peers. The links themselves are made before. Guarantees:
+ * 1. What has not changed is not told again: a peer's session survives the edit of every other, and a peer that has
+ *    roamed is not sent back.
+ * 2. Keys go through standard input; what is read is kept as fingerprints alone, and no error repeats a key.
+ */
+import { createHash } from 'node:crypto';
+import { VpcgwError } from '../../errors.js';
+import { fnv1a64 } from '../../model/hash.js';
+import { TUNNEL_PREFIX } from '../../model/ownership.js';
+import type { Command, CommandRunner } from '../command.js';
+import { readInterfaces } from '../ip.js';
+import type { WireGuardLink } from '../state.js';
+import type { Change, Subsystem } from '../subsystem.js';
+import { diff, type WireGuardLinks } from './diff.js';
+import { parseDump, type WireGuardDump } from './parse.js';
+import { endpointsText, renderLink, renderPeer } from './render.js';
+
+/** Tells preshared keys apart. */
+export const presharedFingerprint = (key: string): string =>
+  createHash('sha256').update(key).digest('base64').slice(0, 16);
+
+export async function readDump(run: CommandRunner, link: string): Promise<WireGuardDump | undefined> {
+  const { code, stdout } = await run.run({ argv: ['wg', 'show', link, 'dump'], okExitCodes: [0, 1] });
+  return code === 0 ? parseDump(stdout, presharedFingerprint) : undefined;
+}
+
+export class WireGuard implements Subsystem<WireGuardLinks> {
+  readonly title = 'WireGuard';
+  #names: readonly string[] = [];
+
+  async observe(run: CommandRunner, desired: WireGuardLinks): Promise<WireGuardLinks> {
+    const links = (await readInterfaces(run)).filter(({ ifname }) => ifname.startsWith(TUNNEL_PREFIX));
+    this.#names = links.map(({ ifname }) => ifname);
+    const entries = await Promise.all(
+      links.map(async ({ ifname, ifalias }): Promise<[string, WireGuardLink][]> => {
+        const link = await this.#read(run, ifname, ifalias, desired.get(ifname));
+        return link ? [[ifname, link]] : [];
+      }),
+    );
+    return new Map(entries.flat());
+  }
+
+  readonly diff = diff;
+
+  async apply(
+    run: CommandRunner,
+    changes: readonly Change[],
+    observed: WireGuardLinks,
+    desired: WireGuardLinks,
+  ): Promise<WireGuardLinks> {
+    const result = new Map([...observed].filter(([name]) => desired.has(name)));
+    for (const name of new Set(changes.map(({ key }) => key.split(' ')[0] ?? ''))) {
+      const wanted = desired.get(name);
+      if (!wanted) continue;
+      const own = changes.filter(({ key }) => key === name || key.startsWith(`${name} `));
+      await tell(run, name, own, observed.get(name), wanted);
+      const link = await this.#read(run, name, aliasOf(wanted), wanted);
+      if (link) result.set(name, link);
+    }
+    this.#names = [...new Set([...this.#names, ...result.keys()])].filter((name) => desired.has(name));
+    return result;
+  }
+
+  /** The kernel tells nobody of a change. What a peer's roaming alters is looked at for nothing. */
+  silent = (): readonly Command[] => this.#names.map((name) => ({ argv: ['wg', 'showconf', name] }));
+
+  /** `alias` says which endpoints the link was told: if they are the wanted ones, peers that are elsewhere have roamed. */
+  async #read(
+    run: CommandRunner,
+    name: string,
+    alias: string | undefined,
+    wanted: WireGuardLink | undefined,
+  ): Promise<WireGuardLink | undefined> {
+    const dump = await readDump(run, name);
+    if (!dump) return undefined;
+    const told = wanted !== undefined && alias === aliasOf(wanted);
+    const peers = dump.peers.map(({ publicKey, presharedKey, endpoint, networks, keepaliveS }) => {
+      const meant = wanted?.peers.get(publicKey)?.endpoint;
+      const roamed = told && endpoint !== undefined && meant !== undefined;
+      return [publicKey, { presharedKey, endpoint: roamed ? meant : endpoint, networks, keepaliveS }] as const;
+    });
+    const { publicKey, listenPort, mark } = dump;
+    return { key: { fingerprint: publicKey }, listenPort, mark, peers: new Map(peers), origin: wanted?.origin };
+  }
+}
+
+const aliasOf = (link: WireGuardLink): string => `vpcgw endpoints ${fnv1a64(endpointsText(link))}`;
+
+async function tell(
+  run: CommandRunner,
+  name: string,
+  changes: readonly Change[],
+  known: WireGuardLink | undefined,
+  wanted: WireGuardLink,
+): Promise<void> {
+  const keyOf = ({ key }: Change): string => key.slice(name.length + 1);
+  const told = changes.filter(({ action }) => action !== 'remove');
+  const removed = changes.filter(({ action }) => action === 'remove').map(keyOf);
+  const lines = told.flatMap((change) => {
+    const peer = wanted.peers.get(keyOf(change));
+    return peer ? renderPeer(keyOf(change), peer, known?.peers.get(keyOf(change))) : renderLink(wanted);
+  });
+  if (lines.length > 0)
+    await wg(run, { argv: ['wg', 'addconf', name, '/dev/stdin'], stdin: `${lines.join('\n')}\n`, opensStdin: true });
+  if (removed.length > 0)
+    await wg(run, { argv: ['wg', 'set', name, ...removed.flatMap((key) => ['peer', key, 'remove'])] });
+  // After the telling: a life that ends in between tells it again.
+  if (!known || endpointsText(known) !== endpointsText(wanted))
+    await run.run({ argv: ['ip', 'link', 'set', 'dev', name, 'alias', aliasOf(wanted)] });
+}
+
+/** `wg` repeats a line that it does not understand. */
+async function wg(run: CommandRunner, command: Command): Promise<void> {
+  try {
+    await run.run(command);
+  } catch (error) {
+    const message = (error as Error).message.replace(/[A-Za-z0-9+/]{40,}=*/g, '(key)');
+    throw new VpcgwError('CommandFailed', message);
+  }
+}

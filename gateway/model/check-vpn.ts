@@ -1,0 +1,103 @@
+/** What must hold between tunnels, their peers and what the gateway has already. */
+import type { Complaints } from './complaints.js';
+import type { GatewayModel } from './gateway-model.js';
+import { type Cidr, containsCidr, overlaps } from './ip.js';
+import { SYNC_PORT } from './ownership.js';
+import type { VpnConnection } from './vpn.js';
+
+/** By network. */
+type Owners = Map<string, { readonly peer: string; readonly id: string }>;
+type At = (path: readonly PropertyKey[], message: string) => void;
+
+const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).join(', ');
+
+export function checkVpn(model: GatewayModel, complaints: Complaints): void {
+  const networks: Owners = new Map();
+  const ports = new Map<number, VpnConnection>();
+  for (const connection of model.vpnConnections) {
+    const at: At = (path, message) => complaints.of(connection.origin.id, ['spec', ...path], message);
+    checkLocal(connection, model, at);
+    checkPort(connection, ports, complaints, at);
+    checkPeers(connection, networks, model, complaints, at);
+  }
+}
+
+function checkLocal({ site: { local, remote, translate } }: VpnConnection, { internal }: GatewayModel, at: At): void {
+  local.forEach((network, i) => {
+    if (!internal.prefixes.some((prefix) => containsCidr(prefix, network)))
+      at(['localNetworks', i], `${network.text} is outside the VPC's prefixes (${list(internal.prefixes)})`);
+    const twin = local.slice(0, i).find((other) => overlaps(other, network));
+    if (twin) at(['localNetworks', i], `${network.text} overlaps ${twin.text}, which stands there already`);
+  });
+  translate.forEach(({ network, as }, i) => {
+    if (!local.some(({ text }) => text === network.text))
+      at(['translate', i, 'network'], `${network.text} is none of localNetworks (${list(local)})`);
+    if (network.family !== as.family || network.length !== as.length)
+      at(['translate', i, 'as'], `${as.text} must be of the same length as ${network.text}`);
+    const twin = translate.slice(0, i).find((other) => overlaps(other.as, as) || overlaps(other.network, network));
+    if (twin) at(['translate', i], `${network.text} as ${as.text} overlaps ${twin.network.text} as ${twin.as.text}`);
+    const there = [...remote, ...internal.prefixes].find((other) => overlaps(other, as));
+    if (there) at(['translate', i, 'as'], `${as.text} overlaps ${there.text}, which is in use; choose a free network`);
+  });
+}
+
+/** A tunnel listens on all addresses of the gateway, and is reached by one. */
+function checkPort(connection: VpnConnection, ports: Map<number, VpnConnection>, complaints: Complaints, at: At): void {
+  const { listenPort } = connection.wireGuard;
+  const path = ['wireGuard', 'listenPort'];
+  const other = ports.get(listenPort);
+  // Of one elastic IP it is a clash of claims.
+  if (other && other.elasticIp !== connection.elasticIp)
+    at(
+      path,
+      `${listenPort} is the port of ${complaints.where(other.origin.id)} already; a gateway has each once, whatever the elastic IP`,
+    );
+  if (listenPort === SYNC_PORT) at(path, `${listenPort} is where the members of a pair talk to each other`);
+  ports.set(listenPort, other ?? connection);
+}
+
+function checkPeers(
+  { name, origin, elasticIp, wireGuard }: VpnConnection,
+  networks: Owners,
+  model: GatewayModel,
+  complaints: Complaints,
+  at: At,
+): void {
+  const seen = new Map<string, string>();
+  wireGuard.peers.forEach((peer, i) => {
+    const path = ['wireGuard', 'peers', i];
+    if (seen.has(`name ${peer.name}`)) at([...path, 'name'], `a second peer ${peer.name}`);
+    const twin = seen.get(peer.publicKey);
+    if (twin !== undefined) at([...path, 'publicKey'], `is the public key of peer ${twin} already`);
+    seen.set(`name ${peer.name}`, '').set(peer.publicKey, peer.name);
+    if (peer.endpoint && peer.endpoint.address.family !== elasticIp.address.family)
+      at(
+        [...path, 'endpoint'],
+        `${peer.endpoint.text} is IPv${peer.endpoint.address.family}, and elastic IP ${elasticIp.name} is IPv${elasticIp.address.family}`,
+      );
+    peer.networks.forEach((network, k) => {
+      const owner = networks.get(network.text);
+      if (owner)
+        at(
+          [...path, 'networks', k],
+          `${network.text} is a network of peer ${owner.peer} of ${complaints.where(owner.id)} already`,
+        );
+      else networks.set(network.text, { peer: peer.name, id: origin.id });
+      const own = ownNetworks(model).find(({ cidr }) => overlaps(cidr, network));
+      if (own)
+        at([...path, 'networks', k], `${network.text} ${relation(network, own.cidr)} ${own.what} ${own.cidr.text}`);
+    });
+  });
+  if (wireGuard.peers.some(({ presharedKey }) => presharedKey === wireGuard.key))
+    at(['wireGuard', 'keyRef', 'file'], `${wireGuard.key} is named as a preshared key of ${name} too`);
+}
+
+const relation = (network: Cidr, own: Cidr): string =>
+  containsCidr(network, own) && network.text !== own.text ? 'swallows' : 'overlaps';
+
+const ownNetworks = ({ internal, externals }: GatewayModel): { readonly cidr: Cidr; readonly what: string }[] => [
+  ...internal.prefixes.map((cidr) => ({ cidr, what: "the VPC's" })),
+  ...externals.flatMap(({ name, addresses }) =>
+    addresses.map(({ network }) => ({ cidr: network, what: `external network ${name}'s` })),
+  ),
+];

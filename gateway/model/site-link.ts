@@ -1,0 +1,71 @@
+/**
+ * A way to a site: what a VPN connection or a dedicated line is to the network. Routes, translation, policies and limits
+ * ask this, and never what the link is made of. Pure.
+ */
+import type { Bandwidth } from './bandwidth.js';
+import { matches, type Opening, type Policy, rulesOf } from './firewall.js';
+import type { Frame, Origin } from './gateway-model.js';
+import { type Cidr, contains, type IpAddress, ipFromValue, networkOf } from './ip.js';
+
+export interface SiteLink {
+  /** In the terms of the VPC. */
+  readonly local: readonly Cidr[];
+  readonly remote: readonly Cidr[];
+  readonly translate: readonly Translation[];
+  /** Of two ways to one network the lower is taken. */
+  readonly metric: number;
+  /** Ingress: from the site to the VPC. */
+  readonly bandwidth: Bandwidth;
+  readonly policy: Policy | undefined;
+  readonly origin: Origin;
+}
+
+/** A network of the VPC, and what the site sees in its place. */
+export interface Translation {
+  readonly network: Cidr;
+  readonly as: Cidr;
+}
+
+export const sitesOf = ({ vpnConnections }: Pick<Frame, 'vpnConnections'>): SiteLink[] =>
+  vpnConnections.map(({ site }) => site);
+
+/** What the site reaches, in its own terms. */
+export const offeredBy = ({ local, translate }: SiteLink): Cidr[] =>
+  local.map((network) => translate.find((each) => each.network.text === network.text)?.as ?? network);
+
+/** The same host in another network. */
+function movedTo({ family, value }: IpAddress, { base, length }: Cidr): IpAddress {
+  const host = value - networkOf({ family, value, text: '' }, length).base;
+  return ipFromValue(family, base + host);
+}
+
+/** How the site sees an address of the VPC. */
+export function seenAs({ translate }: SiteLink, address: IpAddress): IpAddress {
+  const found = translate.find(({ network }) => contains(network, address));
+  return found ? movedTo(address, found.as) : address;
+}
+
+/** Which address of the VPC the site means. */
+export function meantBy({ translate }: SiteLink, address: IpAddress): IpAddress {
+  const found = translate.find(({ as }) => contains(as, address));
+  return found ? movedTo(address, found.network) : address;
+}
+
+/** The way that a network of a site is reached by: the most specific, of equal ones the lowest metric. */
+export function siteOf(sites: readonly SiteLink[], address: IpAddress): SiteLink | undefined {
+  let best: { readonly site: SiteLink; readonly length: number } | undefined;
+  for (const site of sites)
+    for (const cidr of site.remote) {
+      if (!contains(cidr, address)) continue;
+      if (!best || cidr.length > best.length || (cidr.length === best.length && site.metric < best.site.metric))
+        best = { site, length: cidr.length };
+    }
+  return best?.site;
+}
+
+/** Whether its rules let a connection be opened; the same as the kernel's chains, which are compiled of them. */
+export function permits({ policy }: SiteLink, opening: Opening): boolean {
+  const rules = policy ? rulesOf([policy], opening.direction) : [];
+  const found = rules.find(({ rule }) => matches(rule, opening));
+  return found ? found.rule.action === 'Allow' : rules.length === 0;
+}

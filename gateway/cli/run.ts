@@ -33,7 +33,7 @@ import { Journal } from '../system/journal.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
 import { PacketLog } from '../system/packet-log.js';
-import { chooseShaper, chooseVariant, missingOf, probe } from '../system/probe.js';
+import { chooseBalancing, chooseShaper, chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
 
@@ -54,7 +54,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
   const subsystems = createSubsystems(() => variant);
-  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner), member);
+  const machine = { chooseShaper: () => chooseShaper(runner), chooseBalancing: () => chooseBalancing(runner) };
+  const programmer = new Programmer(runner, subsystems, log, machine, member);
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const events = new EventHub();
   const journal = new Journal(flags.state);

@@ -42,6 +42,8 @@ export interface KernelState {
   readonly sets: ReadonlyMap<string, IpSet>;
   readonly iptables4: IptablesState;
   readonly iptables6: IptablesState;
+  /** As in `ipvs/entry.ts`. */
+  readonly ipvs: ReadonlyMap<string, Line>;
   readonly links: ReadonlyMap<string, Link>;
   /** As in `shaping/entry.ts`. */
   readonly shaping: ReadonlyMap<string, Line>;
@@ -61,6 +63,15 @@ export interface Facts {
   readonly member?: Member;
   /** Asked for only when a document wants bandwidth. */
   readonly shaper?: Shaper;
+  /** Asked for only when a document wants a load balancer. */
+  readonly balancing?: Balancing;
+}
+
+/** What the kernel has for load balancers. */
+export interface Balancing {
+  readonly engine: 'ipvs' | 'iptables';
+  /** Why it is not IPVS. */
+  readonly lacking: string | undefined;
 }
 
 /** What the kernel has for shaping. */

@@ -1,9 +1,9 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
-import type { Shaper } from '../kernel/state.js';
+import type { Balancing, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
-import { balancerNotes } from './balancer-notes.js';
+import { balancerNotes, BY_RULES } from './balancer-notes.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
 import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
@@ -101,6 +101,7 @@ export interface StatusInput {
   readonly unsettable: readonly string[];
   readonly pressure: Pressure;
   readonly shaper: Shaper | undefined;
+  readonly balancing: Balancing | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
   readonly pair:
@@ -146,7 +147,7 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
 }
 
 function conditionsOf(input: StatusInput): GatewayCondition[] {
-  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure, shaper } = input;
+  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure, shaper, balancing } = input;
   const condition = (type: string, trouble: string | undefined): GatewayCondition => ({
     type,
     status: trouble === undefined ? 'True' : 'False',
@@ -168,6 +169,7 @@ function conditionsOf(input: StatusInput): GatewayCondition[] {
     condition('PairReady', input.pair?.trouble),
     ...(input.pair?.conditions ?? []).map(([type, trouble]) => condition(type, trouble)),
     condition('BandwidthEnforced', unshaped),
+    condition('BalancedByIpvs', balancing?.lacking === undefined ? undefined : `${BY_RULES}: ${balancing.lacking}`),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
     condition('ConnectionsAvailable', full ? 'limits.connections is reached: new connections are dropped' : undefined),
   ];
@@ -181,6 +183,7 @@ interface ObjectInput {
   readonly whyNot: { readonly reason: string; readonly message: string };
   readonly pressure: Pressure;
   readonly shaper: Shaper | undefined;
+  readonly balancing: Balancing | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -243,7 +246,7 @@ const notesOf = (document: GatewayDocument, input: ObjectInput): string[] => [
   ...ownNotes(document, input),
 ];
 
-function ownNotes(document: GatewayDocument, { model, pressure }: ObjectInput): string[] {
+function ownNotes(document: GatewayDocument, { model, pressure, balancing }: ObjectInput): string[] {
   switch (document.kind) {
     case 'ElasticIP':
       return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];
@@ -252,7 +255,10 @@ function ownNotes(document: GatewayDocument, { model, pressure }: ObjectInput): 
         ? []
         : [`blocks of ${document.spec.portsPerSource} ports for each source`];
     case 'LoadBalancer':
-      return balancerNotes(document.metadata.name, model, pressure.down);
+      return balancerNotes(document.metadata.name, model, {
+        down: pressure.down,
+        engine: balancing?.engine ?? 'iptables',
+      });
     case 'FirewallPolicy':
       return [`judges ${judgedCount(document, model)}`];
     default:

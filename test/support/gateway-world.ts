@@ -15,7 +15,7 @@ import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
-import { chooseShaper } from '../../gateway/system/probe.js';
+import { chooseBalancing, chooseShaper } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
 import { exampleMember } from './example-member.js';
@@ -26,7 +26,7 @@ import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
-const shaperOf = ({ shaper }: Facts) => (shaper ? { shaper } : {});
+const machineOf = ({ shaper, balancing }: Facts) => ({ ...(shaper && { shaper }), ...(balancing && { balancing }) });
 const subsystems = () => createSubsystems(() => 'nft');
 const filesOf = (documents: readonly Document[]) => [
   { file: 'given.yaml', text: documents.map((each) => stringify(each)).join('---\n') },
@@ -65,7 +65,11 @@ export class GatewayWorld {
     this.lives.at(-1)?.stop();
     this.runner = new FaultyRunner(this.namespace, () => this.guarded());
     const log = pino({ level: 'silent' });
-    this.programmer = new Programmer(this.runner, subsystems(), log, () => chooseShaper(this.runner), exampleMember);
+    const machine = {
+      chooseShaper: () => chooseShaper(this.runner),
+      chooseBalancing: () => chooseBalancing(this.runner),
+    };
+    this.programmer = new Programmer(this.runner, subsystems(), log, machine, exampleMember);
     this.lives.push(
       new Supervisor({
         source: 'Api',
@@ -97,7 +101,7 @@ export class GatewayWorld {
     const { state: desired } = compile({
       model,
       allocations: inForce.allocations,
-      facts: { ...(await view.facts()), member: exampleMember, ...shaperOf(inForce.compiled.input.facts) },
+      facts: { ...(await view.facts()), member: exampleMember, ...machineOf(inForce.compiled.input.facts) },
       pressure: NO_PRESSURE,
     });
     expect(await view.plan(desired)).toEqual([]);

@@ -43,6 +43,8 @@ export const GATEWAY_CONDITIONS = {
   PairReady:
     'A pair was asked for, and this member takes part in it. If not, the message says why; it stays a standby.',
   BandwidthEnforced: 'The kernel can hold the limits of bandwidth. If not, everything passes without a limit.',
+  BalancedByIpvs:
+    "Load balancers work by the kernel's own IPVS. If not, they work by rules, and each says in its notes what differs.",
   PortsAvailable: 'No shared elastic IP has used up its ports.',
   ConnectionsAvailable: 'The gateway holds fewer connections than `limits.connections`.',
 } as const;

@@ -35,7 +35,7 @@ import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
 import { PacketLog } from '../system/packet-log.js';
-import { chooseShaper, chooseTunnels, chooseVariant, missingOf, probe } from '../system/probe.js';
+import { chooseBalancing, chooseShaper, chooseTunnels, chooseVariant, missingOf, probe } from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
 
@@ -61,7 +61,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     () => chooseTunnels(runner),
     (file, use) => keys.read(file, use),
   );
-  const programmer = new Programmer(runner, subsystems, log, () => chooseShaper(runner), member, tunnels);
+  const machine = { chooseShaper: () => chooseShaper(runner), chooseBalancing: () => chooseBalancing(runner) };
+  const programmer = new Programmer(runner, subsystems, log, machine, member, tunnels);
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const events = new EventHub();
   const journal = new Journal(flags.state);

@@ -2,6 +2,7 @@
  * The contract of a feature: what a tenant asks for, compiled to contributions. Pure; knows no other feature. What two
  * features could both want (a port of an elastic IP, a source's way out) is merged by rank, not by who came first.
  */
+import type { IpvsEntry } from '../kernel/ipvs/entry.js';
 import type { Line, Facts, Link, Table, WireGuardLink } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel, Origin } from '../model/gateway-model.js';
 import type { Cidr, Family, InterfaceAddress } from '../model/ip.js';
@@ -45,10 +46,14 @@ export interface Contribution {
   readonly judged?: readonly NatEntry[];
   /** By destination, before that, whoever opens it and from where: what a listener takes. */
   readonly admitted?: readonly NatEntry[];
+  /** By destination, of what is for the gateway itself: which range of a balancer's ports a packet is of. */
+  readonly ranges?: readonly NatEntry[];
   /** By source, when the VPC opens a connection to outside: where it may. */
   readonly leaving?: readonly NatEntry[];
   /** Prefixes under a name, `vg-…` without the family's digit. */
   readonly sets?: readonly { readonly family: Family; readonly name: string; readonly prefixes: readonly Cidr[] }[];
+  /** Services and members, as entries of the kernel's state. */
+  readonly ipvs?: readonly IpvsEntry[];
   /** Whole chains of the feature's own. */
   readonly chains?: readonly {
     readonly family: Family;
@@ -88,6 +93,12 @@ export interface Feature {
 }
 
 export const FAMILIES: readonly Family[] = [4, 6];
+
+/** Whether connections pass the kernel's own balancer. */
+export const byIpvs = (
+  { loadBalancers }: Pick<GatewayModel, 'loadBalancers'>,
+  { facts }: Pick<CompileContext, 'facts'>,
+): boolean => loadBalancers.length > 0 && facts.balancing?.engine === 'ipvs';
 
 export const ofFamily = (addresses: readonly InterfaceAddress[], family: Family): InterfaceAddress | undefined =>
   addresses.find(({ address }) => address.family === family);

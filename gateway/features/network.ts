@@ -29,7 +29,7 @@ import {
   tableOfExternal,
 } from '../model/ownership.js';
 import { limitsInbound, limitsSources } from '../model/limits.js';
-import { type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
+import { byIpvs, type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
 import { linkedSites } from './sites.js';
 
@@ -37,6 +37,7 @@ const hex = (n: number): string => `0x${n.toString(16)}`;
 /** A connection that a policy rejects is not translated: its answer comes from the address that it was opened to. */
 const TRANSLATED_MARK = `${hex(MARK.gateway)}/${hex(MARK.gateway | MARK.rejected)}`;
 const REJECTED_MARK = markBit(MARK.rejected);
+const BALANCED_MARK = markBit(MARK.balanced);
 const GATEWAY_MARK = markBit(MARK.gateway);
 const FROM_VPC_MARK = markBit(MARK.fromVpc);
 const OWN_BITS = hex(MARK.ownMask);
@@ -182,13 +183,14 @@ function baseChains(
     chain('filter', 'VG-MSS', mssRules(family, vpc, model, context)),
     chain('nat', 'VG-SNAT', [
       ...sites.map(({ link }) => `-o ${link.name} -j RETURN`),
-      ...sourceNatRules(family, vpc, model),
+      ...sourceNatRules(family, vpc, model, context),
     ]),
     chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model, sites)]),
     chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model, sites)),
     chain('filter', 'VG-IN', [
       ...rejectRules(model),
       ...fromPeer(model, context),
+      ...toBalancer(model, context),
       ...inputRules(vpc, model),
       // A site is heard as the VPC is: a ping of the next hop.
       ...sites.map(({ link }) => `-i ${link.name} -j VG-IN-VPC`),
@@ -299,9 +301,13 @@ function mssRules(family: Family, vpc: string, model: GatewayModel, context: Com
 }
 
 /** Inside the VPC nothing is translated, but for a hairpin: its answer must come back through the gateway. */
-function sourceNatRules(family: Family, vpc: string, model: GatewayModel): string[] {
+function sourceNatRules(family: Family, vpc: string, model: GatewayModel, context: CompileContext): string[] {
   const own = ofFamily(model.internal.addresses, family);
   return [
+    // What IPVS leads to a member is not translated in the eyes of connection tracking.
+    ...(own && byIpvs(model, context)
+      ? [`-o ${vpc} -m mark --mark ${BALANCED_MARK} -j SNAT --to-source ${own.address.text}`]
+      : []),
     `-o ${vpc} -m conntrack ! --ctstate DNAT -j ACCEPT`,
     '-j VG-S',
     ...(own ? [`-o ${vpc} -m conntrack --ctstate DNAT -j SNAT --to-source ${own.address.text}`] : []),
@@ -354,6 +360,10 @@ function fromPeer(model: GatewayModel, { facts: { member } }: CompileContext): s
     .filter((path) => model.externals.some((external) => external.interface === path.interface))
     .map((path) => `-i ${path.interface} -m conntrack --ctstate UNTRACKED -j ACCEPT`);
 }
+
+/** New connections to listeners: whoever may not open one was told so by now. */
+const toBalancer = (model: GatewayModel, context: CompileContext): string[] =>
+  byIpvs(model, context) ? [`-m mark --mark ${BALANCED_MARK} -j ACCEPT`] : [];
 
 function inputRules(vpc: string, model: GatewayModel): string[] {
   return [

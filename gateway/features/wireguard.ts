@@ -10,6 +10,9 @@ import type { VpnConnection } from '../model/vpn.js';
 import { type CompileContext, type Contribution, type Feature, INBOUND_RANK, scope } from './feature.js';
 import { linkOf, mtuOf, troubleOf } from './sites.js';
 
+/** A packet that is balanced by a range of ports has that in bits of a tunnel's number. */
+const TUNNEL_BITS = MARK.tunnelMask | MARK.range;
+
 export const wireGuard: Feature = {
   name: 'wireguard',
   compile({ vpnConnections }: GatewayModel, context): Contribution {
@@ -27,7 +30,7 @@ export const wireGuard: Feature = {
       ),
       rules: usable.map(({ elasticIp, site }) => {
         const number = context.siteNumber(site.origin.id);
-        const mark = `0x${markOfTunnel(number).toString(16)}/0x${MARK.tunnelMask.toString(16)}`;
+        const mark = `0x${markOfTunnel(number).toString(16)}/0x${TUNNEL_BITS.toString(16)}`;
         return {
           family: elasticIp.address.family,
           text: `${RULE_PREF.tunnel + number}: from all fwmark ${mark} lookup ${tableOfTunnel(number)}`,

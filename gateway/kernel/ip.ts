@@ -42,6 +42,10 @@ export interface IpRule {
   readonly priority: number;
   readonly src?: string;
   readonly srclen?: number;
+  readonly dst?: string;
+  readonly dstlen?: number;
+  readonly ipproto?: string;
+  readonly goto?: number;
   readonly fwmark?: string;
   readonly fwmask?: string;
   readonly iif?: string;

@@ -5,6 +5,7 @@ import { fence } from './fence/subsystem.js';
 import { guard } from './guard/subsystem.js';
 import { ipsets } from './ipset/subsystem.js';
 import { Iptables, type IptablesVariant } from './iptables/subsystem.js';
+import { ipvs } from './ipvs/subsystem.js';
 import { links } from './links/subsystem.js';
 import { routes, rules } from './routes/subsystem.js';
 import { shaping } from './shaping/subsystem.js';
@@ -23,6 +24,7 @@ export const createSubsystems = (variant: () => IptablesVariant) =>
     sets: ipsets,
     iptables4: new Iptables(4, variant),
     iptables6: new Iptables(6, variant),
+    ipvs,
     sysctls,
     links,
     shaping,
@@ -36,8 +38,10 @@ export const createSubsystems = (variant: () => IptablesVariant) =>
 const AFTER: Readonly<Record<SubsystemName, readonly SubsystemName[]>> = {
   guard: [],
   sets: [],
-  iptables4: ['guard', 'sets'],
-  iptables6: ['guard', 'sets'],
+  // A listener's rules lead to its service.
+  ipvs: ['guard'],
+  iptables4: ['guard', 'sets', 'ipvs'],
+  iptables6: ['guard', 'sets', 'ipvs'],
   sysctls: ['iptables4', 'iptables6'],
   links: ['sysctls'],
   // Between the making of links and their coming up, which is of a later phase.

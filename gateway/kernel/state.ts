@@ -71,6 +71,8 @@ export interface KernelState {
   readonly sets: ReadonlyMap<string, IpSet>;
   readonly iptables4: IptablesState;
   readonly iptables6: IptablesState;
+  /** As in `ipvs/entry.ts`. */
+  readonly ipvs: ReadonlyMap<string, Line>;
   readonly links: ReadonlyMap<string, Link>;
   /** By link. */
   readonly wireguard: ReadonlyMap<string, WireGuardLink>;
@@ -96,6 +98,15 @@ export interface Facts {
   readonly tunnels?: Tunnels;
   /** By the name of the file, of the keys that documents name. */
   readonly keys?: ReadonlyMap<string, KeyFact>;
+  /** Asked for only when a document wants a load balancer. */
+  readonly balancing?: Balancing;
+}
+
+/** What the kernel has for load balancers. */
+export interface Balancing {
+  readonly engine: 'ipvs' | 'iptables';
+  /** Why it is not IPVS. */
+  readonly lacking: string | undefined;
 }
 
 /** What there is for WireGuard. */

@@ -27,7 +27,7 @@ export interface Subsystem<State> {
   diff(observed: State, desired: State): readonly Change[];
   apply(run: CommandRunner, changes: readonly Change[], observed: State, desired: State): Promise<State>;
   /** What is compared by digest every now and then: readings of that of which the kernel tells nobody when it changes. */
-  readonly silent?: () => readonly Command[];
+  readonly silent?: (believed: State) => readonly Command[];
   /** A difference that stays after `apply` is a condition to report, not a failure (a read-only sysctl). */
   readonly tolerant?: boolean;
 }

@@ -4,7 +4,8 @@
  * 1. Every engine asks `servingOf`, so that all agree on who serves.
  * 2. A connection of a member that is in is never stale; one of a member that was taken out is, unless it drains.
  */
-import type { Drain, Flow } from './flow.js';
+import { type Drain, drainKey } from './drain.js';
+import type { Flow } from './flow.js';
 import type { ElasticIp, GatewayModel, Origin, PortRange } from './gateway-model.js';
 import type { Cidr, Family, IpAddress } from './ip.js';
 import { remember } from './remember.js';
@@ -95,7 +96,7 @@ function firstOf(members: readonly Member[]): readonly Member[] | undefined {
 }
 
 /** Whose connections may go on: over TCP of all that are in, also of one that is down or a backup again. */
-const keepingOf = ({ protocol, pool }: Listener, family: Family, down: Down): readonly Member[] =>
+export const keepingOf = ({ protocol, pool }: Listener, family: Family, down: Down): readonly Member[] =>
   protocol === 'TCP'
     ? pool.members.filter((member) => member.address.family === family && isIn(member))
     : servingOf(pool, family, down);
@@ -155,17 +156,17 @@ interface Bound {
   readonly drainMs: number;
 }
 
-/** Address and member of all that serves, as drains name them, with the time that the member's connections may have. */
+/** All that serves, as drains name it, with the time that the member's connections may have. */
 export const bindingsOf = remember((balancers: readonly LoadBalancer[]): ReadonlyMap<string, Bound> => {
   const bindings = new Map<string, Bound>();
   for (const balancer of balancers)
     for (const { text, family } of addressesOf(balancer))
       for (const listener of balancer.listeners)
-        for (const member of listener.protocol === 'TCP' ? keepingOf(listener, family, NONE_DOWN) : [])
-          bindings.set(`${text} ${member.address.text}`, {
-            binding: { address: text, target: member.address.text },
-            drainMs: listener.pool.drainMs,
-          });
+        for (const member of listener.protocol === 'TCP' ? keepingOf(listener, family, NONE_DOWN) : []) {
+          const { ports, pool } = listener;
+          const binding = { address: text, target: member.address.text, listener: { ports, memberPort: member.port } };
+          bindings.set(drainKey(binding), { binding, drainMs: pool.drainMs });
+        }
   return bindings;
 });
 

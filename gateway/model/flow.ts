@@ -1,5 +1,6 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
 import { type Down, listenerAt, listenerKeys, NONE_DOWN, staleAtListener } from './balancer.js';
+import type { Drain } from './drain.js';
 import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
@@ -30,13 +31,6 @@ export interface Flow {
   readonly ended?: boolean;
   /** Nothing has come back. */
   readonly unanswered?: boolean;
-}
-
-/** A former binding whose flows may live on until a moment (ms since the epoch). */
-export interface Drain {
-  readonly address: string;
-  readonly target: string;
-  readonly untilMs: number;
 }
 
 export interface Verdict {

@@ -21,6 +21,14 @@ export const SITE_CHAINS = {
   leaves: `${CHAIN_PREFIX}WO-`,
   translates: `${CHAIN_PREFIX}WT-`,
 } as const;
+/** By the kernel's own balancer: which range of ports a packet is of; how long its first segment says that others may be. */
+export const RANGE_CHAIN = `${CHAIN_PREFIX}R`;
+export const BALANCED_MSS_CHAIN = `${CHAIN_PREFIX}MSS-B`;
+/**
+ * Flags of IPVS services, by scheduler: one that `wrr` and `wlc` do not look at; of the hashes `ipvsadm` shows only flags
+ * that mean something, so there the tag is the fallback, without which clients of a member of weight 0 are refused.
+ */
+export const IPVS_TAGS = { wrr: 'flag-3', wlc: 'flag-3', sh: 'sh-fallback', mh: 'mh-fallback' } as const;
 /** What is dropped goes to a chain that is named after the reason, so that its counter counts it. */
 export const DROP_REASONS = {
   mangle: ['Firewall', 'ConnectionLimit', 'Spoof'],
@@ -92,6 +100,10 @@ export const ROUTE_PROTOCOL = 118;
  *   bit  20     a policy lets the connection in
  *   bit  21     a policy rejects the connection
  *   bits 22-27  reserved: policy
+ *   bit  28     IPVS is to take the packet
+ *
+ * With bit 29 the whole mark is the number of a range of ports, by which IPVS finds its service: a number in bits 12-19
+ * and 22-27, and none of the bits that rules ask for.
  */
 export const MARK = {
   gateway: 0x1,
@@ -103,7 +115,13 @@ export const MARK = {
   tunnelMask: 0xff000,
   allowed: 0x100000,
   rejected: 0x200000,
+  balanced: 0x10000000,
+  range: 0x20000000,
 } as const;
+/** So many ranges may be told apart. */
+export const MAX_RANGES = 1 << 14;
+export const markOfRange = (number: number): number =>
+  (MARK.range | MARK.balanced | ((number & 0xff) << 12) | ((number >> 8) << 22)) >>> 0;
 /** One bit with its mask, as iptables takes and prints it. */
 export const markBit = (bit: number): string => `0x${bit.toString(16)}/0x${bit.toString(16)}`;
 export const MAX_EXTERNALS = 255;
@@ -122,6 +140,9 @@ export const RULE_PREF = {
   // The gateway's own packets, which are few: after what every forwarded one asks.
   fromVpcAddress: 1910,
   fromExternalAddress: 1920,
+  /** IPVS asks for a way to its members without a mark, a source or a protocol; whatever has one goes past. */
+  notIpvs: 1980,
+  ipvs: 1981,
   refuse: 1999,
 } as const;
 

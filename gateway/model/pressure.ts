@@ -1,4 +1,5 @@
 import { type Down, NONE_DOWN } from './balancer.js';
+import { type Drain, drainKey } from './drain.js';
 
 /** What a running gateway has less of than its documents say; new connections go elsewhere, and those there are stay. */
 export interface Pressure {
@@ -8,13 +9,23 @@ export interface Pressure {
   readonly full: boolean;
   /** Members of load balancers that do not answer their checks. */
   readonly down: Down;
+  /** Members that were taken out, and whose connections may end by themselves. */
+  readonly draining: readonly Drain[];
 }
 
-export const NO_PRESSURE: Pressure = { exhausted: new Set(), full: false, down: NONE_DOWN };
+export const NO_PRESSURE: Pressure = { exhausted: new Set(), full: false, down: NONE_DOWN, draining: [] };
 
 export const samePressure = (a: Pressure, b: Pressure): boolean =>
   a.full === b.full &&
   a.exhausted.size === b.exhausted.size &&
   [...a.exhausted].every((address) => b.exhausted.has(address)) &&
   a.down.size === b.down.size &&
-  [...a.down.keys()].every((member) => b.down.has(member));
+  [...a.down.keys()].every((member) => b.down.has(member)) &&
+  sameDrains(a.draining, b.draining);
+
+/** Whatever time they have. */
+export function sameDrains(a: readonly Drain[], b: readonly Drain[]): boolean {
+  if (a === b) return true;
+  const keys = new Set(a.map(drainKey));
+  return a.length === b.length && b.every((drain) => keys.has(drainKey(drain)));
+}

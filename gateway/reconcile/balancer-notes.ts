@@ -1,8 +1,9 @@
 /** What is worth knowing of a load balancer: who serves, and where this engine differs from what was asked. */
-import { isByHash } from '../features/load-balancer.js';
+import { isByHash } from '../features/balancer-rules.js';
 import {
   addressesOf,
   type Down,
+  type Listener,
   type LoadBalancer,
   type Member,
   memberId,
@@ -10,13 +11,28 @@ import {
   servingOf,
   spanOf,
 } from '../model/balancer.js';
+import { sharingEnds } from '../model/shared-ends.js';
+import type { Balancing } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { FAMILIES } from '../features/feature.js';
 
-export function balancerNotes(name: string, { loadBalancers }: GatewayModel, down: Down): string[] {
+export const BY_RULES = 'load balancers work by rules of iptables, since the kernel has no IPVS';
+
+export function balancerNotes(
+  name: string,
+  { loadBalancers }: GatewayModel,
+  { down, engine }: { readonly down: Down; readonly engine: Balancing['engine'] },
+): string[] {
   const balancer = loadBalancers.find((candidate) => candidate.name === name);
   return balancer
-    ? [...balancer.pools.flatMap((pool) => poolNotes(balancer, pool, down)), ...differences(balancer)]
+    ? [
+        ...balancer.pools.flatMap((pool) => poolNotes(balancer, pool, down)),
+        ...balancer.listeners.flatMap((listener) => {
+          const shared = engine === 'ipvs' && sharingEnds(loadBalancers).has(listener);
+          if (engine === 'ipvs' && !shared) return [];
+          return [...(shared ? [sharedNote(listener)] : []), ...difference(listener)];
+        }),
+      ]
     : [];
 }
 
@@ -40,13 +56,16 @@ function sumUp({ members }: Pool, serving: readonly Member[], openly: boolean): 
 
 const endOf = ({ address, port }: Member): string => `${address.text}${port === undefined ? '' : ` port ${port}`}`;
 
-function differences({ listeners }: LoadBalancer): string[] {
-  return listeners.flatMap((listener): string[] => {
-    const { protocol, ports, algorithm, affinityMs } = listener;
-    const at = `${protocol} ${spanOf(ports)}`;
-    if (affinityMs !== undefined)
-      return [`${at}: by a hash of the client in 64 parts, so that its affinity has no end (iptables)`];
-    if (isByHash(listener)) return [`${at}: ${algorithm} by a hash of the client in 64 parts (iptables)`];
-    return algorithm === 'LeastConnections' ? [`${at}: LeastConnections by chance and weight (iptables)`] : [];
-  });
+const nameOf = ({ protocol, ports }: Listener): string => `${protocol} ${spanOf(ports)}`;
+
+const sharedNote = (listener: Listener): string =>
+  `${nameOf(listener)}: by rules of iptables, since another listener leads to a port of its members, too`;
+
+function difference(listener: Listener): string[] {
+  const { algorithm, affinityMs } = listener;
+  const at = nameOf(listener);
+  if (affinityMs !== undefined)
+    return [`${at}: by a hash of the client in 64 parts, so that its affinity has no end (iptables)`];
+  if (isByHash(listener)) return [`${at}: ${algorithm} by a hash of the client in 64 parts (iptables)`];
+  return algorithm === 'LeastConnections' ? [`${at}: LeastConnections by chance and weight (iptables)`] : [];
 }

@@ -37,6 +37,7 @@ export const TREES = {
   outbound: { table: 'nat', letter: 'S', match: '-s' },
   judged: { table: 'mangle', letter: 'FT', match: '-d' },
   admitted: { table: 'mangle', letter: 'B', match: '-d' },
+  ranges: { table: 'mangle', letter: 'R', match: '-d' },
   leaving: { table: 'filter', letter: 'ET', match: '-s' },
 } as const satisfies Partial<Record<keyof Contribution, { table: Table; letter: string; match: '-s' | '-d' }>>;
 export type TreeName = keyof typeof TREES;
@@ -81,6 +82,7 @@ export function compile(input: CompileInput): Compiled {
     sets: sets(model, parts, context),
     iptables4: iptables(4, parts, model, trees[4]),
     iptables6: iptables(6, parts, model, trees[6]),
+    ipvs: new Map(parts.flatMap((part) => part.ipvs ?? [])),
     links: linksOf(parts),
     wireguard: new Map(
       parts.flatMap((part) => part.tunnels ?? []).map(({ link, wireGuard }) => [link.name, wireGuard]),

@@ -3,9 +3,10 @@
  * digest where there are none (sysctls, and what a subsystem calls silent). It only says where to look; what is
  * different is found by observing.
  */
-import type { Command, CommandRunner } from '../kernel/command.js';
+import type { CommandRunner } from '../kernel/command.js';
 import type { KernelState } from '../kernel/state.js';
 import { SUBSYSTEM_ORDER, type SubsystemName, type Subsystems } from '../kernel/registry.js';
+import type { Subsystem } from '../kernel/subsystem.js';
 import {
   CHAIN_PREFIX,
   FENCE_TABLE,
@@ -157,7 +158,7 @@ export class DriftWatch {
     this.#polling = true;
     try {
       this.#compare('sysctls', JSON.stringify([...(await this.run.switches([...believed.sysctls.keys()]))]));
-      for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name);
+      for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name, believed);
       const hooks = await this.#shaping.look().catch(() => 'failed');
       this.#compare('shaping', hooks);
     } finally {
@@ -167,9 +168,9 @@ export class DriftWatch {
   }
 
   /** A reading that fails is looked into, too. */
-  async #pollOne(name: SubsystemName): Promise<void> {
-    const { silent }: { readonly silent?: () => readonly Command[] } = this.subsystems[name];
-    for (const [index, command] of (silent?.() ?? []).entries()) {
+  async #pollOne<K extends SubsystemName>(name: K, believed: KernelState): Promise<void> {
+    const { silent }: Subsystem<KernelState[K]> = this.subsystems[name];
+    for (const [index, command] of (silent?.(believed[name]) ?? []).entries()) {
       const { stdout } = await this.run.run({ ...command, digests: true }).catch(() => ({ stdout: 'failed' }));
       this.#compare(name, stdout, index);
     }

@@ -2,7 +2,8 @@
 import { bindingsOf, type Down } from '../model/balancer.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
-import { type Drain, exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
+import { type Drain, drainKey } from '../model/drain.js';
+import { exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 
 export interface CutFlow {
@@ -83,5 +84,6 @@ function takenOut(before: GatewayModel | undefined, after: GatewayModel, nowMs: 
   return going.flatMap(([, { binding, drainMs }]) => (drainMs > 0 ? [{ ...binding, untilMs: nowMs + drainMs }] : []));
 }
 
-const isBound = (model: GatewayModel, { address, target }: Drain): boolean =>
-  model.byAddress.get(address)?.target?.text === target || bindingsOf(model.loadBalancers).has(`${address} ${target}`);
+const isBound = (model: GatewayModel, drain: Drain): boolean =>
+  (!drain.listener && model.byAddress.get(drain.address)?.target?.text === drain.target) ||
+  bindingsOf(model.loadBalancers).has(drainKey(drain));

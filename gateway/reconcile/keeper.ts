@@ -70,9 +70,11 @@ export class Keeper {
     const { programmer, isPaused, tell } = this.options;
     const before = programmer.pressure;
     const pressure = { ...before, ...change };
-    if (samePressure(before, pressure) || !programmer.inForce || isPaused()) return;
+    if (samePressure(before, pressure)) return;
+    // What comes into force later reckons with it, too.
     programmer.pressure = pressure;
-    await programmer.mend();
+    if (!programmer.inForce || isPaused()) return;
+    await this.#answer();
     if (change.down) await this.#membersChanged(before.down, change.down);
     const { exhausted, full } = pressure;
     if (full !== before.full)
@@ -85,6 +87,17 @@ export class Keeper {
         'PortsExhausted',
         exhausted.size > 0 ? `ports nearly used up: ${[...exhausted].join(', ')}` : 'all addresses have ports again',
       );
+  }
+
+  /** Nobody says again what could not be answered. */
+  async #answer(): Promise<void> {
+    const { programmer, timers, enqueue } = this.options;
+    try {
+      await programmer.mend();
+    } catch (error) {
+      timers.set('pressure', RETRY_MS, () => enqueue(() => this.#answer()));
+      throw error;
+    }
   }
 
   /** UDP has no end that would be noticed: its clients go to another member at once. */
@@ -124,9 +137,8 @@ export class Keeper {
   async #endDrains(): Promise<void> {
     const { journal, programmer, clock, log } = this.options;
     const running = journal.drains.filter((drain) => drain.untilMs > clock.nowMs());
-    const model = programmer.inForce?.model;
     try {
-      if (model && !model.paused) await programmer.flows.cut(model, running);
+      await programmer.endDrains(running);
     } catch (error) {
       log.error({ error: messageOf(error) }, 'stale connections could not be ended yet');
       return this.endDrainsIn(RETRY_MS);

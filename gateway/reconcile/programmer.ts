@@ -9,12 +9,12 @@ import { messageOf, VpcgwError } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { Iptables } from '../kernel/iptables/subsystem.js';
 import { type SubsystemName, type Subsystems } from '../kernel/registry.js';
-import type { Allocations, Facts, KernelState, Shaper } from '../kernel/state.js';
+import type { Allocations, Balancing, Facts, KernelState, Shaper } from '../kernel/state.js';
 import { asksForBandwidth } from '../model/bandwidth.js';
-import type { Drain } from '../model/flow.js';
+import type { Drain } from '../model/drain.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { Member } from '../model/high-availability.js';
-import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
+import { NO_PRESSURE, type Pressure, sameDrains } from '../model/pressure.js';
 import { announce } from './announce.js';
 import { compile, type Compiled } from './compile.js';
 import { KernelView } from './converge.js';
@@ -39,7 +39,7 @@ export interface Programmed {
 }
 
 /** Facts that are asked for only when a document needs them. */
-const FOUND = ['shaper', 'tunnels', 'keys'] as const;
+const FOUND = ['shaper', 'balancing', 'tunnels', 'keys'] as const;
 
 export class Programmer {
   readonly view: KernelView;
@@ -50,6 +50,7 @@ export class Programmer {
   /** What the next compilation reckons with. */
   pressure: Pressure = NO_PRESSURE;
   #shaper: Shaper | undefined;
+  #balancing: Balancing | undefined;
   /** Told of each model that has come into force. */
   onInForce: (model: GatewayModel) => void = () => undefined;
 
@@ -57,8 +58,11 @@ export class Programmer {
     private readonly run: CommandRunner,
     private readonly subsystems: Subsystems,
     private readonly log: Logger,
-    /** Finds out what this kernel has for shaping; called once, when a document first wants it. */
-    private readonly chooseShaper: () => Promise<Shaper>,
+    /** Find out what this kernel has; called once, when a document first wants it. */
+    private readonly machine: {
+      readonly chooseShaper: () => Promise<Shaper>;
+      readonly chooseBalancing: () => Promise<Balancing>;
+    },
     /** Which of a pair this is. */
     private readonly member?: Member,
     private readonly tunnels?: TunnelFacts,
@@ -82,9 +86,11 @@ export class Programmer {
   }
 
   async #gatherFacts(model: GatewayModel): Promise<Facts> {
-    if (asksForBandwidth(model)) this.#shaper ??= await this.chooseShaper();
+    if (asksForBandwidth(model)) this.#shaper ??= await this.machine.chooseShaper();
+    if (model.loadBalancers.length > 0) this.#balancing ??= await this.machine.chooseBalancing();
     const found = {
       ...(this.#shaper ? { shaper: this.#shaper } : {}),
+      ...(this.#balancing ? { balancing: this.#balancing } : {}),
       ...(model.vpnConnections.length > 0 ? await this.tunnels?.of(model.vpnConnections) : {}),
     };
     const known = this.#facts;
@@ -104,7 +110,11 @@ export class Programmer {
     return this.#inForce?.compiled.input.facts;
   }
 
-  async compile(model: GatewayModel, allocations: Allocations): Promise<Compiled> {
+  get balancing(): Balancing | undefined {
+    return this.#balancing;
+  }
+
+  async compile(model: GatewayModel, allocations: Allocations, pressure = this.pressure): Promise<Compiled> {
     this.#facts = await this.#gatherFacts(model);
     const wanted = [model.internal.interface, ...model.externals.map((external) => external.interface)];
     const absent = wanted.filter((name) => !this.#facts?.mtu.has(name));
@@ -115,12 +125,13 @@ export class Programmer {
         `interface ${absent.join(', ')} does not exist here; the platform has to attach it`,
       );
     }
-    const input = { model, allocations, facts: this.#facts, pressure: this.pressure };
+    const input = { model, allocations, facts: this.#facts, pressure };
     return (this.#inForce && recompile(input, this.#inForce.compiled)) ?? compile(input);
   }
 
   async program(model: GatewayModel, allocations: Allocations, drains: readonly Drain[]): Promise<Programmed> {
     const before = this.#inForce;
+    this.pressure = this.#heeding(drains);
     const compiled = await this.compile(model, allocations);
     const desired = compiled.state;
     const steps = await this.#convergeOrRestore(desired, before);
@@ -133,6 +144,29 @@ export class Programmer {
       return undefined;
     });
     return { steps, cut: cut ?? [], unsettled: cut === undefined };
+  }
+
+  /** What is under way, with the members of balancers that drain; the same object for as long as they are the same. */
+  #heeding(drains: readonly Drain[]): Pressure {
+    const draining = drains.filter(({ listener }) => listener);
+    return sameDrains(draining, this.pressure.draining) ? this.pressure : { ...this.pressure, draining };
+  }
+
+  /** As an edit would leave the kernel. */
+  planned(model: GatewayModel, allocations: Allocations, drains: readonly Drain[]): Promise<Compiled> {
+    return this.compile(model, allocations, this.#heeding(drains));
+  }
+
+  /** The time of some drains is over. */
+  async endDrains(running: readonly Drain[]): Promise<void> {
+    const current = this.#inForce;
+    if (!current || current.model.paused) return;
+    const pressure = this.#heeding(running);
+    if (pressure !== this.pressure) {
+      this.pressure = pressure;
+      await this.mend();
+    }
+    await this.flows.cut(current.model, running);
   }
 
   async #convergeOrRestore(desired: KernelState, before: InForce | undefined): Promise<readonly Step[]> {

@@ -69,6 +69,7 @@ const sameButClasses = (a: Allocations, b: Allocations): boolean =>
 interface Part extends ElasticIpPart {
   /** Listeners contribute it, and an elastic IP that one uses is never edited here. */
   readonly admitted?: undefined;
+  readonly ranges?: undefined;
   readonly judged: NatEntry | undefined;
   readonly leaving: NatEntry | undefined;
   readonly memberships: ReturnType<typeof limitSetsOf>;

@@ -2,9 +2,9 @@
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import { troubleOf } from '../features/sites.js';
-import type { Facts, Shaper } from '../kernel/state.js';
+import type { Balancing, Facts, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
-import { balancerNotes } from './balancer-notes.js';
+import { balancerNotes, BY_RULES } from './balancer-notes.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
 import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
@@ -104,6 +104,7 @@ export interface StatusInput {
   readonly shaper: Shaper | undefined;
   /** That it was compiled with. */
   readonly facts: Facts | undefined;
+  readonly balancing: Balancing | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
   readonly pair:
@@ -149,7 +150,7 @@ export function gatewayStatus(input: StatusInput): GatewayStatus {
 }
 
 function conditionsOf(input: StatusInput): GatewayCondition[] {
-  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure, shaper } = input;
+  const { standing, candidate, journalDamage, auditTrouble, unsettable, pressure, shaper, balancing } = input;
   const condition = (type: string, trouble: string | undefined): GatewayCondition => ({
     type,
     status: trouble === undefined ? 'True' : 'False',
@@ -171,6 +172,7 @@ function conditionsOf(input: StatusInput): GatewayCondition[] {
     condition('PairReady', input.pair?.trouble),
     ...(input.pair?.conditions ?? []).map(([type, trouble]) => condition(type, trouble)),
     condition('BandwidthEnforced', unshaped),
+    condition('BalancedByIpvs', balancing?.lacking === undefined ? undefined : `${BY_RULES}: ${balancing.lacking}`),
     condition('PortsAvailable', exhausted.size === 0 ? undefined : `nearly used up: ${[...exhausted].join(', ')}`),
     condition('ConnectionsAvailable', full ? 'limits.connections is reached: new connections are dropped' : undefined),
   ];
@@ -185,6 +187,7 @@ interface ObjectInput {
   readonly pressure: Pressure;
   readonly shaper: Shaper | undefined;
   readonly facts: Facts | undefined;
+  readonly balancing: Balancing | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -255,7 +258,7 @@ const notesOf = (document: GatewayDocument, input: ObjectInput): string[] => [
 
 const USERSPACE = 'by wireguard-go, which is slower: this kernel has no WireGuard';
 
-function ownNotes(document: GatewayDocument, { model, pressure, facts }: ObjectInput): string[] {
+function ownNotes(document: GatewayDocument, { model, pressure, balancing, facts }: ObjectInput): string[] {
   switch (document.kind) {
     case 'ElasticIP':
       return [...judgedBy(document.metadata.name, model), ...(document.spec.target ? [HAIRPIN] : [])];
@@ -264,7 +267,10 @@ function ownNotes(document: GatewayDocument, { model, pressure, facts }: ObjectI
         ? []
         : [`blocks of ${document.spec.portsPerSource} ports for each source`];
     case 'LoadBalancer':
-      return balancerNotes(document.metadata.name, model, pressure.down);
+      return balancerNotes(document.metadata.name, model, {
+        down: pressure.down,
+        engine: balancing?.engine ?? 'iptables',
+      });
     case 'VpnConnection':
       return facts?.tunnels?.engine === 'wireguard-go' ? [USERSPACE] : [];
     case 'FirewallPolicy':

@@ -467,11 +467,9 @@ export class Supervisor {
       const candidate = this.#candidate(edit);
       const { put, remove } = difference(this.#present.documents, candidate);
       edit.permission?.({ put, remove });
-      const { state: desired } = await programmer.compile(
-        candidate.model,
-        allocateAll(journal.allocations, candidate.model),
-      );
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
+      const allocations = allocateAll(journal.allocations, candidate.model);
+      const { state: desired } = await programmer.planned(candidate.model, allocations, drains);
       return {
         put: Object.keys(put),
         added: Object.keys(put).filter((id) => !this.#present.documents.has(id)),
@@ -535,6 +533,7 @@ export class Supervisor {
       pressure: programmer.inForce?.compiled.input.pressure ?? NO_PRESSURE,
       shaper: programmer.shaper,
       facts: programmer.facts,
+      balancing: programmer.balancing,
       inForce: programmer.inForce?.model,
       pair: this.options.pair,
     });

@@ -23,7 +23,7 @@ import { join } from 'node:path';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { Source } from '../documents/document.js';
 import { type Allocations, NO_ALLOCATIONS } from '../kernel/state.js';
-import type { Drain } from '../model/flow.js';
+import type { Drain } from '../model/drain.js';
 import { type ClassNumbers, foldClasses, type KeptAllocations, toKeep } from './class-numbers.js';
 
 export interface Revision {

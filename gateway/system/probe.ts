@@ -4,7 +4,10 @@ import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
-import type { Shaper, Tunnels } from '../kernel/state.js';
+import { SCHEDULERS, serviceText } from '../kernel/ipvs/entry.js';
+import { parse as parseIpvs } from '../kernel/ipvs/parse.js';
+import type { Balancing, Shaper, Tunnels } from '../kernel/state.js';
+import { markOfRange, MAX_RANGES } from '../model/ownership.js';
 import { holdsCapability } from './capabilities.js';
 
 export interface Finding {
@@ -43,6 +46,11 @@ const PROGRAMS: readonly {
   {
     argv: ['conntrackd', '-v'],
     fix: 'install the package conntrackd; without it connections do not survive a change of members',
+    optional: true,
+  },
+  {
+    argv: ['ipvsadm', '--version'],
+    fix: 'install the package ipvsadm; without it load balancers work by rules of iptables',
     optional: true,
   },
   {
@@ -140,7 +148,7 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
       () => tryFence(run),
     ),
   );
-  findings.push(...(await probeShaping(run)), await probeTunnels(run));
+  findings.push(...(await probeShaping(run)), await probeBalancing(run), await probeTunnels(run));
   return [...findings, ...(await probeSysctls(run))];
 }
 
@@ -202,6 +210,16 @@ async function probeTunnels(run: CommandRunner): Promise<Finding> {
     state: inKernel ? 'Ok' : 'Degraded',
     found: lacking ?? (inKernel ? '' : 'by wireguard-go'),
     fix: 'a kernel with CONFIG_WIREGUARD, or the package wireguard-go and the device /dev/net/tun; without them VPN connections stay down',
+  };
+}
+
+async function probeBalancing(run: CommandRunner): Promise<Finding> {
+  const { lacking } = await chooseBalancing(run);
+  return {
+    check: 'IPVS',
+    state: lacking === undefined ? 'Ok' : 'Degraded',
+    found: lacking?.slice(0, 100) ?? '',
+    fix: 'load ip_vs and ip_vs_wrr, ip_vs_wlc, ip_vs_sh, ip_vs_mh on the node; without them load balancers work by rules of iptables',
   };
 }
 
@@ -362,6 +380,33 @@ function openable(device: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+const CONNTRACK_OF_IPVS = 'net.ipv4.vs.conntrack';
+
+/** What this kernel has for load balancers: a service of each sort, by marks that no packet has, is made and taken away. */
+export async function chooseBalancing(run: CommandRunner): Promise<Balancing> {
+  const byRules = (lacking: string): Balancing => ({ engine: 'iptables', lacking });
+  const ipvsadm = (lines: readonly string[]) =>
+    run.run({ argv: ['ipvsadm', '-R'], stdin: lines.map((line) => `${line}\n`).join('') });
+  const services = SCHEDULERS.flatMap((scheduler, i) =>
+    ['', ' -6'].map((family) => ({ scheduler, key: `-f ${markOfRange(MAX_RANGES - 1 - i)}${family}` })),
+  );
+  try {
+    const { stderr } = await ipvsadm(services.map(({ key, scheduler }) => `-A ${key} ${serviceText(scheduler)}`));
+    const made = parseIpvs((await run.run({ argv: ['ipvsadm', '-Sn'] })).stdout);
+    await ipvsadm(services.filter(({ key }) => made.has(key)).map(({ key }) => `-D ${key}`));
+    const missing = services.find(({ key, scheduler }) => made.get(key)?.text !== serviceText(scheduler));
+    if (missing) return byRules(`no scheduler ${missing.scheduler}: ${stderr.trim().split('\n')[0] ?? ''}`);
+    // Without it neither firewall nor limits see what is balanced.
+    await run.run({ argv: ['sysctl', '-q', '-w', `${CONNTRACK_OF_IPVS}=1`], okExitCodes: [0, 1, 255] });
+    const tracked = (await run.switches([CONNTRACK_OF_IPVS])).get(CONNTRACK_OF_IPVS) === '1';
+    return tracked
+      ? { engine: 'ipvs', lacking: undefined }
+      : byRules(`${CONNTRACK_OF_IPVS} cannot be set to 1 from here`);
+  } catch (error) {
+    return byRules(messageOf(error));
   }
 }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { KINDS } from '../../gateway/api/kinds.js';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
-import { type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
+import { type Facts, type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
 import { describeLink, describePeer } from '../../gateway/kernel/wireguard/render.js';
 import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
@@ -29,9 +29,13 @@ const facts = {
 const read = (name: string) =>
   candidateOf(splitDocuments({ file: name, text: readFileSync(`${folder}${name}.yaml`, 'utf8') }), new ParseCache());
 
+/** Every machine has rules; what begins with `ipvs` is for a kernel that has that too. */
+const factsOf = (name: string): Facts =>
+  name.startsWith('ipvs') ? { ...facts, balancing: { engine: 'ipvs', lacking: undefined } } : facts;
+
 function kernelOf(name: string): KernelState {
   const { model } = read(name);
-  return compile({ model, facts, allocations: allocateAll(NO_ALLOCATIONS, model), pressure: NO_PRESSURE }).state;
+  return compile({ model, facts: factsOf(name), allocations: allocateAll(NO_ALLOCATIONS, model), pressure: NO_PRESSURE }).state;
 }
 
 function readable(state: KernelState): string {
@@ -53,6 +57,7 @@ function readable(state: KernelState): string {
     ])),
     section('iptables', chains(state.iptables4)),
     section('ip6tables', chains(state.iptables6)),
+    ...(state.ipvs.size === 0 ? [] : [section('ipvs', [...state.ipvs].map(([key, { text, origin }]) => `${key}  ${text}${origin ? `   # ${origin.id}` : ''}`))]),
     section('sysctls', [...state.sysctls].map(([key, value]) => `${key} = ${value}`)),
     section('links', [...state.links.values()].map(({ name, kind, parent, up, mac, mtu }) => `${name} ${{ macvlan: `above ${parent}`, ifb: 'an IFB', wireguard: `a tunnel of ${mtu} bytes`, 'wireguard-go': '' }[kind]}, ${up ? 'up' : 'down'}${mac === undefined ? '' : `, ${mac}`}`)),
     ...(state.shaping.size === 0 ? [] : [section('traffic control', [...state.shaping].map(([key, { text, origin }]) => `${key}  ${text}${origin ? `   # ${origin.id}` : ''}`))]),

@@ -9,6 +9,7 @@ import {
   loadBalancer,
 } from '../support/documents.js';
 import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
+import { hasIpvs } from '../support/has-ipvs.js';
 import { overTcp, overUdp, silence, silenceMs } from '../support/reach.js';
 import type { Tenant } from '../support/topology.js';
 
@@ -132,6 +133,8 @@ describe('a load balancer', () => {
       expect(Object.keys(await served(inet, eip, 8000, 40, client))).toEqual([
         first === 'blue-web' ? 'blue-app' : 'blue-web',
       ]);
+      // IPVS remembers where it came last; a hash brings it back to where it was.
+      if (hasIpvs()) return;
       await apply({ members: both, listeners });
       expect(Object.keys(await served(inet, eip, 8000, 40, client))).toEqual([first]);
     });

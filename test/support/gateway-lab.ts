@@ -46,8 +46,8 @@ export class GatewayLab {
   }
 
   /** Instead of the documents so far. */
-  apply(documents: readonly Document[], tenant = this.tenant): Promise<GatewayStatus> {
-    return this.supervisor(tenant).apply(documents);
+  apply(documents: readonly Document[], tenant = this.tenant, timeoutMs?: number): Promise<GatewayStatus> {
+    return this.supervisor(tenant).apply(documents, timeoutMs);
   }
 
   vm(name: string, tenant = this.tenant): Promise<Agent> {

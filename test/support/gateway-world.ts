@@ -16,7 +16,7 @@ import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
-import { chooseShaper, chooseTunnels } from '../../gateway/system/probe.js';
+import { chooseBalancing, chooseShaper, chooseTunnels } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
 import { exampleKeyFact } from './example-keys.js';
@@ -28,9 +28,10 @@ import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
-const foundOf = ({ shaper, tunnels, keys }: Facts) => ({
-  ...(shaper ? { shaper } : {}),
-  ...(tunnels && keys ? { tunnels, keys } : {}),
+const foundOf = ({ shaper, balancing, tunnels, keys }: Facts) => ({
+  ...(shaper && { shaper }),
+  ...(balancing && { balancing }),
+  ...(tunnels && keys && { tunnels, keys }),
 });
 const subsystems = () => createSubsystems(() => 'nft');
 const filesOf = (documents: readonly Document[]) => [
@@ -74,14 +75,11 @@ export class GatewayWorld {
       async () => ({ ...(await chooseTunnels(this.runner)), namespace: this.namespace.name }),
       (file, use) => (file.startsWith('missing') ? { wrong: 'is missing' } : exampleKeyFact(file, use)),
     );
-    this.programmer = new Programmer(
-      this.runner,
-      subsystems(),
-      log,
-      () => chooseShaper(this.runner),
-      exampleMember,
-      tunnels,
-    );
+    const machine = {
+      chooseShaper: () => chooseShaper(this.runner),
+      chooseBalancing: () => chooseBalancing(this.runner),
+    };
+    this.programmer = new Programmer(this.runner, subsystems(), log, machine, exampleMember, tunnels);
     this.lives.push(
       new Supervisor({
         source: 'Api',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
-import { type Drain, type Flow, FlowJudge, mayLeaveStale } from '../../gateway/model/flow.js';
+import type { Drain } from '../../gateway/model/drain.js';
+import { type Flow, FlowJudge, mayLeaveStale } from '../../gateway/model/flow.js';
 import type { GatewayModel } from '../../gateway/model/gateway-model.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { spec } from '../support/complaints.js';

@@ -56,6 +56,7 @@ describe('the reference pages', () => {
       unsettable: [],
       pressure: NO_PRESSURE,
       shaper: undefined,
+      balancing: undefined,
       pair: undefined,
       facts: undefined,
       inForce: example.model,

@@ -41,11 +41,18 @@ export function formatRoute(family: string, route: IpRoute): string {
 
 export function formatRule(rule: IpRule): string {
   const from = rule.src === undefined || rule.src === 'all' ? 'all' : rule.src;
+  const { dst, dstlen, ipproto } = rule;
   return [
     `${rule.priority}: from ${from}`,
+    dst === undefined ? '' : ` to ${dst}${dstlen === undefined ? '' : `/${dstlen}`}`,
     rule.fwmark === undefined ? '' : ` fwmark ${rule.fwmark}/${rule.fwmask ?? '0xffffffff'}`,
     rule.iif === undefined ? '' : ` iif ${rule.iif}`,
-    rule.action === undefined ? ` lookup ${rule.table ?? 'main'}` : ` ${rule.action}`,
+    ipproto === undefined ? '' : ` ipproto ${ipproto}`,
+    rule.goto !== undefined
+      ? ` goto ${rule.goto}`
+      : rule.action === undefined
+        ? ` lookup ${rule.table ?? 'main'}`
+        : ` ${rule.action}`,
   ].join('');
 }
 

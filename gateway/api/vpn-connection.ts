@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { rules } from './firewall-policy.js';
 import { endpoint, keyRef, wireGuardKey } from './keys.js';
-import { bandwidth, cidr, duration, objectName, port } from './scalars.js';
+import { bandwidth, cidr, duration, ipAddress, objectName, port } from './scalars.js';
 
 export const DEFAULT_LISTEN_PORT = 51_820;
 /** Below it a link carries no IPv6. */
@@ -26,6 +26,18 @@ const peer = z.strictObject({
     })
     .default(0)
     .describe('Says something so often, so that a NAT in between keeps the way open; `0s`: never.'),
+  probe: z
+    .strictObject({
+      address: ipAddress.describe('One that answers a ping, in `networks`.'),
+      interval: duration
+        .refine((ms) => ms >= 200 && ms <= 3_600_000, { error: 'must be 200ms to 1h' })
+        .default(5_000)
+        .describe('From one ping to the next.'),
+    })
+    .optional()
+    .describe(
+      'Asked through the tunnel, from the next hop; loss and round trip are told. Without it, handshakes count.',
+    ),
 });
 
 const wireGuard = z.strictObject({

@@ -32,4 +32,4 @@ export interface RunFlags extends ListenFlags {
   readonly logLevel: string;
 }
 
-export type ShowWhat = 'nat' | 'conntrack' | 'ports' | 'bandwidth' | 'failover';
+export type ShowWhat = 'nat' | 'conntrack' | 'ports' | 'bandwidth' | 'failover' | 'vpn';

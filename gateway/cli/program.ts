@@ -217,7 +217,7 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
     .description(
-      'nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair',
+      'nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels',
     )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
@@ -295,7 +295,7 @@ export function createProgram({ env, exit }: Process): Command {
       if (!(await (await import('./preflight.js')).preflight(withFormat(options)))) exit(1);
     });
 
-  const vpn = program.command('vpn').description('keys of VPN connections');
+  const vpn = program.command('vpn').description('keys and far ends of VPN connections');
   jsonToo(common(vpn.command('keygen').argument('<file>', 'its name in the folder of keys, such as office.key')))
     .description('makes a key that documents may name, and prints what of it is public')
     .option('--psk', 'a preshared key, not a private one')
@@ -306,6 +306,13 @@ export function createProgram({ env, exit }: Process): Command {
         psk: options.psk ?? false,
         output: withFormat(options).output,
       }),
+    );
+
+  jsonToo(common(vpn.command('peer-config').argument('<name>', 'of the VpnConnection')))
+    .description('prints what the other end needs, as a file for wg-quick; without secrets')
+    .option('--peer <name>', 'of this peer alone')
+    .action(async (name: string, options: Given & { peer?: string }) =>
+      (await import('./vpn.js')).peerConfig(name, { ...withFormat(options), peer: options.peer }),
     );
 
   const token = program.command('token').description('accounts of the management address');
@@ -333,7 +340,7 @@ const kindArgument = () => new Command().createArgument('<kind>', 'of what').cho
 const showArgument = () =>
   new Command()
     .createArgument('<what>', 'what to show')
-    .choices(['nat', 'conntrack', 'ports', 'bandwidth', 'failover']);
+    .choices(['nat', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn']);
 const capturedArgument = () => new Command().createArgument('<kind>', 'what to capture').choices(['eip']);
 const onOffArgument = () => new Command().createArgument('<state>', 'on: out of the election').choices(['on', 'off']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

@@ -25,6 +25,7 @@ import { Programmer } from '../reconcile/programmer.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
 import { TunnelFacts } from '../reconcile/tunnel-facts.js';
+import { VpnWatch } from '../reconcile/vpn-watch.js';
 import { AuditFile } from '../system/audit-file.js';
 import { holdsCapability } from '../system/capabilities.js';
 import { systemClock } from '../system/clock.js';
@@ -68,6 +69,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const journal = new Journal(flags.state);
   const source = flags.source === 'folder' ? 'Folder' : 'Api';
   const settled = new SettledDocuments(journal, source, () => supervisor.settled);
+  const tell = (type: string, message: string): void => {
+    log.info({ event: type }, message);
+    events.publish({ type, message });
+  };
   const pair = new Pair({
     version: VERSION,
     documents: {
@@ -83,11 +88,14 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     clock: systemClock,
     log,
     electionStartsPrograms: holdsCapability('SETGID'),
-    tell: (type, message) => {
-      log.info({ event: type }, message);
-      events.publish({ type, message });
-    },
+    tell,
     onTold: () => supervisor.endStaleFlows(),
+  });
+  const vpn = new VpnWatch({
+    run: runner,
+    clock: systemClock,
+    inForce: () => programmer.inForce?.compiled.input,
+    tell,
   });
   const supervisor: Supervisor = new Supervisor({
     source,
@@ -98,6 +106,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     clock: systemClock,
     auditor,
     pair,
+    vpn,
     afterChange: () => memory.settle(),
     diagnose: async () => {
       variant = await chooseVariant(runner);
@@ -114,6 +123,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     () => variant,
     () => ports.last,
     pair,
+    vpn,
   );
   supervisor.listeners.add((event) => events.publish(event));
   const show = new Show(runner, model, metrics);
@@ -154,6 +164,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     capturer,
     bundler,
     pair,
+    vpn,
   };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
@@ -208,6 +219,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     keys.stop();
     drift.stop();
     ports.stop();
+    vpn.stop();
     health.stop();
     packets.stop();
     pair.leave();
@@ -234,6 +246,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   keys.follow(() => void supervisor.followKeys());
   drift.start();
   ports.start();
+  vpn.start();
   Memory.warm();
   runner.keepsSpares = true;
 }

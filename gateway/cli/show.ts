@@ -1,10 +1,11 @@
-/** `show nat|conntrack|ports|bandwidth|failover`. */
+/** `show nat|conntrack|ports|bandwidth|failover|vpn`. */
 import { formatRate } from '../model/bandwidth.js';
 import type { PortUse } from '../reconcile/port-watch.js';
 import type { BandwidthRow, BandwidthUse, ConntrackRow, NatRow } from '../reconcile/show.js';
 import { Client } from './client.js';
 import { showFailover } from './failover.js';
 import { print, red, table, yellow } from './output.js';
+import { showVpn } from './vpn.js';
 import type { Common, ShowWhat } from './options.js';
 
 const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = {
@@ -13,6 +14,7 @@ const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Prom
   ports,
   bandwidth,
   failover: showFailover,
+  vpn: showVpn,
 };
 
 export const show = (what: ShowWhat, options: Common): Promise<void> =>

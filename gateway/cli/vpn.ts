@@ -1,6 +1,9 @@
-/** `vpn keygen`: a key in the folder of keys. */
+/** `vpn keygen`, `vpn peer-config`, `show vpn`. */
+import type { PeerLook, TunnelState } from '../health/peer-state.js';
 import { KeyFolder } from '../system/key-folder.js';
-import { print } from './output.js';
+import { Client } from './client.js';
+import type { Common } from './options.js';
+import { dim, green, print, red, table, yellow } from './output.js';
 import type { Format } from './output.js';
 
 interface KeygenOptions {
@@ -17,5 +20,59 @@ export function keygen(file: string, { keys, psk, output }: KeygenOptions): void
     publicKey === undefined
       ? `${keys}/${file} holds a preshared key; the peer needs the same\n`
       : `${keys}/${file} holds a private key; its public key is\n${publicKey}\n`,
+  );
+}
+
+export async function peerConfig(
+  name: string,
+  { target, output, peer }: Common & { peer: string | undefined },
+): Promise<void> {
+  const query = peer === undefined ? '' : `?peer=${encodeURIComponent(peer)}`;
+  const answer = await new Client(target).get<{ config: string }>(
+    `/v1/vpn/${encodeURIComponent(name)}/peer-config${query}`,
+  );
+  print(output, answer, () => answer.config);
+}
+
+/** As somebody would say it. */
+function bytesText(bytes: number): string {
+  const unit = BYTE_UNITS.findLast(([, size]) => bytes >= size);
+  return unit ? `${(bytes / unit[1]).toFixed(1)} ${unit[0]}` : `${bytes} B`;
+}
+
+const BYTE_UNITS: readonly (readonly [string, number])[] = [
+  ['kB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['TB', 1e12],
+];
+
+const COLOURS: Readonly<Record<TunnelState, (text: string) => string>> = {
+  Up: green,
+  Degraded: yellow,
+  Down: red,
+  Idle: dim,
+};
+
+export async function showVpn(client: Client, { output }: Common): Promise<void> {
+  const rows = await client.get<PeerLook[]>('/v1/show/vpn');
+  print(output, rows, () =>
+    table(
+      rows,
+      [
+        { title: 'CONNECTION', value: (row) => row.connection },
+        { title: 'PEER', value: (row) => row.peer },
+        { title: 'STATE', value: (row) => COLOURS[row.state](row.state) },
+        { title: 'ENDPOINT', value: (row) => row.endpoint ?? '' },
+        { title: 'RECEIVED', value: (row) => bytesText(row.receivedBytes), right: true },
+        { title: 'SENT', value: (row) => bytesText(row.sentBytes), right: true },
+        {
+          title: 'ROUND TRIP',
+          value: ({ probe }) => (probe?.roundTripMs === undefined ? '' : `${probe.roundTripMs} ms`),
+        },
+        { title: 'WHY', value: (row) => row.reason },
+      ],
+      'there is no VPN connection',
+    ),
   );
 }

@@ -275,6 +275,30 @@ export const bandwidthRows = () =>
     }),
   );
 
+export const vpnRows = () =>
+  z.array(
+    z.strictObject({
+      connection: z.string(),
+      peer: z.string(),
+      state: z.enum(['Up', 'Degraded', 'Down', 'Idle']),
+      reason: z.string(),
+      endpoint: z.string().optional().describe('Where it is now.'),
+      handshakeAgeS: z.int().optional(),
+      receivedBytes: z.int(),
+      sentBytes: z.int(),
+      probe: z
+        .strictObject({
+          address: z.string(),
+          sent: z.int().describe('Of the last ones.'),
+          lost: z.int(),
+          roundTripMs: z.number().optional(),
+        })
+        .optional(),
+    }),
+  );
+
+export const peerConfig = () => z.strictObject({ config: z.string() });
+
 export const explanation = () =>
   z.strictObject({
     kind: z.string(),

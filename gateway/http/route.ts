@@ -13,6 +13,7 @@ import type { Pair } from '../reconcile/pair.js';
 import type { Author } from '../reconcile/submission.js';
 import type { Show } from '../reconcile/show.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
+import type { VpnWatch } from '../reconcile/vpn-watch.js';
 import type { Preconditions } from './etag.js';
 import type { EventHub } from './event-hub.js';
 
@@ -28,6 +29,7 @@ export interface HttpParts {
   readonly capturer: Capturer;
   readonly bundler: Bundler;
   readonly pair: Pair;
+  readonly vpn: VpnWatch;
 }
 
 /** Each may do all that those before it may. */

@@ -12,6 +12,8 @@ import { ConnectionCounts } from './connection-counts.js';
 import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
 import { memberText, syncText } from './member.js';
+import { vpnText } from './vpn.js';
+import type { VpnWatch } from '../reconcile/vpn-watch.js';
 import { metersText } from './exposition.js';
 
 export class Metrics {
@@ -27,6 +29,7 @@ export class Metrics {
     private readonly variant: () => IptablesVariant,
     private readonly portUse: () => readonly PortUse[],
     private readonly pair: Pick<Pair, 'status' | 'roleChanges' | 'syncState'>,
+    private readonly vpn: Pick<VpnWatch, 'looks'>,
   ) {
     this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
     this.bandwidth = new BandwidthMeters(run, () => programmer.inForce?.desired.shaping);
@@ -116,6 +119,7 @@ export class Metrics {
     );
     const { status, roleChanges } = this.pair;
     if (status) lines.push(...memberText(status, roleChanges), ...syncText(await this.pair.syncState()));
+    lines.push(...vpnText(this.vpn.looks));
     return `${own}${table}${lines.join('\n')}\n${await metersText(meters)}`;
   }
 

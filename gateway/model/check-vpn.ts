@@ -1,7 +1,7 @@
 /** What must hold between tunnels, their peers and what the gateway has already. */
 import type { Complaints } from './complaints.js';
 import type { GatewayModel } from './gateway-model.js';
-import { type Cidr, containsCidr, overlaps } from './ip.js';
+import { type Cidr, contains, containsCidr, overlaps } from './ip.js';
 import { SYNC_PORT } from './ownership.js';
 import type { VpnConnection } from './vpn.js';
 
@@ -75,6 +75,9 @@ function checkPeers(
         [...path, 'endpoint'],
         `${peer.endpoint.text} is IPv${peer.endpoint.address.family}, and elastic IP ${elasticIp.name} is IPv${elasticIp.address.family}`,
       );
+    const { probe } = peer;
+    if (probe && !peer.networks.some((network) => contains(network, probe.address)))
+      at([...path, 'probe', 'address'], `${probe.address.text} is in none of its networks (${list(peer.networks)})`);
     peer.networks.forEach((network, k) => {
       const owner = networks.get(network.text);
       if (owner)

@@ -47,13 +47,14 @@ export function resolveVpn(
       wireGuard: {
         listenPort,
         key: keyRef.file,
-        peers: peers.map(({ name, publicKey, presharedKeyRef, endpoint, networks, keepalive }) => ({
+        peers: peers.map(({ name, publicKey, presharedKeyRef, endpoint, networks, keepalive, probe }) => ({
           name,
           publicKey,
           presharedKey: presharedKeyRef?.file,
           endpoint,
           networks,
           keepaliveMs: keepalive,
+          probe: probe && { address: probe.address, intervalMs: probe.interval },
         })),
       },
     },

@@ -1,7 +1,7 @@
 /** VPN connections: a site link, and the tunnel that it is made of. */
 import type { Endpoint } from '../api/keys.js';
 import type { ElasticIp, GatewayModel, Origin } from './gateway-model.js';
-import type { Cidr } from './ip.js';
+import type { Cidr, IpAddress } from './ip.js';
 import type { SiteLink } from './site-link.js';
 
 export interface VpnConnection {
@@ -29,6 +29,7 @@ export interface WireGuardPeer {
   readonly networks: readonly Cidr[];
   /** 0: none. */
   readonly keepaliveMs: number;
+  readonly probe: { readonly address: IpAddress; readonly intervalMs: number } | undefined;
 }
 
 /** The files that a connection's keys are in, its own first. */

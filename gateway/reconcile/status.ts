@@ -2,6 +2,7 @@
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import { troubleOf } from '../features/sites.js';
+import type { ConnectionLook } from '../health/peer-state.js';
 import type { Balancing, Facts, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
 import { balancerNotes, BY_RULES } from './balancer-notes.js';
@@ -12,7 +13,7 @@ import type { Candidate } from './candidate.js';
 import type { PairStatus } from './pair.js';
 
 export interface Condition {
-  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable';
+  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable' | 'Connected';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -105,6 +106,8 @@ export interface StatusInput {
   /** That it was compiled with. */
   readonly facts: Facts | undefined;
   readonly balancing: Balancing | undefined;
+  /** How they stand, by connection. */
+  readonly tunnels?: ReadonlyMap<string, ConnectionLook> | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
   readonly pair:
@@ -188,6 +191,7 @@ interface ObjectInput {
   readonly shaper: Shaper | undefined;
   readonly facts: Facts | undefined;
   readonly balancing: Balancing | undefined;
+  readonly tunnels?: ReadonlyMap<string, ConnectionLook> | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -218,11 +222,20 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
         ...portsOf(document, input).map((free) =>
           condition('PortsAvailable', free, free ? 'Free' : 'NearlyUsedUp', free ? '' : SPILLED),
         ),
+        ...connectedOf(document, input).map(({ state, reason }) => ({
+          ...condition('Connected', state === 'Up' || state === 'Degraded', state, reason),
+          ...(state === 'Idle' ? { status: 'Unknown' as const } : {}),
+        })),
       ],
       notes: notesOf(document, input),
     };
   });
 }
+
+const connectedOf = ({ kind, metadata }: GatewayDocument, { tunnels }: ObjectInput): ConnectionLook[] => {
+  const look = kind === 'VpnConnection' ? tunnels?.get(metadata.name) : undefined;
+  return look ? [look] : [];
+};
 
 function tunnelTrouble(document: GatewayDocument, { model, facts }: ObjectInput) {
   if (document.kind !== 'VpnConnection' || !facts) return undefined;

@@ -27,6 +27,7 @@ import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
 import { type GatewayStatus, gatewayStatus, newStanding, type Standing } from './status.js';
 import type { Author, Edit, Planned, Present, Submission, Submitted, Terms } from './submission.js';
+import type { VpnWatch } from './vpn-watch.js';
 import { WayBack } from './way-back.js';
 
 export interface SupervisorOptions {
@@ -40,6 +41,8 @@ export interface SupervisorOptions {
   readonly auditor: Auditor;
   /** The other half, where there may be one. */
   readonly pair?: Pick<Pair, 'status' | 'trouble' | 'conditions'>;
+  /** How tunnels stand. */
+  readonly vpn?: Pick<VpnWatch, 'looks'>;
   /** Called when the answer to a change has gone out. */
   readonly afterChange: () => void;
   /** Asked when nothing could be put into force: what this machine lacks, or `undefined` for nothing. */
@@ -536,6 +539,7 @@ export class Supervisor {
       balancing: programmer.balancing,
       inForce: programmer.inForce?.model,
       pair: this.options.pair,
+      tunnels: this.options.vpn?.looks,
     });
   }
 }

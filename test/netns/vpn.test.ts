@@ -166,6 +166,39 @@ describe.each(outers)('WireGuard over $outer', ({ eip, site, at }) => {
     await lab.apply(documents(lab.tenant));
   });
 
+  it('tells how it stands, by status, metrics, show and event', async () => {
+    const states = async () =>
+      JSON.parse((await lab.supervisor().get('/v1/show/vpn')).text) as Record<string, unknown>[];
+    await lab.apply(
+      documents(lab.tenant, { peers: [{ ...peer, probe: { address: '192.168.77.1', interval: '200ms' } }] }),
+    );
+    await connected('Up');
+    expect(await states()).toMatchObject([{ connection: 'site', peer: 'site', state: 'Up', probe: { lost: 0 } }]);
+    expect((await lab.supervisor().metrics()).value('vpcgw_vpn_peer_up', { name: 'site', peer: 'site' })).toBe(1);
+    await plain.namespace.ip([`link set ${plain.link} down`]);
+    await connected('Down');
+    expect(lab.supervisor().logged('→ Down: site: 192.168.77.1 answers none')).toHaveLength(1);
+    await plain.namespace.ip([
+      `link set ${plain.link} up`,
+      ...[...LOCAL, '203.0.113.10/32'].map((network) => `route replace ${network} dev ${plain.link}`),
+    ]);
+    await connected('Up');
+    const config = JSON.parse((await lab.supervisor().get('/v1/vpn/site/peer-config')).text) as { config: string };
+    expect(config.config).toContain(`PublicKey = ${gatewayKey}\n`);
+    expect(config.config).toContain(`Endpoint = ${at(eip)}\nAllowedIPs = ${LOCAL.join(', ')}`);
+    for (const secret of ['gateway.key', 'site.psk']) expect(config.config).not.toContain(exampleKey(secret));
+    await lab.apply(documents(lab.tenant));
+  });
+
+  /** As the condition of the document says it. */
+  const connected = (state: string) =>
+    lab.supervisor().statusWhen(({ objects }) => {
+      const found = objects.find(({ kind }) => kind === 'VpnConnection') as unknown as {
+        conditions: { type: string; reason: string }[];
+      };
+      return found.conditions.some(({ type, reason }) => type === 'Connected' && reason === state);
+    });
+
   it('leaves other ports of its elastic IP to whom it is bound', async () => {
     const [first, ...others] = documents(lab.tenant).filter(
       ({ metadata }) => (metadata as { name: string }).name !== 'vpn',

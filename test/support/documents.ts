@@ -164,6 +164,7 @@ export interface VpnPeer {
   endpoint?: string;
   networks: readonly string[];
   keepalive?: string;
+  probe?: { address: string; interval?: string };
 }
 
 export function vpnConnection(name: string, options: VpnOptions): Document {

@@ -720,7 +720,7 @@ describe('VPN connections', () => {
       `"bad.yaml:9:20: spec.wireGuard.keyRef.file: "../shadow" is not the name of a file below the folder of keys, such as office.key or office/private"`,
     );
     expect(beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', privateKey: x')))).toMatchInlineSnapshot(
-      `"bad.yaml:11:108: spec.wireGuard.peers[0].privateKey: is not a field here; the fields are name, publicKey, presharedKeyRef, endpoint, networks, keepalive"`,
+      `"bad.yaml:11:108: spec.wireGuard.peers[0].privateKey: is not a field here; the fields are name, publicKey, presharedKeyRef, endpoint, networks, keepalive, probe"`,
     );
     expect(
       beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', presharedKeyRef: {file: own.key}'))),
@@ -752,6 +752,11 @@ describe('VPN connections', () => {
     );
     expect(beside(vpn('a', peer('site', KEY, '100.64.0.0/25')))).toMatchInlineSnapshot(
       `"bad.yaml:11:90: spec.wireGuard.peers[0].networks[0]: 100.64.0.0/25 overlaps external network internet's 100.64.0.0/24"`,
+    );
+    expect(
+      beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', probe: {address: 192.168.78.1}'))),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:11:125: spec.wireGuard.peers[0].probe.address: 192.168.78.1 is in none of its networks (192.168.77.0/24)"`,
     );
     expect(beside(vpn('a', site, { local: '10.9.0.0/24' }))).toMatchInlineSnapshot(
       `"bad.yaml:7:19: spec.localNetworks[0]: 10.9.0.0/24 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)"`,

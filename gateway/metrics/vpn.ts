@@ -1,0 +1,61 @@
+/** Of the peers of tunnels: whether they are there, and what passes. */
+import type { ConnectionLook, PeerLook } from '../health/peer-state.js';
+
+interface Series {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  /** `undefined`: nothing to say of it. */
+  readonly read: (peer: PeerLook) => number | undefined;
+}
+
+const SERIES: readonly Series[] = [
+  {
+    name: 'vpcgw_vpn_peer_up',
+    type: 'gauge',
+    help: '1 when the peer is up, 0 when it is down or degraded; absent while nothing is known.',
+    read: ({ state }) => (state === 'Idle' ? undefined : Number(state === 'Up')),
+  },
+  {
+    name: 'vpcgw_vpn_peer_handshake_age_seconds',
+    type: 'gauge',
+    help: 'Since the last handshake.',
+    read: ({ handshakeAgeS }) => handshakeAgeS,
+  },
+  {
+    name: 'vpcgw_vpn_peer_received_bytes_total',
+    type: 'counter',
+    help: 'What the peer sent, encrypted.',
+    read: ({ receivedBytes }) => receivedBytes,
+  },
+  {
+    name: 'vpcgw_vpn_peer_sent_bytes_total',
+    type: 'counter',
+    help: 'What was sent to the peer, encrypted.',
+    read: ({ sentBytes }) => sentBytes,
+  },
+  {
+    name: 'vpcgw_vpn_peer_probe_loss',
+    type: 'gauge',
+    help: 'Share of the last probes that nobody answered.',
+    read: ({ probe }) => (probe && probe.sent > 0 ? probe.lost / probe.sent : undefined),
+  },
+  {
+    name: 'vpcgw_vpn_peer_round_trip_seconds',
+    type: 'gauge',
+    help: 'Of the last probes that were answered, the mean.',
+    read: ({ probe }) => (probe?.roundTripMs === undefined ? undefined : probe.roundTripMs / 1000),
+  },
+];
+
+export function vpnText(looks: ReadonlyMap<string, ConnectionLook>): string[] {
+  const peers = [...looks.values()].flatMap((look) => look.peers);
+  if (peers.length === 0) return [];
+  return SERIES.flatMap(({ name, type, help, read }) => {
+    const samples = peers.flatMap((peer) => {
+      const value = read(peer);
+      return value === undefined ? [] : [`${name}{name="${peer.connection}",peer="${peer.peer}"} ${value}`];
+    });
+    return samples.length === 0 ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples];
+  });
+}

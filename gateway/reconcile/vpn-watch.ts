@@ -1,0 +1,144 @@
+/**
+ * How the tunnels in force stand: looked at every few seconds, told when it changes. It changes nothing itself; without a
+ * tunnel it does nothing.
+ */
+import { troubleOf, linkOf } from '../features/sites.js';
+import { type ConnectionLook, lookAtConnection, lookAtPeer, type PeerLook } from '../health/peer-state.js';
+import { type PingOptions, PingWatch } from '../health/ping-watch.js';
+import type { CommandRunner } from '../kernel/command.js';
+import type { Facts } from '../kernel/state.js';
+import { nearest } from '../documents/explain.js';
+import { VpcgwError } from '../errors.js';
+import { readDump } from '../kernel/wireguard/subsystem.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+import type { VpnConnection } from '../model/vpn.js';
+import type { Clock } from '../system/clock.js';
+import { type CompileInput, contextOf } from './compile.js';
+import { peerConfig } from './peer-config.js';
+
+const EVERY_MS = 2_000;
+
+export interface VpnWatchOptions {
+  readonly run: CommandRunner;
+  readonly clock: Clock;
+  /** What is in force, and what it was compiled with. */
+  readonly inForce: () => CompileInput | undefined;
+  readonly tell: (type: string, message: string) => void;
+}
+
+export class VpnWatch {
+  #looks: ReadonlyMap<string, ConnectionLook> = new Map();
+  /** By connection and peer. */
+  readonly #pings = new Map<string, PingWatch>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(private readonly options: VpnWatchOptions) {}
+
+  start(): void {
+    this.#timer = setInterval(() => void this.look(), EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const ping of this.#pings.values()) ping.stop();
+    this.#pings.clear();
+  }
+
+  /** By connection, as they were found last. */
+  get looks(): ReadonlyMap<string, ConnectionLook> {
+    return this.#looks;
+  }
+
+  /** Afresh. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  /** For the other end: of all peers, or of the one that is named. */
+  peerConfig(name: string, peerName?: string): string {
+    const inForce = this.options.inForce();
+    const all = inForce?.model.vpnConnections ?? [];
+    const connection = all.find((each) => each.name === name);
+    if (!inForce || !connection)
+      throw new VpcgwError(
+        'NotFound',
+        `there is no VpnConnection ${name}${nearest(
+          name,
+          all.map((each) => each.name),
+        )}`,
+      );
+    const { peers } = connection.wireGuard;
+    const named = peers.filter((peer) => peerName === undefined || peer.name === peerName);
+    if (named.length === 0 && peerName !== undefined)
+      throw new VpcgwError(
+        'NotFound',
+        `${name} has no peer ${peerName}${nearest(
+          peerName,
+          peers.map((peer) => peer.name),
+        )}`,
+      );
+    return named.map((peer) => peerConfig(connection, peer, contextOf(inForce))).join('\n');
+  }
+
+  async #look(): Promise<void> {
+    const inForce = this.options.inForce();
+    const connections = inForce?.model.vpnConnections ?? [];
+    if (inForce) this.#followProbes(inForce.model);
+    const looks = new Map<string, ConnectionLook>();
+    for (const connection of connections)
+      if (inForce) looks.set(connection.name, await this.#lookAt(connection, inForce.facts));
+    for (const [name, { state, reason }] of looks) {
+      const before = this.#looks.get(name)?.state ?? 'Idle';
+      if (before !== state) this.options.tell('Vpn', `${name}: ${before} → ${state}: ${reason}`);
+    }
+    this.#looks = looks;
+  }
+
+  async #lookAt(connection: VpnConnection, facts: Facts): Promise<ConnectionLook> {
+    const trouble = troubleOf(connection, facts);
+    if (trouble) return { state: 'Down', reason: trouble.message, peers: [] };
+    const { name, wireGuard } = connection;
+    const dump = await readDump(this.options.run, linkOf(name, facts)).catch(() => undefined);
+    if (!dump) return { state: 'Down', reason: 'the tunnel is not there', peers: [] };
+    const known = new Map(dump.peers.map((peer) => [peer.publicKey, peer]));
+    const before = new Map(this.#looks.get(name)?.peers.map((peer) => [peer.peer, peer.sentBytes]));
+    const nowS = Math.floor(this.options.clock.nowMs() / 1000);
+    return lookAtConnection(
+      wireGuard.peers.map((peer): PeerLook => {
+        const seen = known.get(peer.publicKey);
+        return lookAtPeer({
+          connection: name,
+          peer,
+          dump: seen,
+          sentBefore: before.get(peer.name) ?? seen?.sentBytes ?? 0,
+          probe: this.#pings.get(`${name}/${peer.name}`)?.look,
+          nowS,
+        });
+      }),
+    );
+  }
+
+  #followProbes({ vpnConnections, internal }: GatewayModel): void {
+    const wanted = new Map(
+      vpnConnections.flatMap(({ name, wireGuard }) =>
+        wireGuard.peers.flatMap((peer) => {
+          if (!peer.probe) return [];
+          const { address, intervalMs } = peer.probe;
+          const from = internal.addresses.find((own) => own.address.family === address.family)?.address.text;
+          const options = { address: address.text, from, intervalMs };
+          return [[`${name}/${peer.name}`, options] as [string, PingOptions]];
+        }),
+      ),
+    );
+    for (const [key, ping] of this.#pings) {
+      if (JSON.stringify(wanted.get(key)) === JSON.stringify(ping.options)) continue;
+      ping.stop();
+      this.#pings.delete(key);
+    }
+    for (const [key, options] of wanted) if (!this.#pings.has(key)) this.#pings.set(key, new PingWatch(options));
+  }
+}

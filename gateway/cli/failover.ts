@@ -1,5 +1,5 @@
 /** `switchover`, `maintenance on|off`, `show failover`. */
-import type { PairLook, PairStatus } from '../reconcile/pair.js';
+import type { PairLook, PairStatus } from '../reconcile/pair-status.js';
 import { Client } from './client.js';
 import { bold, dim, green, print, red, yellow } from './output.js';
 import type { Common } from './options.js';
@@ -39,11 +39,13 @@ function otherLine(other: PairStatus['other']): string {
   return `other ${name}  ${role}  ${dim(said.join(', '))}\n`;
 }
 
-function details({ leaseMs, holdsLease, sync }: PairLook): string {
+function details({ leaseMs, holdsLease, sync, faults, lastGapMs }: PairLook): string {
   const lease = holdsLease ? `held, ${leaseMs} ms from each advert` : 'not held: nothing passes by this member';
   const state =
     sync === undefined
       ? yellow('conntrackd does not answer')
       : `${sync.connections} connections known to send, ${sync.backlog} not confirmed by the peer, ${sync.lost} messages lost`;
-  return `lease        ${lease}\nconnections  ${state}\n`;
+  const gap = lastGapMs === undefined ? '' : `gap          at most ${lastGapMs} ms when the role came here\n`;
+  const wrong = faults.length === 0 ? '' : `faults       ${yellow(faults.join(', '))}\n`;
+  return `lease        ${lease}\nconnections  ${state}\n${gap}${wrong}`;
 }

@@ -206,7 +206,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const followPair = (): void => {
     const inForce = programmer.inForce?.model;
     if (inForce) void pair.follow(inForce);
-    pair.tellPeer();
+    pair.changed();
   };
   supervisor.listeners.add(followPair);
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));

@@ -29,6 +29,10 @@ const memberState = z.object({
   faults: z.array(z.string().max(200)).max(50),
   /** `undefined`: it has none yet. */
   documents: documentsVersion.optional(),
+  /** How long ago somebody answered it, by interface. */
+  answeredMsAgo: z.record(z.string(), z.number()).optional(),
+  /** It wants to know how the other is, now. */
+  asks: z.boolean().optional(),
   /** Its own clock when it said this, ms since the epoch. */
   sentMs: z.number(),
   /** The last that it heard, and how long ago by then. */

@@ -108,6 +108,12 @@ const memberFields = () => ({
   leaseMs: z.int().describe('For how long an advert lets this member speak.'),
   eligible: z.boolean(),
   notEligible: z.array(z.string()).describe('Why this member may not be active.'),
+  faults: z.array(z.string()).describe('What is wrong with it; it stays eligible while the other is no better.'),
+  roleChanges: z.int().describe('Since the supervisor started.'),
+  lastGapMs: z
+    .number()
+    .optional()
+    .describe('At most so long did nobody answer for the pair when the role came here last, as this member saw it.'),
   other: z
     .strictObject({
       name: z.string(),

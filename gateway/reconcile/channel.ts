@@ -10,7 +10,7 @@ import { CLOCK_LIMIT_MS, offsetMs } from '../failover/clocks.js';
 import { isLater, type MemberDocuments, type MemberState, parseMessage } from '../failover/member-message.js';
 import type { Member } from '../model/high-availability.js';
 import type { Clock } from '../system/clock.js';
-import { MemberLink, readSecret, SILENT_MS } from '../system/member-link.js';
+import { MemberLink, SILENT_MS } from '../system/member-link.js';
 import { Timers } from '../system/timers.js';
 
 export type OwnState = Omit<MemberState, 'type' | 'sentMs' | 'heard' | 'name'>;
@@ -28,7 +28,7 @@ export interface ChannelOptions {
     readonly take: (from: string, documents: MemberDocuments) => Promise<void>;
   };
   /** Something of the other member is known that was not. */
-  readonly onHeard: () => void;
+  readonly onHeard: (state: MemberState | undefined) => void;
 }
 
 export interface PeerStatus {
@@ -62,7 +62,6 @@ export class Channel {
       this.#trouble = 'the member file names no secretFile, without which members do not talk';
       return;
     }
-    readSecret(member.secretFile);
     this.#link = new MemberLink({
       paths: member.paths,
       secretFile: member.secretFile,
@@ -102,6 +101,14 @@ export class Channel {
     return this.#link?.isUp && this.#heard && this.options.clock.nowMs() - this.#heard.atMs < SILENT_MS
       ? this.#heard.state
       : undefined;
+  }
+
+  /** With its answers as of now, as far as it told. */
+  get health(): MemberState | undefined {
+    const { peer } = this;
+    const sinceMs = this.options.clock.nowMs() - (this.#heard?.atMs ?? 0);
+    const aged = Object.entries(peer?.answeredMsAgo ?? {}).map(([link, ms]) => [link, ms + sinceMs] as const);
+    return peer && { ...peer, answeredMsAgo: Object.fromEntries(aged) };
   }
 
   get status(): PeerStatus | undefined {
@@ -169,14 +176,14 @@ export class Channel {
     if (first) tell('PeerHeard', `member ${state.name}, version ${state.version}`);
     if (this.clocksDiffer !== undefined && differed === undefined) tell('ClocksDisagree', this.clocksDiffer);
     this.#askFor(state);
-    this.options.onHeard();
+    this.options.onHeard(state);
   }
 
   #lost(): void {
     this.#heard = undefined;
     this.#offsetMs = undefined;
     this.options.tell('PeerLost', this.unheard ?? '');
-    this.options.onHeard();
+    this.options.onHeard(undefined);
   }
 
   #askFor({ documents: theirs }: MemberState): void {

@@ -21,9 +21,11 @@ import { FENCE_TABLE, LEASE_SET } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { replaceFile } from '../system/daemon.js';
 import { Timers } from '../system/timers.js';
-import { Channel, type ChannelOptions, type OwnState, type PeerStatus } from './channel.js';
+import { Channel, type ChannelOptions, type OwnState } from './channel.js';
 import { ConnectionSync } from './connection-sync.js';
 import { Election } from './election.js';
+import { Gatekeeper } from './gatekeeper.js';
+import type { PairStatus } from './pair-status.js';
 import { StandingDown } from './standing-down.js';
 
 export interface PairOptions {
@@ -46,23 +48,6 @@ export interface PairOptions {
   readonly electionStartsPrograms: boolean;
 }
 
-export interface PairStatus extends RoleReport {
-  readonly member: string;
-  readonly peer: string;
-  readonly leaseMs: number;
-  readonly eligible: boolean;
-  readonly notEligible: readonly string[];
-  /** The other member, as it tells of itself; `undefined` while it is not heard. */
-  readonly other: PeerStatus | undefined;
-}
-
-/** With what has to be asked for. */
-export interface PairLook extends PairStatus {
-  readonly holdsLease: boolean;
-  /** `undefined`: conntrackd does not answer. */
-  readonly sync: SyncState | undefined;
-}
-
 /** A frame may be lost: what was announced at a takeover is announced once more. */
 const ANNOUNCE_AGAIN_MS = 1_000;
 const SWITCHOVER = 'switchover';
@@ -74,6 +59,7 @@ export class Pair {
   readonly #connections: ConnectionSync;
   readonly #standingDown: StandingDown;
   readonly #channel: Channel | undefined;
+  readonly #gate: Gatekeeper;
   #model: GatewayModel | undefined;
   #queue: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
@@ -100,8 +86,29 @@ export class Pair {
       this.#channel = new Channel({
         ...{ member, clock, log, tell, documents },
         own: () => this.#ownState,
-        onHeard: () => undefined,
+        onHeard: (state) => {
+          if (state?.asks) this.#gate.answer();
+          this.#gate.judge();
+        },
       });
+    this.#gate = new Gatekeeper({
+      ...{ run, clock, tell, role },
+      timers: this.#timers,
+      verified: options.verified,
+      isBehind: () => this.#channel?.isBehind ?? false,
+      peer: () => this.#channel?.health,
+      standDown: (reasons) => {
+        try {
+          const changed = this.#standingDown.setFound(reasons);
+          if (changed) this.#channel?.tell();
+          return changed;
+        } catch (error) {
+          log.error({ error: messageOf(error) }, 'who may be active could not be written down');
+          return false;
+        }
+      },
+      tellPeer: () => this.#channel?.tell(),
+    });
   }
 
   /** Before there is a model: documents may come from the other member. */
@@ -109,16 +116,22 @@ export class Pair {
     this.#channel?.start();
   }
 
-  /** Something changed that the other member should know at once. */
-  tellPeer(): void {
+  /** Documents, or whether the kernel holds them: the other member should know at once. */
+  changed(): void {
     this.#channel?.tell();
+    this.#gate.judge();
   }
 
   get #ownState(): OwnState {
     const { role, since } = this.#election.report;
     const notEligible = [...this.#standingDown.reasons];
     const { version, documents } = this.options;
-    return { version, role, since, notEligible, faults: [], documents: documents.version() };
+    const { faults, answeredMsAgo } = this.#gate;
+    return {
+      ...{ version, role, since, notEligible, faults, answeredMsAgo },
+      asks: faults.length > 0,
+      documents: documents.version(),
+    };
   }
 
   // ---- what is wanted ---------------------------------------------------------------------------------------------
@@ -150,10 +163,12 @@ export class Pair {
     this.#model = model;
     await this.#connections.ensure(model, member);
     await this.#election.ensure(model, member, files);
+    this.#gate.follow(model);
   }
 
   async #end(): Promise<void> {
     this.#model = undefined;
+    this.#gate.stop();
     await this.#election.stop();
     await this.#connections.stop();
   }
@@ -161,6 +176,7 @@ export class Pair {
   /** The daemons go on. */
   leave(): void {
     this.#timers.cancelAll();
+    this.#gate.stop();
     this.#channel?.stop();
     this.#election.leave();
     this.#connections.leave();
@@ -171,6 +187,7 @@ export class Pair {
   #onRole(from: Role, { role, reason }: RoleReport): void {
     this.options.tell('Role', `${from} → ${role}: ${reason}`);
     this.#connections.onRole();
+    this.#gate.onRole(role);
     this.#channel?.tell();
     if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
@@ -246,6 +263,9 @@ export class Pair {
       leaseMs: leaseMs(this.#model.highAvailability),
       eligible: notEligible.length === 0,
       notEligible,
+      faults: this.#gate.faults,
+      roleChanges: this.roleChanges,
+      lastGapMs: this.#gate.gapMs,
       other: this.#channel?.status,
     };
   }
@@ -266,6 +286,8 @@ export class Pair {
       ['PeerHeard', this.#channel.unheard],
       ['DocumentsAgree', this.#channel.documentsDiffer],
       ['ClocksAgree', this.#channel.clocksDiffer],
+      ['OneActive', this.#gate.rival],
+      ['RoleStable', this.#gate.unstable],
     ];
   }
 

@@ -6,6 +6,7 @@ const MAINTENANCE = 'maintenance';
 
 export class StandingDown {
   readonly #reasons = new Set<string>();
+  #found: readonly string[] = [];
 
   constructor(
     private readonly file: string,
@@ -15,7 +16,7 @@ export class StandingDown {
   }
 
   get reasons(): readonly string[] {
-    return [...this.#reasons];
+    return [...this.#reasons, ...this.#found];
   }
 
   has(reason: string): boolean {
@@ -28,6 +29,21 @@ export class StandingDown {
     this.write();
   }
 
+  /** By comparison with the other member, in place of what was found before. Whether anything changed. */
+  setFound(reasons: readonly string[]): boolean {
+    if (reasons.join() === this.#found.join()) return false;
+    const before = this.#found;
+    this.#found = reasons;
+    try {
+      this.write();
+    } catch (error) {
+      // A full disk: it is found again.
+      this.#found = before;
+      throw error;
+    }
+    return true;
+  }
+
   setMaintenance(on: boolean): void {
     if (on) writeFileSync(this.#maintenanceFile, '', { mode: 0o600 });
     else rmSync(this.#maintenanceFile, { force: true });
@@ -36,7 +52,7 @@ export class StandingDown {
 
   /** In place, since keepalived watches the file itself; and only when it says something else. */
   write(): void {
-    const text = this.#reasons.size > 0 ? '1\n' : '0\n';
+    const text = this.reasons.length > 0 ? '1\n' : '0\n';
     if (!existsSync(this.file) || readFileSync(this.file, 'utf8') !== text)
       writeFileSync(this.file, text, { mode: 0o600 });
   }

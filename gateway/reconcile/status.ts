@@ -10,7 +10,7 @@ import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
 import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
 import type { Candidate } from './candidate.js';
-import type { PairStatus } from './pair.js';
+import type { PairStatus } from './pair-status.js';
 
 export interface Condition {
   readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable' | 'Connected';

@@ -37,7 +37,7 @@ const TLS: SecureContextOptions = {
 };
 
 /** Read for each handshake, so that it may be exchanged. */
-export function readSecret(file: string): Buffer {
+function readSecret(file: string): Buffer {
   const secret = textOf(file).trim();
   if (secret.length < MIN_SECRET_LENGTH)
     throw new VpcgwError(
@@ -181,10 +181,12 @@ export class MemberLink {
   }
 
   #message(line: string): void {
+    let value: unknown;
     try {
-      this.options.onMessage(JSON.parse(line));
+      value = JSON.parse(line);
     } catch {
-      this.options.onTrouble('the other member said what is no message');
+      return this.options.onTrouble('the other member said what is no message');
     }
+    this.options.onMessage(value);
   }
 }

@@ -54,6 +54,11 @@ const PROGRAMS: readonly {
     optional: true,
   },
   {
+    argv: ['perl', '-v'],
+    fix: 'install the package perl-base; without it a member of a pair does not notice that a side of it reaches nobody',
+    optional: true,
+  },
+  {
     argv: ['arping', '-V'],
     fix: 'install the package iputils-arping; without it neighbours learn of a new address late',
     optional: true,

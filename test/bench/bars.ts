@@ -36,6 +36,7 @@ const bars: Readonly<Record<string, Bar>> = {
   failover: { of: 'value', atMost: 150 },
   'failover-max': { of: 'value', atMost: 400 },
   'failover-lost': { of: 'value', atMost: 0 },
+  'failover-blackhole': { of: 'value', atMost: 800 },
   'failover-default': { of: 'value', atMost: 500 },
   'failover-default-lost': { of: 'value', atMost: 0 },
   switchover: { of: 'value', atMost: 40 },

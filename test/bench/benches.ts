@@ -2,7 +2,7 @@ import { applyOne, applyOneFull } from './apply-one.js';
 import { connectionSetup } from './connection-setup.js';
 import { bandwidth } from './bandwidth.js';
 import { density } from './density.js';
-import { failover, failoverDefault } from './failover.js';
+import { failover, failoverBlackhole, failoverDefault } from './failover.js';
 import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
 import { idle } from './idle.js';
@@ -32,6 +32,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   idle,
   failover,
   'failover-default': failoverDefault,
+  'failover-blackhole': failoverBlackhole,
   switchover,
   fence,
   'false-failover': falseFailover,

@@ -53,8 +53,38 @@ export const failoverDefault: Bench = {
   },
 };
 
+/** One side of the active member is silently dead, now this one, now that. */
+export const failoverBlackhole: Bench = {
+  rows: ['failover-blackhole'],
+  async run({ short }) {
+    const bench = await PairBench.start({ elasticIps: 100, macMode: 'Own' });
+    try {
+      const strikes: Strike[] = [];
+      for (let run = 0; run < (short ? 4 : 20); run++) {
+        const side = run % 2 === 0 ? 'ext0' : 'vpc0';
+        strikes.push(await blackHole(bench, side));
+        say(`failover-blackhole: ${strikes.at(-1)?.gapMs.toFixed(0)} ms at ${side}`);
+      }
+      return [plain('failover-blackhole', Math.max(...gapsOf(strikes)), 'ms')];
+    } finally {
+      await bench.lab.end();
+    }
+  },
+};
+
 const gapsOf = (strikes: readonly Strike[]): number[] => strikes.map(({ gapMs }) => gapMs);
 export const lostOf = (strikes: readonly Strike[]): number => strikes.reduce((sum, { lost }) => sum + lost, 0);
+
+async function blackHole(bench: PairBench, side: string): Promise<Strike> {
+  const { lab } = bench;
+  const { active } = await lab.settled();
+  await lab.sound();
+  const strike = await bench.strike(CONNECTIONS, () => lab.cables.silence(active.namespace, [side]));
+  await lab.cables.unsilence(active.namespace, [side]);
+  // One that gave way so often in a minute would not be moved any more.
+  await active.supervisor.restart();
+  return strike;
+}
 
 async function nodeDeath(bench: PairBench): Promise<Strike> {
   const { active } = await bench.lab.settled();

@@ -123,8 +123,10 @@ describe('the members of a pair', () => {
     standby.signal(standby.daemonPids('keepalived'), 'SIGSTOP');
     await lab.cable(standby, ['sync0'], 'down');
     await active.namespace.ip(['neigh flush dev sync0']);
-    await lab.until('the other is not found', async () => (await active.neighbourState('sync0')).includes('FAILED'));
-    await lab.wait(500);
+    await lab.until('it is looked for', async () => /INCOMPLETE|FAILED/.test(await active.neighbourState('sync0')));
+    // Three questions, a second each, and then what waited for the answer is given up.
+    await lab.wait(3_500);
+    expect(await active.neighbourState('sync0')).toMatch(/INCOMPLETE|FAILED/);
     expect(await active.holdsLease()).toBe(true);
     await lab.cable(standby, ['sync0'], 'up');
     standby.signal(standby.daemonPids('keepalived'), 'SIGCONT');

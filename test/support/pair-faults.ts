@@ -104,6 +104,15 @@ export const FAULTS: readonly Fault[] = [
   { name: 'external cable pulled', short: true, active: 'Other', strike: cut('ext0'), heal: mend('ext0') },
   { name: 'VPC cable pulled', active: 'Other', strike: cut('vpc0'), heal: mend('vpc0') },
   { name: 'both cables pulled', active: 'Other', strike: cut('ext0', 'vpc0'), heal: mend('ext0', 'vpc0') },
+  ...['ext0', 'vpc0'].map((link): Fault => ({
+    name: `${link === 'ext0' ? 'external side' : 'VPC side'} silently dead`,
+    active: 'Other',
+    async strike({ namespace }, lab) {
+      await lab.sound();
+      await lab.cables.silence(namespace, [link]);
+    },
+    heal: ({ namespace }, lab) => lab.cables.unsilence(namespace, [link]),
+  })),
   {
     name: 'conntrackd killed, and back, then node death',
     active: 'Other',

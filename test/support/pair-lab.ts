@@ -8,7 +8,7 @@ import type { Namespace } from './namespace.js';
 import { runCommand } from './command.js';
 import { Cables } from './pair-cables.js';
 import { currentRun } from './run-name.js';
-import type { PairLook } from '../../gateway/reconcile/pair.js';
+import type { PairLook } from '../../gateway/reconcile/pair-status.js';
 import { type Documents, Supervisor, type SupervisorOptions } from './supervisor.js';
 import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
 
@@ -212,6 +212,16 @@ export class PairLab {
   get cables(): Cables {
     if (!this.plugged) throw new Error('the pair stands only while its tests run');
     return this.plugged;
+  }
+
+  /** Both members find nothing wrong with themselves, and each knows it of the other. */
+  sound(): Promise<void> {
+    return this.until('both members are sound', async () => {
+      const looks = await Promise.all(this.members.map((member) => member.look()));
+      return looks.every(
+        ({ faults, eligible, other }) => eligible && faults.length === 0 && other?.faults.length === 0,
+      );
+    });
   }
 
   /** What a pulled cable looks like to both ends: the switch's port goes down. */

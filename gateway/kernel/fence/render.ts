@@ -6,7 +6,7 @@
  *    While the other member is heard they prolong a lease, and never begin one.
  * 3. What is still queued below a role link when the lease ends does not leave either.
  * 4. Members' own talk passes by their paths, from and to the peer alone, and is never tracked: a full connection table
- *    does not touch it. What claims to be such talk and comes another way is dropped and counted.
+ *    does not touch it, and a full link hardly delays what elects. What claims to be such talk and comes another way is dropped and counted.
  */
 import {
   heardMs,
@@ -111,6 +111,9 @@ const fromPeer = ({ peer }: MemberPath): string =>
     ? `ip saddr ${peer.text} ip ttl 255 ip protocol vrrp`
     : `ip6 saddr ${peer.text} ip6 nexthdr vrrp ip6 hoplimit 255`;
 
+/** TC_PRIO_CONTROL, which pfifo_fast and prio send before all else: a full link delays no advert by more than a frame. */
+const URGENT = 'meta priority set 0:7';
+
 function membersTable({ member }: FenceInput): string[] {
   if (!member) return [];
   const [first] = member.paths;
@@ -135,7 +138,7 @@ function membersTable({ member }: FenceInput): string[] {
       chain(
         'leaves',
         'type filter hook output priority raw; policy accept;',
-        [...said, syncs, ...talks].map((rule) => `${rule} notrack`),
+        [...[...said, ...talks].map((rule) => `${rule} ${URGENT}`), syncs].map((rule) => `${rule} notrack`),
       ),
       chain('judges', 'type filter hook input priority filter - 10; policy accept;', [
         ...[...heard, synced, ...talked].map((rule) => `${rule} accept`),

@@ -30,6 +30,7 @@ export interface FlowReport {
 interface PairForm {
   readonly macMode?: 'Own' | 'Virtual';
   readonly paths?: Paths;
+  readonly secondUnder?: NonNullable<PairLabOptions['secondUnder']>;
 }
 
 /** What else a pair can be than one of `Own` MAC addresses whose members meet by IPv4. */
@@ -37,9 +38,12 @@ export const pairForms: Readonly<Record<string, PairForm>> = {
   'virtual MAC addresses': { macMode: 'Virtual' },
   'members that meet by IPv6': { paths: 'IPv6' },
   'a second path': { paths: 'Two' },
+  'clocks that are 30 s apart': {
+    secondUnder: { wrapper: ['faketime', '-f', '+30s'], env: { FAKETIME_DONT_FAKE_MONOTONIC: '1' } },
+  },
 };
 
-export const pairOptions = ({ macMode = 'Own', paths = 'IPv4' }: PairForm = {}): PairLabOptions => ({
+export const pairOptions = ({ macMode = 'Own', paths = 'IPv4', ...more }: PairForm = {}): PairLabOptions => ({
   vms: [
     'web',
     'app',
@@ -47,6 +51,7 @@ export const pairOptions = ({ macMode = 'Own', paths = 'IPv4' }: PairForm = {}):
     { name: 'crowd', addresses: crowd.map((address) => `${address}/24`) },
   ],
   paths,
+  ...more,
   documents: (tenant) => pairDocuments(pairGateway(tenant, macMode)),
 });
 

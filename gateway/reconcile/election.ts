@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { messageOf } from '../errors.js';
 import { keepalivedConfig, noticeOf, type PairFiles } from '../failover/keepalived.js';
 import { hearsRival, reasonOf, type Role, roleIn, type RoleReport } from '../failover/role.js';
 import type { CommandRunner } from '../kernel/command.js';
@@ -20,7 +21,6 @@ export interface ElectionOptions {
   readonly run: CommandRunner;
   readonly clock: Clock;
   readonly log: Logger;
-  /** keepalived may. */
   readonly startsPrograms: boolean;
   /** Why this member stands down, for a role that follows from it. */
   readonly standingDown: () => readonly string[];
@@ -124,9 +124,18 @@ export class Election {
     this.#changes++;
     const since = new Date(clock.nowMs()).toISOString();
     this.#report = { role, since, reason: reasonOf(from, role, standingDown()) };
-    replaceFile(this.#roleFile, JSON.stringify({ ...this.#report, pid: this.#daemon.pid }));
+    this.#writeDown();
     for (const look of this.#waiting) look(role);
     onRole(from, this.#report);
+  }
+
+  /** For the next supervisor. A disk that is full at a takeover must not end this one. */
+  #writeDown(): void {
+    try {
+      replaceFile(this.#roleFile, JSON.stringify({ ...this.#report, pid: this.#daemon.pid }));
+    } catch (error) {
+      this.options.log.error({ error: messageOf(error) }, 'the role could not be written down');
+    }
   }
 
   /** What another supervisor learnt of a keepalived that still runs. */

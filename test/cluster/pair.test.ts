@@ -17,7 +17,7 @@ const added = '203.0.113.230';
 /** A frame lost on a busy machine is sent again after so long. */
 const PATIENCE_MS = 10_000;
 /** Three adverts of 200 ms, and what it takes one kernel to clear away a node while the other node waits for its locks. */
-const GAP_MS = 3_000;
+const GAP_MS = 2_000;
 
 beforeAll(() => serve(lab.inet, lab.vm('red', 'web'), lab.vm('red', 'app')));
 

@@ -20,7 +20,9 @@ describe.each(Object.entries(pairForms))('a pair with %s', (_, options) => {
     expect(untranslated).toBe(0);
   });
 
-  it.runIf(options.paths === 'Two')('loses the first path, and nobody changes roles', async () => {
+  if (options.paths !== 'Two') return;
+
+  it('loses the first path, and nobody changes roles', async () => {
     const { active, standby } = await lab.settled();
     await lab.cables.silence(active.namespace, ['sync0']);
     await lab.wait(UNHEARD_MS);

@@ -1,11 +1,11 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { memberAddresses, memberAddresses6, secondPathAddresses } from './addresses.js';
 import type { Agent } from './agent.js';
-import type { Namespace } from './namespace.js';
 import { runCommand } from './command.js';
+import type { Namespace } from './namespace.js';
 import { Cables } from './pair-cables.js';
 import { currentRun } from './run-name.js';
 import type { PairLook } from '../../gateway/reconcile/pair-status.js';
@@ -19,8 +19,8 @@ export type Role = 'Active' | 'Standby' | 'Fault' | 'Unknown';
 
 const READY_MS = 60_000;
 const POLL_MS = 5;
-const SECRET = 'of the two members of the laboratory, and nobody else';
 const DISK_MIB = 64;
+const SECRET = 'of the two members of the laboratory, and nobody else';
 
 /** How members reach each other. */
 export type Paths = 'IPv4' | 'IPv6' | 'Two';
@@ -39,8 +39,8 @@ export class Member {
     name: string,
     namespace: Namespace,
     index: number,
-    options: SupervisorOptions,
     paths: Paths,
+    options: SupervisorOptions,
   ): Promise<Member> {
     const disk = mkdtempSync(join(currentRun().directory, 'member-'));
     await runCommand(['mount', '-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=700`, 'tmpfs', disk]);
@@ -123,20 +123,32 @@ export class Member {
   }
 }
 
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+/** By each process's own account of its parent: not every kernel lists children. */
+function childrenOf(pid: number): number[] {
+  const processes = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return processes.filter((entry) => parentOf(entry) === pid).map(Number);
+}
+
+function parentOf(entry: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
 
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
   documents: (tenant: Tenant) => Documents;
-  /** By API, documents are given to the first member alone. */
-  source?: 'folder' | 'api';
-  /** What the second member's supervisor runs under. */
-  secondUnder?: Pick<SupervisorOptions, 'wrapper' | 'env'>;
   /** IPv4 on the members' network, where nothing else is said. */
   paths?: Paths;
   /** Further tenants with two gateways each, in which nothing runs. */
   beside?: readonly string[];
+  /** By API, documents are given to the first member alone. */
+  source?: 'folder' | 'api';
+  /** What the second member's supervisor runs under. */
+  secondUnder?: Pick<SupervisorOptions, 'wrapper' | 'env'>;
 }
 
 export class PairLab {
@@ -181,13 +193,15 @@ export class PairLab {
   private async launch(topology: Topology, tenant: Tenant): Promise<void> {
     this.built = topology;
     this.owner = tenant;
-    this.documents = this.options.documents(tenant);
     const { paths = 'IPv4', source = 'folder', secondUnder = {} } = this.options;
-    const given = source === 'folder' ? { documents: this.documents } : {};
-    const launched = tenant.gateways.map((namespace, index) => {
-      const options = { source, ...given, ...(index === 0 ? {} : secondUnder) };
-      return Member.launch(index === 0 ? 'a' : 'b', namespace, index, options, paths);
-    });
+    this.documents = this.options.documents(tenant);
+    const given = source === 'folder' ? { source, documents: this.documents } : { source };
+    const launched = tenant.gateways.map((namespace, index) =>
+      Member.launch(index === 0 ? 'a' : 'b', namespace, index, paths, {
+        ...given,
+        ...(index === 0 ? {} : secondUnder),
+      }),
+    );
     this.members = await Promise.all(launched);
     if (source === 'api') await (this.members[0] as Member).give(this.documents);
     this.plugged = await Cables.of(tenant.name, tenant.gateways, topology.switch);
@@ -204,9 +218,14 @@ export class PairLab {
       if (active >= 0 && standby >= 0)
         return { active: this.members[active] as Member, standby: this.members[standby] as Member };
       if (performance.now() > deadline)
-        throw new Error(`no active and standby within ${timeoutMs} ms: ${roles.join()}`);
+        throw new Error(`no active and standby within ${timeoutMs} ms: ${roles.join()}\n${this.lastWords()}`);
       await sleep(POLL_MS);
     }
+  }
+
+  private lastWords(): string {
+    const tail = (text: string): string => text.trimEnd().split('\n').slice(-12).join('\n');
+    return this.members.map(({ name, supervisor }) => `${name}:\n${tail(supervisor.logs())}`).join('\n');
   }
 
   get cables(): Cables {

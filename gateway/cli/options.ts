@@ -31,4 +31,4 @@ export interface RunFlags extends ListenFlags {
   readonly logLevel: string;
 }
 
-export type ShowWhat = 'nat' | 'conntrack' | 'ports' | 'bandwidth' | 'failover';
+export type ShowWhat = 'nat' | 'lb' | 'conntrack' | 'ports' | 'bandwidth' | 'failover';

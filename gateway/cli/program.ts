@@ -340,7 +340,7 @@ const kindArgument = () => new Command().createArgument('<kind>', 'of what').cho
 const showArgument = () =>
   new Command()
     .createArgument('<what>', 'what to show')
-    .choices(['nat', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn']);
+    .choices(['nat', 'lb', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn']);
 const capturedArgument = () => new Command().createArgument('<kind>', 'what to capture').choices(['eip']);
 const onOffArgument = () => new Command().createArgument('<state>', 'on: out of the election').choices(['on', 'off']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

@@ -16,8 +16,11 @@ import { createSubsystems } from '../kernel/registry.js';
 import { HealthWatch } from '../health/health-watch.js';
 import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
+import type { Flow } from '../model/flow.js';
+import type { GatewayModel } from '../model/gateway-model.js';
 import { SettledDocuments } from '../reconcile/member-documents.js';
 import { Auditor } from '../reconcile/audit.js';
+import { balancerRows } from '../reconcile/balancer-table.js';
 import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
 import { Pair } from '../reconcile/pair.js';
@@ -88,7 +91,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     clock: systemClock,
     log,
     electionStartsPrograms: holdsCapability('SETGID'),
-    tell,
+    tell: (type, message) => {
+      if (type === 'Role') followRole();
+      tell(type, message);
+    },
     onTold: () => supervisor.endStaleFlows(),
   });
   const vpn = new VpnWatch({
@@ -116,6 +122,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     log,
   });
   const model = () => supervisor.current?.model;
+  const members = (model: GatewayModel, flows: readonly Flow[]) =>
+    balancerRows(model, programmer.pressure, health.tallies, flows);
   const metrics = new Metrics(
     runner,
     supervisor,
@@ -124,9 +132,13 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     () => ports.last,
     pair,
     vpn,
+    () => {
+      const current = model();
+      return current ? members(current, []) : [];
+    },
   );
   supervisor.listeners.add((event) => events.publish(event));
-  const show = new Show(runner, model, metrics);
+  const show = new Show(runner, model, metrics, members);
   const explain = new Explain({ run: runner, supervisor, programmer, bandwidth: () => show.bandwidth(), knock });
   const tracer = new Tracer(
     runner,
@@ -194,7 +206,12 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
         .setPressure({ down })
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what members are down could not be heeded')),
   );
-  programmer.onInForce = (model) => health.follow(model);
+  /** A member of a pair that is not active is fenced off, and would find all members down. */
+  const followRole = (): void => health.rest(pair.status !== undefined && pair.status.role !== 'Active');
+  programmer.onInForce = (model) => {
+    followRole();
+    health.follow(model);
+  };
   const packets = new PacketLog(
     dirname(flags.socket),
     ({ prefix, ...packet }) =>

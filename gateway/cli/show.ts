@@ -1,6 +1,7 @@
-/** `show nat|conntrack|ports|bandwidth|failover|vpn`. */
+/** `show nat|lb|conntrack|ports|bandwidth|failover|vpn`. */
 import { formatRate } from '../model/bandwidth.js';
 import type { PortUse } from '../reconcile/port-watch.js';
+import type { BalancerRow } from '../reconcile/balancer-table.js';
 import type { BandwidthRow, BandwidthUse, ConntrackRow, NatRow } from '../reconcile/show.js';
 import { Client } from './client.js';
 import { showFailover } from './failover.js';
@@ -10,6 +11,7 @@ import type { Common, ShowWhat } from './options.js';
 
 const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Promise<void>>> = {
   nat,
+  lb,
   conntrack,
   ports,
   bandwidth,
@@ -31,6 +33,30 @@ async function nat(client: Client, { output }: Common): Promise<void> {
       { title: 'TARGET', value: (row) => row.target },
       { title: 'CONNECTIONS', value: (row) => String(row.connections), right: true },
     ]),
+  );
+}
+
+async function lb(client: Client, { output }: Common): Promise<void> {
+  const rows = await client.get<BalancerRow[]>('/v1/show/lb');
+  const state = (row: BalancerRow): string => {
+    const text = row.reason === '' ? row.state : `${row.state}: ${row.reason}`;
+    return row.state === 'Down' ? red(text) : row.state === 'Draining' ? yellow(text) : text;
+  };
+  print(output, rows, () =>
+    table(
+      rows,
+      [
+        { title: 'BALANCER', value: (row) => row.balancer },
+        { title: 'LISTENER', value: (row) => row.listener },
+        { title: 'POOL', value: (row) => row.pool },
+        { title: 'MEMBER', value: (row) => row.member },
+        { title: 'STATE', value: state },
+        { title: 'WEIGHT', value: (row) => String(row.weight), right: true },
+        { title: 'CONNECTIONS', value: (row) => String(row.connections), right: true },
+        { title: 'SINCE', value: (row) => row.since },
+      ],
+      'there is no load balancer',
+    ),
   );
 }
 

@@ -2,7 +2,9 @@
  * Keeps checking the members of all pools that ask for it. Guarantees:
  * 1. Each member has a timer and a socket of its own: a slow or hostile one never delays another.
  * 2. A member that an edit does not touch keeps what is known of it, and its rhythm.
- * 3. Who listens is told of all that are down, once for all that were found in one turn.
+ * 3. While it rests, as a standby that is fenced off has to, what was known last stays known; afterwards the first check
+ *    decides at once, as it does of a member that was never checked.
+ * 4. Who listens is told of all that are down, once for all that were found in one turn.
  */
 import { type Down, type Member, memberId, type Pool } from '../model/balancer.js';
 import type { GatewayModel } from '../model/gateway-model.js';
@@ -23,6 +25,7 @@ interface Watched {
 export class HealthWatch {
   readonly #watched = new Map<string, Watched>();
   #telling = false;
+  #resting = false;
 
   constructor(
     private readonly nowMs: () => number,
@@ -51,6 +54,19 @@ export class HealthWatch {
     this.#watched.clear();
   }
 
+  rest(resting: boolean): void {
+    if (resting === this.#resting) return;
+    this.#resting = resting;
+    for (const [id, watched] of this.#watched) {
+      clearTimeout(watched.timer);
+      watched.tally = { ...watched.tally, checked: false, against: 0 };
+      // What is under way by now is another's.
+      const again = { ...watched };
+      this.#watched.set(id, again);
+      this.#begin(id, again);
+    }
+  }
+
   get tallies(): ReadonlyMap<string, Tally> {
     return new Map([...this.#watched].map(([id, { tally }]) => [id, tally]));
   }
@@ -58,6 +74,12 @@ export class HealthWatch {
   #watch(id: string, probe: Probe): void {
     const watched: Watched = { probe, tally: newTally(this.nowMs()), timer: undefined };
     this.#watched.set(id, watched);
+    this.#begin(id, watched);
+  }
+
+  #begin(id: string, watched: Watched): void {
+    if (this.#resting) return;
+    const { probe } = watched;
     const firstMs = Math.min(FIRST_WITHIN_MS, probe.check.intervalMs) * this.random();
     watched.timer = setTimeout(() => void this.#look(id, watched), firstMs);
   }

@@ -249,6 +249,21 @@ export const natRows = () =>
     }),
   );
 
+export const balancerRows = () =>
+  z.array(
+    z.strictObject({
+      balancer: z.string(),
+      listener: z.string(),
+      pool: z.string(),
+      member: z.string(),
+      state: z.enum(['Up', 'Down', 'Reserve', 'Out', 'Draining']),
+      reason: z.string().describe('Of one that is down: of the check that failed last.'),
+      weight: z.int(),
+      connections: z.int(),
+      since: z.string().describe('Since when its checks say so; empty for one that is not checked.'),
+    }),
+  );
+
 export const conntrackRows = () =>
   z.array(
     z.strictObject({

@@ -9,6 +9,8 @@ import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import type { PortUse } from '../reconcile/port-watch.js';
 import { BandwidthMeters } from './bandwidth-meters.js';
 import { ConnectionCounts } from './connection-counts.js';
+import type { BalancerRow } from '../reconcile/balancer-table.js';
+import { balancerText } from './balancer-members.js';
 import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
 import { memberText, syncText } from './member.js';
@@ -30,6 +32,7 @@ export class Metrics {
     private readonly portUse: () => readonly PortUse[],
     private readonly pair: Pick<Pair, 'status' | 'roleChanges' | 'syncState'>,
     private readonly vpn: Pick<VpnWatch, 'looks'>,
+    private readonly members: () => readonly BalancerRow[],
   ) {
     this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
     this.bandwidth = new BandwidthMeters(run, () => programmer.inForce?.desired.shaping);
@@ -118,6 +121,7 @@ export class Metrics {
       ...[...drops].map(([reason, packets]) => `vpcgw_drops_total{reason="${reason}"} ${packets}`),
     );
     const { status, roleChanges } = this.pair;
+    lines.push(...balancerText(this.members()));
     if (status) lines.push(...memberText(status, roleChanges), ...syncText(await this.pair.syncState()));
     lines.push(...vpnText(this.vpn.looks));
     return `${own}${table}${lines.join('\n')}\n${await metersText(meters)}`;

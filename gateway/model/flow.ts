@@ -1,5 +1,5 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
-import { type Down, listenerAt, listenerKeys, NONE_DOWN, staleAtListener } from './balancer.js';
+import { type Down, listenerAt, listenerKeys, NONE_DOWN, type Placed, staleAtListener } from './balancer.js';
 import type { Drain } from './drain.js';
 import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
@@ -224,6 +224,10 @@ export class FlowJudge {
       ? { address: bound.target.text, port: undefined, by: bound.origin }
       : this.#prefixTarget(address);
   }
+
+  /** The listener that takes a connection, before all rules. */
+  listenerFor = (address: string, protocol: string, port: number): Placed | undefined =>
+    listenerAt(this.model, address, protocol, port);
 
   /** The port rule that takes a connection; one of the whole address comes last. */
   ruleFor(address: string, protocol: string, port: number): DnatRule | undefined {

@@ -5,6 +5,8 @@ import { listFlows } from '../kernel/conntrack/flows.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { membershipsOf } from '../model/bandwidth.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import type { Flow } from '../model/flow.js';
+import type { BalancerRow } from './balancer-table.js';
 import { type PortUse, portUseOf } from './port-watch.js';
 
 export interface NatRow {
@@ -52,7 +54,14 @@ export class Show {
     private readonly run: CommandRunner,
     private readonly model: () => GatewayModel | undefined,
     private readonly metrics: Metrics,
+    private readonly members: (model: GatewayModel, flows: readonly Flow[]) => BalancerRow[],
   ) {}
+
+  /** Of load balancers. */
+  async lb(): Promise<BalancerRow[]> {
+    const model = this.model();
+    return model && model.loadBalancers.length > 0 ? this.members(model, await listFlows(this.run)) : [];
+  }
 
   async nat(): Promise<NatRow[]> {
     const model = this.model();

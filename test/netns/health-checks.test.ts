@@ -35,6 +35,7 @@ describe('health checks', () => {
   ];
   const notes = async (): Promise<readonly string[]> =>
     (await lab.supervisor().status()).objects.find(({ kind }) => kind === 'LoadBalancer')?.notes ?? [];
+  const members = async (): Promise<unknown> => JSON.parse((await lab.supervisor().get('/v1/show/lb')).text);
   const told = (text: string) => expect.poll(notes, { timeout: 20_000 }).toContain(text);
 
   describe.each(families)('$family', ({ eip, vm, client }) => {
@@ -46,6 +47,10 @@ describe('health checks', () => {
       await told('pool all: 2 of 2 members serve');
       await server.close();
       await told(`pool all: ${vm(6)} is down: refused`);
+      expect(await members()).toMatchObject([
+        { listener: 'TCP 8080', member: vm(5), state: 'Up', reason: '' },
+        { listener: 'TCP 8080', member: vm(6), state: 'Down', reason: 'refused' },
+      ]);
       for (let i = 0; i < 20; i++)
         expect(await overTcp(inet, { to: eip, port: 8080, from: client })).toEqual({ server: 'blue-web', client });
       const again = await app.tcpServer({ port: 8080, address: vm(6) });

@@ -98,6 +98,23 @@ describe('a load balancer', () => {
       expect(await overTcp(inet, to(ports.tcp))).toEqual({ server: 'blue-db', client });
     });
 
+    it('is known to `explain`, and its members to `show lb`', async () => {
+      await apply({ members: [{ port: ports.tcp }, { port: ports.tcp, weight: 0 }], listeners: [TCP] });
+      const connection = await (await lab.inet()).tcpConnect(to(8000));
+      const asked = async (path: string): Promise<unknown> => JSON.parse((await lab.supervisor().get(path)).text);
+      const { findings } = (await asked(`/v1/explain/eip/${family.toLowerCase()}?port=8000`)) as {
+        findings: { check: string; verdict: string; evidence: string[] }[];
+      };
+      const led = findings.find(({ check }) => check === 'Led');
+      expect(led?.verdict).toBe('Pass');
+      expect(led?.evidence.join()).toMatch(/^TCP 8000 leads to the members of all: LoadBalancer/);
+      expect(await asked('/v1/show/lb')).toMatchObject([
+        { listener: 'TCP 8000', state: 'Up', connections: 1 },
+        { listener: 'TCP 8000', state: expect.stringMatching(/Out|Draining/) as string, weight: 0 },
+      ]);
+      await connection.close({ reset: true });
+    });
+
     it('divides by weight', async () => {
       await apply({
         members: [

@@ -3,9 +3,11 @@ import { createServer as createHttpServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { HealthWatch } from '../../gateway/health/health-watch.js';
 import { checkMember, judgeAnswer } from '../../gateway/health/check-member.js';
 import { newTally, type Tally, tallied } from '../../gateway/health/tally.js';
-import type { HealthCheck } from '../../gateway/model/balancer.js';
+import type { GatewayModel } from '../../gateway/model/gateway-model.js';
+import type { Down, HealthCheck } from '../../gateway/model/balancer.js';
 import { parseIp } from '../../gateway/model/ip.js';
 
 // When a member is up, and what a check makes of servers that are slow, wrong or hostile.
@@ -130,5 +132,58 @@ describe('a check', () => {
     server?.close();
     expect(await check(port, { type: 'TCP' })).toBe('refused');
     expect(await check(port, { type: 'UDP' })).toBe('refused');
+  });
+});
+
+describe('a watch', () => {
+  const address = parseIp('10.0.0.5');
+  if (!address) throw new Error('no address');
+  const pool = {
+    ...{ name: 'all', id: 'shop/all', drainMs: 0, failsOpen: false },
+    members: [{ address, port: 80, weight: 1, backup: false, maintenance: false }],
+    check: { ...http, intervalMs: 10, timeoutMs: 10, unhealthyThreshold: 100, healthyThreshold: 100 },
+  };
+  const model = {
+    internal: { addresses: [] },
+    loadBalancers: [{ pools: [pool], listeners: [{ pool, ports: { first: 80, last: 80 } }] }],
+  } as unknown as GatewayModel;
+
+  it('asks nobody while it rests, and believes the first answer afterwards', async () => {
+    let answer: string | undefined = 'refused';
+    let asked = 0;
+    const told: Down[] = [];
+    let heard: () => void = () => undefined;
+    const next = () => new Promise<void>((resolve) => (heard = resolve));
+    const check = (): Promise<string | undefined> => {
+      asked++;
+      return Promise.resolve(answer);
+    };
+    const onChange = (down: Down): void => {
+      told.push(down);
+      heard();
+    };
+    const watch = new HealthWatch(
+      () => 0,
+      onChange,
+      check,
+      () => 0.5,
+    );
+    watch.rest(true);
+    watch.follow(model);
+    const active = next();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(asked).toBe(0);
+    watch.rest(false);
+    await active;
+    expect([...(told[0] ?? [])]).toEqual([['shop/all 10.0.0.5 80', 'refused']]);
+    // What was known stays known, and one good answer is enough after a rest.
+    watch.rest(true);
+    expect(watch.tallies.get('shop/all 10.0.0.5 80')?.up).toBe(false);
+    answer = undefined;
+    const again = next();
+    watch.rest(false);
+    await again;
+    expect(told[1]?.size).toBe(0);
+    watch.stop();
   });
 });

@@ -27,11 +27,14 @@ ${more}`,
   );
 const WEB = `  address: 203.0.113.10\n  external: internet\n  target: {address: 10.0.0.5}\n`;
 
-function walked(from: string, to: string, documents: readonly string[], full = false): Walk {
+type Engine = NonNullable<CompileContext['facts']['balancing']>['engine'];
+
+function walked(from: string, to: string, documents: readonly string[], full = false, engine?: Engine): Walk {
   const source = splitDocuments({ file: 'a.yaml', text: documents.join('---\n') });
   const { model } = candidateOf(source, new ParseCache());
   const allocations = allocateAll(NO_ALLOCATIONS, model);
-  const facts = { mtu: new Map() } as CompileContext['facts'];
+  const balancing = engine && { balancing: { engine, lacking: undefined } };
+  const facts = { mtu: new Map(), ...balancing } as CompileContext['facts'];
   const context = contextOf({ model, facts, allocations, pressure: { ...NO_PRESSURE, full } });
   return walk(model, context, parsePacket(from, to));
 }
@@ -57,6 +60,56 @@ describe('the walk', () => {
     expect(into.enters).toBe('second');
     expect(at(into, 'table 1000')).toBe('10.0.1.5 is by way of 10.0.0.254, vg-vpc0');
     expect(into.back.map(({ what }) => what)).toContain("the connection's mark leads it to external network second");
+  });
+
+  describe.each([
+    { engine: 'iptables', ends: ['VG-D', 'table 1000', 'VG-FWD'] },
+    { engine: 'ipvs', ends: ['VG-D', 'table local', 'VG-IN'] },
+  ] as const)('of what a listener takes, by $engine', ({ engine, ends }) => {
+    const lb = (members: string, more = ''): string =>
+      spec(
+        'LoadBalancer',
+        'shop',
+        `  elasticIP: web\n  pools: [{name: all, members: [${members}]}]\n  listeners: [{protocol: TCP, port: 80, pool: all${more}}]\n`,
+      );
+    const to = (members: string, more?: string) =>
+      walked(
+        '198.51.100.1',
+        '203.0.113.10:80/tcp',
+        [gateway(), spec('ElasticIP', 'web', WEB), lb(members, more)],
+        false,
+        engine,
+      );
+    const [six, seven] = ['{address: 10.0.0.6, port: 8080}', '{address: 10.0.0.7, port: 8080}'];
+
+    it('ends at a member', () => {
+      const walk = to(six);
+      expect(walk.outcome).toMatchObject({ kind: 'Delivered', destination: '10.0.0.6', port: 8080, link: 'vg-vpc0' });
+      expect(at(walk, 'VG-B')).toBe('TCP 80 of LoadBalancer/shop takes it');
+      const hops = walk.hops.map((hop) => hop.at);
+      expect(hops.slice(hops.indexOf('VG-D'), hops.indexOf('VG-D') + ends.length)).toEqual(ends);
+    });
+
+    it('names all that it may come to', () => {
+      const what = to(`${six}, ${seven}`).hops.map((hop) => hop.what);
+      expect(what).toContainEqual(expect.stringContaining('to one of 10.0.0.6:8080, 10.0.0.7:8080'));
+    });
+
+    it('is refused where nobody serves, and dropped for who may not', () => {
+      expect(to('{address: 10.0.0.6, weight: 0}').outcome).toMatchObject({ kind: 'Rejected' });
+      expect(to(six, ', allowedSources: [192.0.2.0/24]').outcome).toEqual({ kind: 'Dropped', reason: 'Firewall' });
+    });
+
+    it('is what other ports are not', () => {
+      const walk = walked(
+        '198.51.100.1',
+        '203.0.113.10:81/tcp',
+        [gateway(), spec('ElasticIP', 'web', WEB), lb(six)],
+        false,
+        engine,
+      );
+      expect(walk.outcome).toMatchObject({ destination: '10.0.0.5', port: 81 });
+    });
   });
 
   it('names classes of bandwidth, both ways', () => {

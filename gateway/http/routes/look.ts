@@ -61,6 +61,14 @@ export const LOOK_ROUTES: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/v1/show/lb',
+    summary: 'Members of load balancers, by listener: who takes connections, who does not and why',
+    role: 'viewer',
+    answer: answers.balancerRows,
+    handle: async ({ show }) => ({ body: await show.lb() }),
+  }),
+  route({
+    method: 'GET',
     path: '/v1/show/conntrack',
     summary: 'Connections, at most 10000',
     role: 'viewer',

@@ -118,6 +118,8 @@ const textOf = (part: unknown): string =>
 /** The way in that takes a connection to that port; `undefined` for none of the subject's. */
 export function entryTaking(entries: readonly Entry[], port: AskedPort, judge: FlowJudge): Entry | undefined {
   return entries.find(
-    ({ elasticIp, rule }) => judge.ruleFor(elasticIp.address.text, port.protocol, port.number) === rule,
+    ({ elasticIp: { address }, rule }) =>
+      !judge.listenerFor(address.text, port.protocol, port.number) &&
+      judge.ruleFor(address.text, port.protocol, port.number) === rule,
   );
 }

@@ -13,21 +13,25 @@ export function differences(walk: Walk, { chains, outcome }: Observed, flow: Flo
   if (isLimit(walk, outcome)) return [];
   const hops = walk.hops.map(({ at }) => at).filter((at) => at.startsWith('VG-'));
   return [
-    ...outcomeDifferences(walk.outcome, outcome),
+    ...outcomeDifferences(walk.outcome, outcome, isShared(walk)),
     ...hops.filter((at) => !chains.includes(at)).map((at) => `the kernel did not ask ${at}`),
     ...[...new Set(chains)]
       .filter((chain) => DECIDING.has(chain) && !hops.includes(chain))
       .map((chain) => `the kernel asked ${chain}, which the model passes by`),
-    ...(flow ? flowDifferences(walk.outcome, flow) : []),
+    ...(flow && !isShared(walk) ? flowDifferences(walk.outcome, flow) : []),
   ];
 }
+
+/** Which of several members a connection comes to, the walk does not know. */
+const isShared = ({ hops }: Walk): boolean => hops.some(({ what }) => what.includes('to one of '));
 
 /** A limit depends on the moment, and the walk has said so. */
 export const isLimit = (walk: Walk, { reason }: Outcome): boolean =>
   reason === 'ConnectionLimit' && walk.hops.some(({ what }) => what.includes('unless'));
 
-function outcomeDifferences(model: Outcome, kernel: Outcome): string[] {
-  const fields = ['kind', 'reason', 'source', 'destination', 'port', 'link'] as const;
+function outcomeDifferences(model: Outcome, kernel: Outcome, shared: boolean): string[] {
+  const end = shared ? [] : (['destination', 'port'] as const);
+  const fields = ['kind', 'reason', 'source', ...end, 'link'] as const;
   return fields
     .filter((name) => model[name] !== kernel[name])
     .map((name) => `${name}: ${model[name] ?? 'none'} by the model, ${kernel[name] ?? 'none'} in the kernel`);

@@ -9,6 +9,8 @@ import { type Outcome, type Step, type Traveller, VPC } from './traveller.js';
 
 export const inputOrForward: Step = (traveller) => {
   const { route, opening, fromVpc } = traveller;
+  // What IPVS has taken is sent on, not forwarded.
+  if (route && traveller.hops.some(({ at }) => at === 'VG-IN')) return undefined;
   const at = route ? 'VG-FWD' : 'VG-IN';
   if (opening === 'Reject') {
     const answer = traveller.packet.protocol === 'tcp' ? 'a TCP reset' : 'administratively prohibited';

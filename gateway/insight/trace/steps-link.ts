@@ -42,7 +42,9 @@ function shaped(traveller: Traveller, eip: ElasticIp | undefined, direction: Dir
 /** What is local to the gateway has no route further; what no table has a route for is refused. */
 export const routed: Step = (traveller) => {
   const { model, judge, destination } = traveller;
-  if (judge.isOwn(destination.text) || model.byAddress.has(destination.text))
+  if (traveller.route) return undefined;
+  const ofBalancer = model.loadBalancers.some(({ address }) => address?.text === destination.text);
+  if (ofBalancer || judge.isOwn(destination.text) || model.byAddress.has(destination.text))
     return traveller.pass('table local', `${destination.text} is an address of the gateway's`);
   const route = routeInto(traveller) ?? (traveller.external && routeOut(traveller, traveller.external));
   if (!route) return unroutable(traveller);

@@ -23,7 +23,7 @@ export const opened: Step = (traveller) => {
   if (!verdict) return traveller.pass(INGRESS_CHAIN, 'no policy judges it');
   const said = saidBy(verdict);
   if (verdict.action === 'Deny') return traveller.drop(INGRESS_CHAIN, said, 'Firewall', byOf(verdict));
-  traveller.opening = verdict.action;
+  if (traveller.opening !== 'Reject') traveller.opening = verdict.action;
   return traveller.pass(
     INGRESS_CHAIN,
     verdict.action === 'Reject' ? `${said}; it is not translated, and is answered further on` : said,

@@ -11,7 +11,7 @@ import { type Step, type Traveller, VPC } from './traveller.js';
 /** By destination. What a policy rejects stays as it is, so that its answer comes from whom it was sent to. */
 export const led: Step = (traveller) => {
   const { elasticIp, judge, packet, opening } = traveller;
-  if (opening === 'Reject') return undefined;
+  if (opening === 'Reject' || traveller.led) return undefined;
   const [protocol, asked] = [conntrackProtocol(packet), packet.port];
   const way = judge.destinationOf(packet.destination.text, protocol, asked);
   if (!way) return traveller.pass('VG-D', `nothing leads ${packet.destination.text} elsewhere`);

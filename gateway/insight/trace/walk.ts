@@ -11,6 +11,7 @@ import { endText, type Packet } from './packet.js';
 import { arrives, leaves, routed, shapedIn } from './steps-link.js';
 import { chosenNetwork, markedFromOutside, ownSource } from './steps-mark.js';
 import { inputOrForward } from './steps-forward.js';
+import { admitted, balanced } from './steps-listener.js';
 import { limited, opened, sourceLimited } from './steps-opening.js';
 import { guarded, led, translated } from './steps-translation.js';
 import { type Hop, type Outcome, type Side, type Step, Traveller, VPC } from './traveller.js';
@@ -26,8 +27,29 @@ export interface Walk {
   readonly back: readonly Hop[];
 }
 
-const FROM_OUTSIDE: readonly Step[] = [arrives, shapedIn, markedFromOutside, opened, limited, led, routed];
-const FROM_VPC: readonly Step[] = [arrives, ownSource, chosenNetwork, sourceLimited, opened, limited, led, routed];
+const FROM_OUTSIDE: readonly Step[] = [
+  arrives,
+  shapedIn,
+  markedFromOutside,
+  admitted,
+  opened,
+  limited,
+  balanced,
+  led,
+  routed,
+];
+const FROM_VPC: readonly Step[] = [
+  arrives,
+  ownSource,
+  chosenNetwork,
+  sourceLimited,
+  admitted,
+  opened,
+  limited,
+  balanced,
+  led,
+  routed,
+];
 const ONWARD: readonly Step[] = [inputOrForward, translated, guarded, leaves];
 
 export function walk(model: GatewayModel, context: CompileContext, packet: Packet, enters?: Side): Walk {

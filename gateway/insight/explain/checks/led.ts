@@ -1,5 +1,6 @@
 /** Who takes the traffic: 1:1, DNAT, SNAT, or another than the one that was asked about. Pure. */
 import { type About, type Check, fault, known, type Outcome, pass, some } from '../check.js';
+import { spanOf } from '../../../model/balancer.js';
 import type { Cidr, IpAddress } from '../../../model/ip.js';
 import { bitsOf, containsCidr, hostCidr } from '../../../model/ip.js';
 import type { Entry, Exit } from '../subject.js';
@@ -12,16 +13,35 @@ export const led: Check = known('Led', ['Programmed'], (about) =>
 function judgeWayIn(about: About): Outcome {
   const { subject, question } = about;
   const { entries, exits, elasticIps } = subject;
-  if (entries.length === 0 && exits.length === 0)
+  const listeners = listenersOf(about);
+  if (entries.length === 0 && exits.length === 0 && listeners.length === 0)
     return fault('Held', [`${elasticIps[0]?.address.text} has no target and no rule`]);
   const asked = entriesAsked(about);
-  if (question.port && asked.length === 0) return fault('NotLed', [unled(about)]);
+  if (question.port && asked.length === 0 && listeners.length === 0) return fault('NotLed', [unled(about)]);
   return pass(
     ...some([
+      ...listeners,
       ...asked.map((entry) => wayIn(entry, about)),
       ...(question.port ? [] : exits.map((exit) => wayOut(exit, about))),
     ]),
   );
+}
+
+/** Listeners of load balancers on an elastic IP: all, or the one that takes the port which was asked for. */
+function listenersOf({ subject, question: { port }, model, placeOf }: About): string[] {
+  if (subject.kind !== 'eip') return [];
+  return model.loadBalancers
+    .filter(({ elasticIp }) => elasticIp?.name === subject.name)
+    .flatMap(({ listeners, origin }) =>
+      listeners
+        .filter(({ protocol, ports: { first, last } }) =>
+          port ? port.protocol === protocol.toLowerCase() && port.number >= first && port.number <= last : true,
+        )
+        .map(
+          ({ protocol, ports, pool }) =>
+            `${protocol} ${spanOf(ports)} leads to the members of ${pool.name}: ${origin.id} (${placeOf(origin)})`,
+        ),
+    );
 }
 
 /** A `DnatRule` may be asked for a port that another one has. */

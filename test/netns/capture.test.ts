@@ -128,6 +128,7 @@ describe('capture', () => {
     };
     const tcpdumps = async (): Promise<number> => {
       const { stdout } = await runCommand(['ip', 'netns', 'pids', lab.tenant.gateway.name]);
+      if (stdout.trim() === '') return 0;
       const commands = await runCommand(['ps', '-o', 'comm=', '-p', stdout.trim().split('\n').join(',')]);
       return commands.stdout.split('\n').filter((command) => command === 'tcpdump').length;
     };

@@ -222,7 +222,9 @@ export function createProgram({ env, exit }: Process): Command {
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
   jsonToo(common(program.command('explain').addArgument(kindArgument()).argument('<name>', 'its name')))
-    .description('what is wrong with an elastic IP, a SNAT rule or a DNAT rule, and what to do about it')
+    .description(
+      'what is wrong with an elastic IP, a SNAT rule, a DNAT rule or a VPN connection, and what to do about it',
+    )
     .option('--from <address>', 'who opens the connection; of a SNAT rule a VM')
     .option('--port <port>', 'of the elastic IP, such as 443/tcp, 53/udp or icmp; of a SNAT rule of the far end')
     .action(async (kind: SubjectKind, name: string, options: Given & { from?: string; port?: string }) => {

@@ -13,6 +13,7 @@ import { Top } from '../insight/top/top.js';
 import { Tracer } from '../insight/trace/tracer.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
+import { Endpoints } from '../health/endpoints.js';
 import { HealthWatch } from '../health/health-watch.js';
 import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
@@ -59,7 +60,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
-  const subsystems = createSubsystems(() => variant);
+  const endpoints = new Endpoints();
+  const subsystems = createSubsystems(() => variant, endpoints.of);
   const keys = new KeyFolder(flags.keys);
   const tunnels = new TunnelFacts(
     () => chooseTunnels(runner),
@@ -95,13 +97,16 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       if (type === 'Role') followRole();
       tell(type, message);
     },
+    endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
     onTold: () => supervisor.endStaleFlows(),
   });
   const vpn = new VpnWatch({
     run: runner,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
+    endpoints,
     tell,
+    onRoamed: () => pair.tellEndpoints(),
   });
   const supervisor: Supervisor = new Supervisor({
     source,
@@ -139,7 +144,18 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   );
   supervisor.listeners.add((event) => events.publish(event));
   const show = new Show(runner, model, metrics, members);
-  const explain = new Explain({ run: runner, supervisor, programmer, bandwidth: () => show.bandwidth(), knock });
+  const tunnel = async (name: string) => {
+    await vpn.look();
+    return vpn.looks.get(name);
+  };
+  const explain = new Explain({
+    run: runner,
+    supervisor,
+    programmer,
+    bandwidth: () => show.bandwidth(),
+    tunnel,
+    knock,
+  });
   const tracer = new Tracer(
     runner,
     () => programmer.inForce,
@@ -207,7 +223,13 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what members are down could not be heeded')),
   );
   /** A member of a pair that is not active is fenced off, and would find all members down. */
-  const followRole = (): void => health.rest(pair.status !== undefined && pair.status.role !== 'Active');
+  const followRole = (): void => {
+    const active = pair.status?.role === 'Active';
+    health.rest(pair.status !== undefined && !active);
+    void supervisor
+      .setPressure({ active })
+      .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
+  };
   programmer.onInForce = (model) => {
     followRole();
     health.follow(model);
@@ -222,7 +244,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   supervisor.listeners.add(followLogging);
   const followPair = (): void => {
     const inForce = programmer.inForce?.model;
-    if (inForce) void pair.follow(inForce);
+    if (inForce) void pair.follow(inForce).then(followRole);
     pair.changed();
   };
   supervisor.listeners.add(followPair);

@@ -45,7 +45,10 @@ const wantDocuments = z.object({ type: z.literal('want-documents') });
 const documents = z.object({ type: z.literal('documents'), version: documentsVersion, sources: z.array(source) });
 export type MemberDocuments = z.output<typeof documents>;
 
-const message = z.discriminatedUnion('type', [memberState, wantDocuments, documents]);
+/** Where the peers of the active member's tunnels are, by the public keys of both ends. */
+const endpoints = z.object({ type: z.literal('endpoints'), all: z.record(z.string().max(100), z.string().max(60)) });
+
+const message = z.discriminatedUnion('type', [memberState, wantDocuments, documents, endpoints]);
 export type MemberMessage = z.output<typeof message>;
 
 /** `undefined` for what this version does not understand. */

@@ -4,6 +4,7 @@
  */
 import type { WireGuardLink, WireGuardPeer } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
+import { isPair } from '../model/high-availability.js';
 import { hostCidr, isLinkLocal } from '../model/ip.js';
 import { MARK, markOfTunnel, roleLink, ROUTE_PROTOCOL, RULE_PREF, tableOfTunnel } from '../model/ownership.js';
 import type { VpnConnection } from '../model/vpn.js';
@@ -15,7 +16,8 @@ const TUNNEL_BITS = MARK.tunnelMask | MARK.range;
 
 export const wireGuard: Feature = {
   name: 'wireguard',
-  compile({ vpnConnections }: GatewayModel, context): Contribution {
+  compile(model: GatewayModel, context): Contribution {
+    const { vpnConnections } = model;
     const usable = vpnConnections.filter((connection) => !troubleOf(connection, context.facts));
     return {
       // Its port is the connection's, also while there is no tunnel.
@@ -24,7 +26,7 @@ export const wireGuard: Feature = {
         rank: INBOUND_RANK.localClaim,
         rules: [{ text: `-p udp -m udp --dport ${listenPort} -j ACCEPT`, origin }],
       })),
-      tunnels: usable.map((connection) => tunnelOf(connection, context)),
+      tunnels: usable.map((connection) => tunnelOf(connection, model, context)),
       routes: usable.flatMap((connection) =>
         wayOut(connection, context.external(connection.elasticIp.external), context),
       ),
@@ -40,20 +42,30 @@ export const wireGuard: Feature = {
   },
 };
 
-function tunnelOf(connection: VpnConnection, context: CompileContext): NonNullable<Contribution['tunnels']>[number] {
-  const { facts } = context;
+/** So that a member of a pair that becomes active speaks first: who calls in needs a quarter of a minute to notice. */
+const PAIR_KEEPALIVE_S = 25;
+
+/** A standby has no peers: no session of an earlier time, and nothing to say. */
+function tunnelOf(
+  connection: VpnConnection,
+  model: GatewayModel,
+  context: CompileContext,
+): NonNullable<Contribution['tunnels']>[number] {
+  const { facts, pressure } = context;
+  const pair = isPair(model);
   const { name, wireGuard: end, origin } = connection;
   const keyIn = (file: string) => {
     const fact = facts.keys?.get(file);
     return fact && 'key' in fact ? fact.key : undefined;
   };
-  const peers = end.peers.map((peer): [string, WireGuardPeer] => [
+  const heard = !pair || pressure.active ? end.peers : [];
+  const peers = heard.map((peer): [string, WireGuardPeer] => [
     peer.publicKey,
     {
       presharedKey: peer.presharedKey === undefined ? undefined : keyIn(peer.presharedKey),
       endpoint: peer.endpoint?.text,
       networks: peer.networks.map(({ text }) => text).sort(),
-      keepaliveS: peer.keepaliveMs / 1000,
+      keepaliveS: peer.keepaliveMs / 1000 || (pair ? PAIR_KEEPALIVE_S : 0),
     },
   ]);
   const link = linkOf(name, facts);

@@ -29,6 +29,8 @@ export interface ProbeLook {
 export interface ConnectionLook {
   readonly state: TunnelState;
   readonly reason: string;
+  /** Why there is no tunnel at all. */
+  readonly trouble?: 'NoWireGuard' | 'KeyUnusable';
   readonly peers: readonly PeerLook[];
 }
 

@@ -12,12 +12,12 @@ import { shaping } from './shaping/subsystem.js';
 import type { KernelState } from './state.js';
 import type { Subsystem } from './subsystem.js';
 import { sysctls } from './sysctl/subsystem.js';
-import { WireGuard } from './wireguard/subsystem.js';
+import { type EndpointOf, WireGuard } from './wireguard/subsystem.js';
 
 export type SubsystemName = keyof KernelState;
 export type Subsystems = { readonly [K in SubsystemName]: Subsystem<KernelState[K]> };
 
-export const createSubsystems = (variant: () => IptablesVariant) =>
+export const createSubsystems = (variant: () => IptablesVariant, endpointOf?: EndpointOf) =>
   ({
     guard,
     fence,
@@ -31,7 +31,7 @@ export const createSubsystems = (variant: () => IptablesVariant) =>
     addresses,
     routes,
     rules,
-    wireguard: new WireGuard(),
+    wireguard: new WireGuard(endpointOf),
   }) satisfies Subsystems;
 
 /** Leak guard before forwarding, rules before the links that attract traffic, addresses before the routes that name them. */

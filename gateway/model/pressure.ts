@@ -11,12 +11,21 @@ export interface Pressure {
   readonly down: Down;
   /** Members that were taken out, and whose connections may end by themselves. */
   readonly draining: readonly Drain[];
+  /** Of a pair: this member carries the traffic. Its tunnels know their peers only then. */
+  readonly active: boolean;
 }
 
-export const NO_PRESSURE: Pressure = { exhausted: new Set(), full: false, down: NONE_DOWN, draining: [] };
+export const NO_PRESSURE: Pressure = {
+  exhausted: new Set(),
+  full: false,
+  down: NONE_DOWN,
+  draining: [],
+  active: false,
+};
 
 export const samePressure = (a: Pressure, b: Pressure): boolean =>
   a.full === b.full &&
+  a.active === b.active &&
   a.exhausted.size === b.exhausted.size &&
   [...a.exhausted].every((address) => b.exhausted.has(address)) &&
   a.down.size === b.down.size &&

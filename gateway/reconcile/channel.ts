@@ -27,6 +27,11 @@ export interface ChannelOptions {
     /** In place of this member's own. */
     readonly take: (from: string, documents: MemberDocuments) => Promise<void>;
   };
+  /** Of tunnels' peers: told by the active member, taken by the other. */
+  readonly endpoints: {
+    readonly give: () => Readonly<Record<string, string>>;
+    readonly take: (all: Readonly<Record<string, string>>) => void;
+  };
   /** Something of the other member is known that was not. */
   readonly onHeard: (state: MemberState | undefined) => void;
 }
@@ -65,7 +70,10 @@ export class Channel {
     this.#link = new MemberLink({
       paths: member.paths,
       secretFile: member.secretFile,
-      onUp: () => this.tell(),
+      onUp: () => {
+        this.tell();
+        this.tellEndpoints();
+      },
       onDown: () => this.#lost(),
       onMessage: (value) => this.#onMessage(value),
       onTrouble: (message) => {
@@ -94,6 +102,12 @@ export class Channel {
     const heard = this.#heard && { sentMs: this.#heard.state.sentMs, agoMs: nowMs - this.#heard.atMs };
     const state: MemberState = { type: 'state', name: member.name, ...own(), sentMs: nowMs, heard };
     this.#link.send(state);
+  }
+
+  /** At once: they are needed when this member is gone. */
+  tellEndpoints(): void {
+    const { endpoints, own } = this.options;
+    if (this.#link?.isUp && own().role === 'Active') this.#link.send({ type: 'endpoints', all: endpoints.give() });
   }
 
   /** What the other member said last, unless that is too long ago. */
@@ -156,6 +170,10 @@ export class Channel {
     if (!message) return;
     if (message.type === 'state') return this.#onState(message);
     if (message.type === 'documents') return void this.#take(message);
+    if (message.type === 'endpoints') {
+      if (this.options.own().role !== 'Active') this.options.endpoints.take(message.all);
+      return;
+    }
     const documents = this.options.documents.give();
     if (documents) this.#link?.send({ type: 'documents', ...documents });
   }

@@ -36,6 +36,7 @@ export interface PairOptions {
   readonly member: Member | undefined;
   readonly version: string;
   readonly documents: ChannelOptions['documents'] & { readonly version: () => DocumentsVersion | undefined };
+  readonly endpoints: ChannelOptions['endpoints'];
   /** The kernel holds what it should. */
   readonly verified: () => boolean;
   readonly run: CommandRunner;
@@ -81,10 +82,10 @@ export class Pair {
       timers: this.#timers,
       onTold: options.onTold,
     });
-    const { member, tell, documents } = options;
+    const { member, tell, documents, endpoints } = options;
     if (member)
       this.#channel = new Channel({
-        ...{ member, clock, log, tell, documents },
+        ...{ member, clock, log, tell, documents, endpoints },
         own: () => this.#ownState,
         onHeard: (state) => {
           if (state?.asks) this.#gate.answer();
@@ -114,6 +115,11 @@ export class Pair {
   /** Before there is a model: documents may come from the other member. */
   start(): void {
     this.#channel?.start();
+  }
+
+  /** Peers of tunnels are elsewhere than the other member knows. */
+  tellEndpoints(): void {
+    this.#channel?.tellEndpoints();
   }
 
   /** Documents, or whether the kernel holds them: the other member should know at once. */

@@ -3,14 +3,15 @@
  * tunnel it does nothing.
  */
 import { troubleOf, linkOf } from '../features/sites.js';
+import type { Endpoints } from '../health/endpoints.js';
 import { type ConnectionLook, lookAtConnection, lookAtPeer, type PeerLook } from '../health/peer-state.js';
 import { type PingOptions, PingWatch } from '../health/ping-watch.js';
 import type { CommandRunner } from '../kernel/command.js';
-import type { Facts } from '../kernel/state.js';
 import { nearest } from '../documents/explain.js';
 import { VpcgwError } from '../errors.js';
 import { readDump } from '../kernel/wireguard/subsystem.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { isPair } from '../model/high-availability.js';
 import type { VpnConnection } from '../model/vpn.js';
 import type { Clock } from '../system/clock.js';
 import { type CompileInput, contextOf } from './compile.js';
@@ -23,7 +24,10 @@ export interface VpnWatchOptions {
   readonly clock: Clock;
   /** What is in force, and what it was compiled with. */
   readonly inForce: () => CompileInput | undefined;
+  readonly endpoints: Endpoints;
   readonly tell: (type: string, message: string) => void;
+  /** Peers have roamed. */
+  readonly onRoamed: () => void;
 }
 
 export class VpnWatch {
@@ -32,6 +36,8 @@ export class VpnWatch {
   readonly #pings = new Map<string, PingWatch>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
+  /** The version of the endpoints that was told. */
+  #told = 0;
 
   constructor(private readonly options: VpnWatchOptions) {}
 
@@ -90,20 +96,26 @@ export class VpnWatch {
     if (inForce) this.#followProbes(inForce.model);
     const looks = new Map<string, ConnectionLook>();
     for (const connection of connections)
-      if (inForce) looks.set(connection.name, await this.#lookAt(connection, inForce.facts));
+      if (inForce) looks.set(connection.name, await this.#lookAt(connection, inForce));
     for (const [name, { state, reason }] of looks) {
       const before = this.#looks.get(name)?.state ?? 'Idle';
       if (before !== state) this.options.tell('Vpn', `${name}: ${before} → ${state}: ${reason}`);
     }
     this.#looks = looks;
+    if (this.options.endpoints.version !== this.#told) this.options.onRoamed();
+    this.#told = this.options.endpoints.version;
   }
 
-  async #lookAt(connection: VpnConnection, facts: Facts): Promise<ConnectionLook> {
+  async #lookAt(connection: VpnConnection, { facts, model, pressure }: CompileInput): Promise<ConnectionLook> {
+    if (isPair(model) && !pressure.active)
+      return { state: 'Idle', reason: 'this member is not the active one', peers: [] };
     const trouble = troubleOf(connection, facts);
-    if (trouble) return { state: 'Down', reason: trouble.message, peers: [] };
+    if (trouble) return { state: 'Down', reason: trouble.message, trouble: trouble.reason, peers: [] };
     const { name, wireGuard } = connection;
     const dump = await readDump(this.options.run, linkOf(name, facts)).catch(() => undefined);
     if (!dump) return { state: 'Down', reason: 'the tunnel is not there', peers: [] };
+    for (const { publicKey, endpoint } of dump.peers)
+      if (endpoint !== undefined) this.options.endpoints.saw(dump.publicKey, publicKey, endpoint);
     const known = new Map(dump.peers.map((peer) => [peer.publicKey, peer]));
     const before = new Map(this.#looks.get(name)?.peers.map((peer) => [peer.peer, peer.sentBytes]));
     const nowS = Math.floor(this.options.clock.nowMs() / 1000);

@@ -49,6 +49,8 @@ const bars: Readonly<Record<string, Bar>> = {
   'density-rss': { of: 'value', atMost: 95 },
   'sync-cost': { of: 'ratio', atLeast: 0.7 },
   'sync-cost-p50': { of: 'ratio', atMost: 1.25 },
+  'vpn-throughput': { of: 'ratio', atLeast: 0.95 },
+  'vpn-peers': { of: 'ratio', atMost: 2 },
 };
 
 export interface Verdict {

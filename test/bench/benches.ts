@@ -15,6 +15,7 @@ import { syncCost } from './sync-cost.js';
 import { synFlood } from './syn-flood.js';
 import { throughput } from './throughput.js';
 import { throughputShaped } from './throughput-shaped.js';
+import { vpnPeers, vpnThroughput } from './vpn.js';
 
 /** One line for each; `npm run -s bench -- NAME` takes the name here, or that of one of its rows. */
 export const benches: Readonly<Record<string, Bench>> = {
@@ -38,4 +39,6 @@ export const benches: Readonly<Record<string, Bench>> = {
   'false-failover': falseFailover,
   density,
   'sync-cost': syncCost,
+  'vpn-throughput': vpnThroughput,
+  'vpn-peers': vpnPeers,
 };

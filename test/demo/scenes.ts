@@ -11,6 +11,7 @@ import { nothingLeaked } from './nothing-leaked.js';
 import { refusal } from './refusal.js';
 import type { Scene } from './scene.js';
 import { snat } from './snat.js';
+import { vpn } from './vpn.js';
 
 /** In this order; each leaves the stage as it found it. */
 export const scenes: readonly Scene[] = [
@@ -21,6 +22,7 @@ export const scenes: readonly Scene[] = [
   isolation,
   edit,
   bandwidth,
+  vpn,
   drift,
   crash,
   nodeDeath,

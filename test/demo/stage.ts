@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Agent } from '../support/agent.js';
 import { Capture } from '../support/capture.js';
 import { type GatewayStatus, Supervisor } from '../support/supervisor.js';
+import { Keys } from '../support/plain-wireguard.js';
 import { type Tenant, Topology } from '../support/topology.js';
 
 // Who takes part: the internet, two tenants with VMs that serve, and a supervisor in each tenant's gateway. A third
@@ -18,6 +19,7 @@ export class Gateway {
   constructor(
     readonly tenant: Tenant,
     readonly supervisor: Supervisor,
+    readonly keys: Keys,
   ) {}
 
   vm(name: string): Promise<Agent> {
@@ -78,8 +80,10 @@ export class Stage {
 const leakFilter = '(ip and src net 10.0.0.0/8) or (ip6 and src net fd00::/8)';
 
 async function open(tenant: Tenant): Promise<Gateway> {
-  const supervisor = await Supervisor.start(tenant.gateway, { documents: exampleText(`${tenant.name}.yaml`) });
-  const gateway = new Gateway(tenant, supervisor);
+  const keys = new Keys();
+  const documents = exampleText(`${tenant.name}.yaml`);
+  const supervisor = await Supervisor.start(tenant.gateway, { documents, args: keys.args });
+  const gateway = new Gateway(tenant, supervisor, keys);
   const names = tenant.name === 'blue' ? ['web', 'app', 'db'] : ['web', 'app'];
   await Promise.all(names.map(async (name) => serve(await gateway.vm(name), tenant.vm(name).address)));
   return gateway;

@@ -52,7 +52,11 @@ export class Member {
     if (paths === 'Two') await namespace.ip([`address add ${first}/30 dev ext0`]);
     const secondPath = paths === 'Two' ? { secondPath: { interface: 'ext0', address: first, peer: second } } : {};
     writeFileSync(file, stringify({ name, interface: 'sync0', address, peer, secretFile, ...secondPath }));
-    const supervisor = Supervisor.launch(namespace, { ...options, args: ['--member', file], directory: disk });
+    const supervisor = Supervisor.launch(namespace, {
+      ...options,
+      args: ['--member', file, ...(options.args ?? [])],
+      directory: disk,
+    });
     return new Member(name, namespace, supervisor, disk);
   }
 
@@ -141,6 +145,8 @@ function parentOf(entry: string): number | undefined {
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
   documents: (tenant: Tenant) => Documents;
+  /** Further arguments of both supervisors. */
+  args?: readonly string[];
   /** IPv4 on the members' network, where nothing else is said. */
   paths?: Paths;
   /** Further tenants with two gateways each, in which nothing runs. */
@@ -193,12 +199,13 @@ export class PairLab {
   private async launch(topology: Topology, tenant: Tenant): Promise<void> {
     this.built = topology;
     this.owner = tenant;
-    const { paths = 'IPv4', source = 'folder', secondUnder = {} } = this.options;
+    const { paths = 'IPv4', source = 'folder', secondUnder = {}, args = [] } = this.options;
     this.documents = this.options.documents(tenant);
     const given = source === 'folder' ? { source, documents: this.documents } : { source };
     const launched = tenant.gateways.map((namespace, index) =>
       Member.launch(index === 0 ? 'a' : 'b', namespace, index, paths, {
         ...given,
+        args,
         ...(index === 0 ? {} : secondUnder),
       }),
     );

@@ -23,6 +23,17 @@ apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
 metadata: {name: web}
 spec: {address: 203.0.113.10, target: {address: 10.0.0.5}, bandwidth: {ingress: 10M}}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnConnection
+metadata: {name: site}
+spec:
+  type: WireGuard
+  elasticIP: web
+  localNetworks: [10.0.0.0/24]
+  wireGuard:
+    keyRef: {file: own.key}
+    peers: [{name: paris, publicKey: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=, networks: [192.168.77.0/24]}]
 `;
 const { model } = candidateOf(splitDocuments({ file: 'given.yaml', text: TEXT }), new ParseCache());
 
@@ -40,8 +51,9 @@ const SOUND: Situation = {
 };
 
 function judge(name: CheckName, standing: Partial<Situation>, seen?: unknown): Outcome {
-  const subject = subjectOf('eip', 'web', model);
-  const check = CHECKS_OF.eip.find((candidate) => candidate.name === name);
+  const ofTunnel = name === 'Tunnel';
+  const subject = ofTunnel ? subjectOf('vpn', 'site', model) : subjectOf('eip', 'web', model);
+  const check = CHECKS_OF[ofTunnel ? 'vpn' : 'eip'].find((candidate) => candidate.name === name);
   if (!subject || !check) throw new Error(`no ${name} of web`);
   const about: About = {
     subject,
@@ -62,6 +74,20 @@ const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string
   ['NotProgrammed', { trouble: 'RULE_APPEND failed' }, undefined, 'RULE_APPEND failed'],
   ['ConntrackFull', {}, { count: 1000, max: 1000 }, '1000 of 1000'],
   ['ConntrackNearlyFull', {}, { count: 900, max: 1000 }, '900 of 1000'],
+  ['NoWireGuard', {}, { state: 'Down', reason: 'no WireGuard', trouble: 'NoWireGuard', peers: [] }, 'no WireGuard'],
+  ['KeyUnusable', {}, { state: 'Down', reason: 'own.key: is empty', trouble: 'KeyUnusable', peers: [] }, 'is empty'],
+  [
+    'PeersSilent',
+    {},
+    { state: 'Down', reason: '', peers: [{ peer: 'paris', state: 'Down', reason: 'nobody answers' }] },
+    'paris: Down, nobody answers',
+  ],
+  [
+    'PeersDegraded',
+    {},
+    { state: 'Degraded', reason: '', peers: [{ peer: 'paris', state: 'Degraded', reason: 'lost 3' }] },
+    'paris: Degraded, lost 3',
+  ],
   ['BandwidthNotEnforced', { shaper: { leaf: 'bfifo', lacking: 'no HTB' } }, [], 'no HTB'],
 ];
 
@@ -76,6 +102,7 @@ describe('explain', () => {
     expect(judge('Machine', {})).toMatchObject({ verdict: 'Pass' });
     expect(judge('Programmed', {})).toMatchObject({ verdict: 'Pass', evidence: ['verified, given.yaml:9'] });
     expect(judge('Table', {}, { count: 899, max: 1000 })).toMatchObject({ verdict: 'Pass' });
+    expect(judge('Tunnel', {}, { state: 'Idle', reason: 'quiet', peers: [] })).toMatchObject({ verdict: 'Pass' });
   });
 
   it('has brought about every fault that it can name, in a gateway or here', () => {

@@ -26,6 +26,7 @@ export const CHECKS = {
   Service: 'Does somebody listen at the port of the VM?',
   Replies: 'Does the VM answer by this gateway?',
   FarEnds: 'Do far ends answer what leaves?',
+  Tunnel: 'Is there a tunnel, and do its peers answer?',
 } as const;
 
 export type CheckName = keyof typeof CHECKS;
@@ -284,6 +285,30 @@ export const FAULTS = {
     verdict: 'Warn',
     meaning: 'Connections stand to several far ends, and none of them has answered.',
     fix: 'are the far ends alive, and does the provider let the address through?',
+  },
+  NoWireGuard: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning: 'This machine has nothing to make a tunnel with.',
+    fix: 'vpcgw preflight says how to get it',
+  },
+  KeyUnusable: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning: 'A key that the connection names is missing, malformed, or that of a peer.',
+    fix: 'vpcgw vpn keygen makes a key; the folder of keys is watched, so nothing needs to be restarted',
+  },
+  PeersSilent: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning: 'No peer answers.',
+    fix: 'has the other end the public key, the endpoint and the preshared key that vpcgw vpn peer-config prints, and does UDP reach it?',
+  },
+  PeersDegraded: {
+    check: 'Tunnel',
+    verdict: 'Warn',
+    meaning: 'Some peers do not answer, or lose packets.',
+    fix: 'vpcgw show vpn says which',
   },
 } as const satisfies Record<string, Fault>;
 

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../../errors.js';
 import type { CommandRunner } from '../../kernel/command.js';
 import { CONNECTION_COUNT, CONNECTION_MAX, listFlows } from '../../kernel/conntrack/flows.js';
+import type { ConnectionLook } from '../../health/peer-state.js';
 import type { IpLink } from '../../kernel/ip.js';
 import type { Flow } from '../../model/flow.js';
 import type { IpAddress } from '../../model/ip.js';
@@ -24,6 +25,8 @@ export interface Sight {
   readonly differences: () => Promise<readonly Step[]>;
   /** What passes limits of bandwidth, over a second. */
   readonly bandwidth: () => Promise<readonly BandwidthRow[]>;
+  /** How a VPN connection stands, looked at afresh. */
+  readonly tunnel: (name: string) => Promise<ConnectionLook | undefined>;
   /** Opens a connection and closes it at once. */
   readonly knock: (to: string, port: number, from: string, timeoutMs: number) => Promise<Knock>;
 }
@@ -48,6 +51,10 @@ export class Eyes {
   readonly #seen = new Map<string, Promise<unknown>>();
 
   constructor(private readonly sight: Sight) {}
+
+  tunnel(name: string): Promise<ConnectionLook | undefined> {
+    return this.#once(`tunnel ${name}`, () => this.sight.tunnel(name));
+  }
 
   links(): Promise<ReadonlyMap<string, Link>> {
     return this.#once('links', async () => {

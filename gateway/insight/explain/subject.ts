@@ -3,7 +3,7 @@ import type { FlowJudge } from '../../model/flow.js';
 import type { DnatRule, ElasticIp, GatewayModel, Origin, SnatRule } from '../../model/gateway-model.js';
 import { type Cidr, hostCidr, type IpAddress } from '../../model/ip.js';
 
-export const SUBJECT_KINDS = ['eip', 'snat', 'dnat'] as const;
+export const SUBJECT_KINDS = ['eip', 'snat', 'dnat', 'vpn'] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
 /** A way in: what is opened to an elastic IP ends at a VM. */
@@ -50,6 +50,7 @@ export const DOCUMENT_KINDS = {
   eip: 'ElasticIP',
   snat: 'SnatRule',
   dnat: 'DnatRule',
+  vpn: 'VpnConnection',
 } as const satisfies Record<SubjectKind, string>;
 
 const SUBJECTS: Readonly<
@@ -77,6 +78,12 @@ const SUBJECTS: Readonly<
     const rule = model.dnatRules.find((candidate) => candidate.name === name);
     return rule && { name, origin: rule.origin, elasticIps: [rule.elasticIp], entries: [entryOf(rule)], exits: [] };
   },
+  vpn(name, model) {
+    const connection = model.vpnConnections.find((candidate) => candidate.name === name);
+    return (
+      connection && { name, origin: connection.origin, elasticIps: [connection.elasticIp], entries: [], exits: [] }
+    );
+  },
 };
 
 export function subjectOf(kind: SubjectKind, name: string, model: GatewayModel): Subject | undefined {
@@ -85,11 +92,15 @@ export function subjectOf(kind: SubjectKind, name: string, model: GatewayModel):
 }
 
 /** All of a kind: whose name may be meant by one that is not there. */
-export const namesOf = (kind: SubjectKind, { elasticIps, snatRules, dnatRules }: GatewayModel): string[] =>
+export const namesOf = (
+  kind: SubjectKind,
+  { elasticIps, snatRules, dnatRules, vpnConnections }: GatewayModel,
+): string[] =>
   ({
     eip: () => [...elasticIps.keys()],
     snat: () => snatRules.map(({ name }) => name),
     dnat: () => dnatRules.map(({ name }) => name),
+    vpn: () => vpnConnections.map(({ name }) => name),
   })[kind]();
 
 const entryOf = (rule: DnatRule): Entry => ({

@@ -11,9 +11,18 @@ export const renderLink = ({ key, listenPort, mark }: WireGuardLink): string[] =
   `FwMark = 0x${mark.toString(16)}`,
 ];
 
-/** An endpoint that was there before is not said again: the peer may have roamed. */
-export function renderPeer(publicKey: string, peer: WireGuardPeer, before: WireGuardPeer | undefined): string[] {
-  const { presharedKey, endpoint, networks, keepaliveS } = peer;
+/**
+ * An endpoint that was there before is not said again: the peer may have roamed. To a tunnel that does not know the peer
+ * it is said where that was last.
+ */
+export function renderPeer(
+  publicKey: string,
+  peer: WireGuardPeer,
+  before: WireGuardPeer | undefined,
+  roamed?: string,
+): string[] {
+  const { presharedKey, networks, keepaliveS } = peer;
+  const endpoint = before ? peer.endpoint : (roamed ?? peer.endpoint);
   return [
     '[Peer]',
     `PublicKey = ${publicKey}`,

@@ -25,9 +25,14 @@ export async function readDump(run: CommandRunner, link: string): Promise<WireGu
   return code === 0 ? parseDump(stdout, presharedFingerprint) : undefined;
 }
 
+/** Where a peer was last, by the public keys of both ends. */
+export type EndpointOf = (own: string, peer: string) => string | undefined;
+
 export class WireGuard implements Subsystem<WireGuardLinks> {
   readonly title = 'WireGuard';
   #names: readonly string[] = [];
+
+  constructor(private readonly endpointOf: EndpointOf = () => undefined) {}
 
   async observe(run: CommandRunner, desired: WireGuardLinks): Promise<WireGuardLinks> {
     const links = (await readInterfaces(run)).filter(({ ifname }) => ifname.startsWith(TUNNEL_PREFIX));
@@ -54,7 +59,7 @@ export class WireGuard implements Subsystem<WireGuardLinks> {
       const wanted = desired.get(name);
       if (!wanted) continue;
       const own = changes.filter(({ key }) => key === name || key.startsWith(`${name} `));
-      await tell(run, name, own, observed.get(name), wanted);
+      await tell(run, name, own, observed.get(name), wanted, this.endpointOf);
       const link = await this.#read(run, name, aliasOf(wanted), wanted);
       if (link) result.set(name, link);
     }
@@ -93,13 +98,16 @@ async function tell(
   changes: readonly Change[],
   known: WireGuardLink | undefined,
   wanted: WireGuardLink,
+  endpointOf: EndpointOf,
 ): Promise<void> {
   const keyOf = ({ key }: Change): string => key.slice(name.length + 1);
   const told = changes.filter(({ action }) => action !== 'remove');
   const removed = changes.filter(({ action }) => action === 'remove').map(keyOf);
   const lines = told.flatMap((change) => {
     const peer = wanted.peers.get(keyOf(change));
-    return peer ? renderPeer(keyOf(change), peer, known?.peers.get(keyOf(change))) : renderLink(wanted);
+    const key = keyOf(change);
+    const roamed = endpointOf(wanted.key.fingerprint, key);
+    return peer ? renderPeer(key, peer, known?.peers.get(key), roamed) : renderLink(wanted);
   });
   if (lines.length > 0)
     await wg(run, { argv: ['wg', 'addconf', name, '/dev/stdin'], stdin: `${lines.join('\n')}\n`, opensStdin: true });

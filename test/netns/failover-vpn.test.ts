@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { elasticIp, gateway, vpnConnection } from '../support/documents.js';
+import { examplePublicKey } from '../support/example-keys.js';
+import { ports } from '../support/gateway-lab.js';
+import { FAULTS } from '../support/pair-faults.js';
+import { servePair } from '../support/pair-flows.js';
+import { Keys, PlainWireGuard, tunnelShows } from '../support/plain-wireguard.js';
+import { usePairLab } from '../support/use-pair-lab.js';
+
+// A tunnel of a pair: a site that calls from anywhere is called by the member that takes over.
+
+const site = examplePublicKey('site.key');
+const keys = new Keys('gateway.key');
+/** Three adverts until the address moves, and the tunnel within half a second from then; twice that on a slow machine. */
+const MOST_MS = 1_700;
+
+/** A member that becomes active tells its tunnels their peers, which takes its supervisor. */
+const faults = FAULTS.filter(
+  ({ short, active, name }) => short && active === 'Other' && !/supervisors killed/.test(name),
+);
+
+describe('the tunnel of a pair', () => {
+  const lab = usePairLab({
+    vms: ['web', 'app'],
+    args: keys.args,
+    documents: (tenant) => [
+      gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes' } } }),
+      elasticIp('vpn', '203.0.113.40'),
+      vpnConnection('site', {
+        elasticIP: 'vpn',
+        key: 'gateway.key',
+        peers: [{ name: 'site', publicKey: site, networks: ['192.168.77.0/24'] }],
+      }),
+    ],
+  });
+  let plain: PlainWireGuard;
+  beforeAll(async () => {
+    await servePair(lab);
+    plain = await PlainWireGuard.create(lab.topology.inet.namespace, {
+      key: 'site.key',
+      port: 51820,
+      addresses: ['192.168.77.1/24'],
+      peers: [
+        { publicKey: examplePublicKey('gateway.key'), endpoint: '203.0.113.40:51820', networks: ['10.0.0.0/24'] },
+      ],
+    });
+  });
+  afterAll(() => plain?.delete());
+
+  it('has its peers on the active member alone', async () => {
+    const { active, standby } = await lab.settled();
+    await lab.until('the active one has it', async () => (await tunnelShows(active.namespace, 'endpoints')).has(site));
+    expect((await tunnelShows(standby.namespace, 'endpoints')).size).toBe(0);
+  });
+
+  it.each(faults)('is back at once after: $name', async (fault) => {
+    const { active, standby } = await lab.settled();
+    const inet = await lab.inet();
+    const stream = await inet.udpStream({
+      from: '192.168.77.1',
+      to: '10.0.0.5',
+      port: ports.udpEcho,
+      intervalMs: 10,
+    });
+    // Where it called from has to be known by now.
+    await lab.until('it was seen', async () =>
+      /:51820$/.test((await tunnelShows(active.namespace, 'endpoints')).get(site) ?? ''),
+    );
+    await lab.wait(4_500);
+    await fault.strike(active, lab);
+    await lab.until('the other is active', async () => (await standby.role()) === 'Active');
+    await lab.wait(3_000);
+    const { longestGapMs } = await stream.stop();
+    await fault.heal(active, lab);
+    expect(longestGapMs).toBeLessThan(MOST_MS);
+    await lab.settled();
+    await lab.until('the standby has none', async () => {
+      const all = await Promise.all(lab.members.map(({ namespace }) => tunnelShows(namespace, 'endpoints')));
+      return all.filter(({ size }) => size > 0).length === 1;
+    });
+  });
+});

@@ -154,9 +154,13 @@ export class MemberLink {
     this.#socket = socket;
     former?.destroy();
     socket.setNoDelay(true);
-    socket.setTimeout(SILENT_MS, () => socket.destroy());
+    socket.setTimeout(0);
+    // The socket's own timeout takes what we say ourselves for life.
+    const silence = setTimeout(() => socket.destroy(), SILENT_MS);
+    socket.on('data', () => silence.refresh());
     socket.on('error', () => undefined);
     socket.once('close', () => {
+      clearTimeout(silence);
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       this.options.onDown();

@@ -18,10 +18,10 @@ const sameOnEveryKernel = [
   'supervisor-state',
   'convergence.property',
 ];
-// The lab kernel was built without counters that have a name, which a pair counts forged talk by, and its connection table
-// has another size than some documents ask for, which a namespace cannot change.
-const lackingInLab = ['failover', 'failover-pair', 'golden'];
-const excluded = process.env.KERNEL_LAB === undefined ? [] : [...sameOnEveryKernel, ...lackingInLab];
+// Pairs under traffic: two supervisors with their daemons and hundreds of connections, for which the lab's one processor takes
+// longer than adverts and tests wait.
+const tooMuchForLab = ['failover*'];
+const excluded = process.env.KERNEL_LAB === undefined ? [] : [...sameOnEveryKernel, ...tooMuchForLab];
 
 const reportFile = process.env.TEST_REPORT;
 

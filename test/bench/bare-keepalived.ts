@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -77,10 +76,14 @@ export class BareKeepalived {
     const pids = ['--pid', at('parent'), '--vrrp_pid', at('vrrp')];
     const child = member.spawn([...argv, ...pids], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.running.set(member, child);
-    const said = createInterface({ input: child.stderr as Readable });
-    createInterface({ input: child.stdout as Readable }).on('line', (line) => said.emit('line', line));
-    for await (const [line] of on(said)) if (line.includes('BACKUP STATE')) return;
-    await once(child, 'close');
+    await new Promise<void>((resolve, reject) => {
+      const hear = (line: string): void => {
+        if (line.includes('BACKUP STATE')) resolve();
+      };
+      for (const output of [child.stdout, child.stderr])
+        createInterface({ input: output as Readable }).on('line', hear);
+      child.once('close', () => reject(new Error('keepalived ended')));
+    });
   }
 
   private config(index: number): string {
@@ -106,10 +109,6 @@ vrrp_instance bare {
 }
 `;
   }
-}
-
-async function* on(lines: NodeJS.EventEmitter): AsyncGenerator<[string]> {
-  for (;;) yield (await once(lines, 'line')) as [string];
 }
 
 async function holds(member: Namespace): Promise<boolean> {

@@ -70,8 +70,8 @@ export class PairBench {
     }));
     const outward = { targets: [{ to: OUTSIDE, port: ports.tcp }], count: count / 2 };
     const opened = [
-      await inet.tcpConnectMany({ targets: inward, concurrency: 100 }),
-      await client.tcpConnectMany({ ...outward, concurrency: 100 }),
+      await inet.tcpConnectMany({ targets: inward, concurrency: 50, timeoutMs: ALIVE_MS }),
+      await client.tcpConnectMany({ ...outward, concurrency: 50, timeoutMs: ALIVE_MS }),
     ];
     for (const { errors } of opened) if (errors[0]) throw new Error(`not connected: ${errors[0].message}`);
     return opened;

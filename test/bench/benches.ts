@@ -6,6 +6,8 @@ import { failover, failoverBlackhole, failoverDefault } from './failover.js';
 import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
 import { idle } from './idle.js';
+import { lbApply, lbConnect } from './lb-apply.js';
+import { lbChecks, lbDetect } from './lb-checks.js';
 import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
@@ -41,4 +43,8 @@ export const benches: Readonly<Record<string, Bench>> = {
   'sync-cost': syncCost,
   'vpn-throughput': vpnThroughput,
   'vpn-peers': vpnPeers,
+  'lb-apply': lbApply,
+  'lb-connect': lbConnect,
+  'lb-checks': lbChecks,
+  'lb-detect': lbDetect,
 };

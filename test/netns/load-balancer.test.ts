@@ -102,7 +102,7 @@ describe('a load balancer', () => {
       await apply({ members: [{ port: ports.tcp }, { port: ports.tcp, weight: 0 }], listeners: [TCP] });
       const connection = await (await lab.inet()).tcpConnect(to(8000));
       const asked = async (path: string): Promise<unknown> => JSON.parse((await lab.supervisor().get(path)).text);
-      const { findings } = (await asked(`/v1/explain/eip/${family.toLowerCase()}?port=8000`)) as {
+      const { findings } = (await asked(`/v1/explain/eip/${family.toLowerCase()}?port=8000%2Ftcp`)) as {
         findings: { check: string; verdict: string; evidence: string[] }[];
       };
       const led = findings.find(({ check }) => check === 'Led');

@@ -32,8 +32,8 @@ const documents = (peers: readonly VpnPeer[]) => [
 ];
 const site: VpnPeer = { name: 'site', publicKey: examplePublicKey('site'), networks: [`${SITE.gateway}/32`] };
 
-/** From the client a tunnel to each of the two; the server answers each by its own. */
-async function tunnels(client: Namespace, server: Namespace, plain: Namespace): Promise<void> {
+/** By hand, on a router that tracks connections. */
+async function plainEnd(plain: Namespace): Promise<void> {
   const tracking = ['*filter', '-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT', 'COMMIT\n'];
   await plain.exec(['iptables-restore'], { stdin: tracking.join('\n') });
   await PlainWireGuard.create(plain, {
@@ -43,29 +43,31 @@ async function tunnels(client: Namespace, server: Namespace, plain: Namespace): 
     addresses: [],
     peers: [{ publicKey: examplePublicKey('second'), networks: [`${SITE.plain}/32`] }],
   });
-  const ends = [
-    { key: 'site', port: 51830, at: EIP, peer: 'gateway', address: SITE.gateway, network: `${VM}/32` },
-    {
-      key: 'second',
-      port: 51831,
-      at: hosts.externalAddress(2),
-      peer: 'plain',
-      address: SITE.plain,
-      network: plainRange(2),
-    },
-  ];
-  for (const { key, port, at, peer, address, network } of ends)
-    await PlainWireGuard.create(client, {
-      key,
-      port,
-      mtu: 1440,
-      addresses: [`${address}/32`],
-      peers: [{ publicKey: examplePublicKey(peer), endpoint: `${at}:51820`, networks: [network] }],
-    });
-  await server.ip([
-    `route replace ${SITE.gateway} via ${hosts.nextHop(1)}`,
-    `route replace ${SITE.plain} via ${hosts.nextHop(2)}`,
-  ]);
+}
+
+const ENDS = {
+  gateway: { key: 'site', port: 51830, at: EIP, address: SITE.gateway, network: `${VM}/32`, number: 1 },
+  plain: {
+    key: 'second',
+    port: 51831,
+    at: hosts.externalAddress(2),
+    address: SITE.plain,
+    network: plainRange(2),
+    number: 2,
+  },
+};
+
+/** From the client a tunnel to one of the two, by which the server answers it. */
+async function siteEnd(client: Namespace, server: Namespace, to: keyof typeof ENDS): Promise<void> {
+  const { key, port, at, address, network, number } = ENDS[to];
+  await PlainWireGuard.create(client, {
+    key,
+    port,
+    mtu: 1440,
+    addresses: [`${address}/32`],
+    peers: [{ publicKey: examplePublicKey(to), endpoint: `${at}:51820`, networks: [network] }],
+  });
+  await server.ip([`route replace ${address} via ${hosts.nextHop(number)}`]);
 }
 
 export const vpnThroughput: Bench = {
@@ -76,7 +78,8 @@ export const vpnThroughput: Bench = {
     try {
       const supervisor = await startEmpty(network.namespace('gateway'), { args: keys.args });
       await submit(supervisor, documents([site]));
-      await tunnels(network.client, network.server, network.namespace('plain'));
+      await plainEnd(network.namespace('plain'));
+      for (const to of ['gateway', 'plain'] as const) await siteEnd(network.client, network.server, to);
       // One for each path: a server that has not seen the end of one client takes no other.
       const paths = [
         { to: VM, port: 5201, from: SITE.gateway, results: [] as number[] },
@@ -119,7 +122,7 @@ export const vpnPeers: Bench = {
       await submit(supervisor, documents([site, ...all]));
       const peers = all.map(({ publicKey, networks }) => ({ publicKey, networks }));
       const plain = await PlainWireGuard.create(bare, { key: 'plain', port: 51820, addresses: [], peers });
-      await tunnels(network.client, network.server, bare).catch(() => undefined);
+      await siteEnd(network.client, network.server, 'gateway');
       await network.client.exec(['ping', '-c', '1', '-W', '5', '-I', SITE.gateway, VM]);
       const handshake = async () => (await tunnelShows(gateway, 'latest-handshakes')).get(site.publicKey);
       const before = await handshake();

@@ -8,6 +8,8 @@ export interface Health {
   readonly active: boolean;
   /** What is wrong with this member, by name. */
   readonly faults: readonly string[];
+  /** By interface; of one that never was answered nothing. */
+  readonly answeredMsAgo: Readonly<Record<string, number>>;
 }
 
 /** What the other says of itself. */
@@ -18,8 +20,10 @@ export const DOCUMENTS_FAULT = 'its documents are the earlier ones';
 const UNREACHED = 'nobody answers at ';
 export const unreached = (link: string): string => `${UNREACHED}${link}`;
 
-/** An answer of so long ago says that the way is open now. Shorter than it takes to miss three. */
-const FRESH_MS = 250;
+/** By so much later than this member's last the other's answer must be: the way closed here within a question's time. */
+const LATER_MS = 100;
+/** What is older says nothing of now. */
+const FRESH_MS = 1_000;
 
 /** Faults that the other, who could do it, has not; empty: this member may be active, or stays so. */
 export function yieldsFor(own: Health, peer: PeerHealth | undefined): readonly string[] {
@@ -31,14 +35,15 @@ export function yieldsFor(own: Health, peer: PeerHealth | undefined): readonly s
   const theirs = new Set(peer.faults);
   if ([...theirs].some((fault) => !own.faults.includes(fault))) return [];
   const mine = counted.filter((fault) => !theirs.has(fault));
-  return mine.every((fault) => proven(fault, peer)) ? mine : [];
+  return mine.every((fault) => proven(fault, own, peer)) ? mine : [];
 }
 
 /** That the way is open at the other must have been seen there after it closed here. */
-function proven(fault: string, { answeredMsAgo }: PeerHealth): boolean {
+function proven(fault: string, own: Health, { answeredMsAgo }: PeerHealth): boolean {
   if (!fault.startsWith(UNREACHED)) return true;
-  const msAgo = answeredMsAgo?.[fault.slice(UNREACHED.length)];
-  return msAgo !== undefined && msAgo <= FRESH_MS;
+  const link = fault.slice(UNREACHED.length);
+  const msAgo = answeredMsAgo?.[link];
+  return msAgo !== undefined && msAgo <= Math.min(FRESH_MS, (own.answeredMsAgo[link] ?? Infinity) - LATER_MS);
 }
 
 /** A member that gave way so often in so short a time for what it found keeps the role for a while. */

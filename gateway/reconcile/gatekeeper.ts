@@ -136,7 +136,7 @@ export class Gatekeeper {
       this.#behindSinceMs = nowMs;
       timers.set('behind', BEHIND_FOR_MS + 1, () => Promise.resolve(this.judge()));
     }
-    const own: Health = { active: role() === 'Active', faults: this.faults };
+    const own: Health = { active: role() === 'Active', faults: this.faults, answeredMsAgo: this.answeredMsAgo };
     const other = peer();
     this.#watchRival(other, nowMs);
     const reasons = yieldsFor(own, other);

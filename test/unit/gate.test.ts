@@ -11,13 +11,16 @@ import {
 const EXT = unreached('ext0');
 const VPC = unreached('vpc0');
 const sound: PeerHealth = { role: 'Standby', notEligible: [], faults: [], answeredMsAgo: { ext0: 40, vpc0: 40 } };
-const active = (...faults: string[]) => ({ active: true, faults });
-const standby = (...faults: string[]) => ({ active: false, faults });
+const answeredMsAgo = { ext0: 400, vpc0: 400 };
+const active = (...faults: string[]) => ({ active: true, faults, answeredMsAgo });
+const standby = (...faults: string[]) => ({ active: false, faults, answeredMsAgo });
 
 describe('a member gives the role away', () => {
   it('for what the other can do, and was seen to do just now', () => {
     expect(yieldsFor(active(EXT), sound)).toEqual([EXT]);
-    expect(yieldsFor(active(EXT), { ...sound, answeredMsAgo: { ext0: 400 } })).toEqual([]);
+    expect(yieldsFor(active(EXT), { ...sound, answeredMsAgo: { ext0: 300 } })).toEqual([EXT]);
+    expect(yieldsFor(active(EXT), { ...sound, answeredMsAgo: { ext0: 310 } })).toEqual([]);
+    expect(yieldsFor({ ...active(EXT), answeredMsAgo: {} }, { ...sound, answeredMsAgo: { ext0: 1_010 } })).toEqual([]);
     expect(yieldsFor(active(EXT), { ...sound, answeredMsAgo: undefined })).toEqual([]);
     expect(yieldsFor(active(KERNEL_FAULT), { ...sound, answeredMsAgo: undefined })).toEqual([KERNEL_FAULT]);
   });

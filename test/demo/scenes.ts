@@ -6,6 +6,7 @@ import { edit } from './edit.js';
 import { elasticIp } from './elastic-ip.js';
 import { hairpin } from './hairpin.js';
 import { isolation } from './isolation.js';
+import { loadBalancer } from './load-balancer.js';
 import { nodeDeath } from './node-death.js';
 import { nothingLeaked } from './nothing-leaked.js';
 import { refusal } from './refusal.js';
@@ -22,6 +23,7 @@ export const scenes: readonly Scene[] = [
   isolation,
   edit,
   bandwidth,
+  loadBalancer,
   vpn,
   drift,
   crash,

@@ -217,7 +217,7 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
     .description(
-      'nat: rules with their connections; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels',
+      'nat: rules with their connections; lb: members of load balancers; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels',
     )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 

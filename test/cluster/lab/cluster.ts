@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../../support/command.js';
@@ -38,8 +38,8 @@ export class Cluster {
     const namespaces = await wiring.build();
     try {
       const of = (label: string): Namespace => namespaces.get(label) as Namespace;
-      const directory = join(currentRun().directory, 'cluster');
-      mkdirSync(directory);
+      // Each file of tests has a cluster of its own.
+      const directory = mkdtempSync(join(currentRun().directory, 'cluster-'));
       const plane = await ControlPlane.start(of('cp'), programs, join(directory, 'cp'));
       const nodes = Array.from({ length: nodeCount }, (_, index) => {
         const images = [join(programs, 'pause.tar'), image.archive];

@@ -7,8 +7,6 @@ export interface BalancersPlan {
   readonly balancers: number;
   readonly listeners: number;
   readonly members: number;
-  /** Of each pool, as YAML. */
-  readonly healthCheck?: string;
   /** The first listener's; the next ports follow. */
   readonly port: number;
 }
@@ -26,19 +24,18 @@ spec: {address: ${elasticIp(balanced, index)}}
 `;
 
 /** Counted through: no two members of a plan have an address in common, unless there are more than addresses. */
-export const memberAddress = (index: number): string => target(index % 10_000);
+const memberAddress = (index: number): string => target(index % 10_000);
 
 /** `weight`: of the first member of the first pool. */
 export function balancerDocument(plan: BalancersPlan, index: number, weight = 1): string {
-  const { listeners, members, healthCheck, port } = plan;
-  const check = healthCheck === undefined ? '' : `, healthCheck: ${healthCheck}`;
+  const { listeners, members, port } = plan;
   const pools = Array.from({ length: listeners }, (_, n) => {
     const first = (index * listeners + n) * members;
     const all = Array.from(
       { length: members },
       (_, i) => `{address: ${memberAddress(first + i)}${i + n === 0 ? `, weight: ${weight}` : ''}}`,
     );
-    return `    - {name: p${n}, members: [${all.join(', ')}]${check}}`;
+    return `    - {name: p${n}, members: [${all.join(', ')}]}`;
   });
   const ports = Array.from({ length: listeners }, (_, n) => `    - {protocol: TCP, port: ${port + n}, pool: p${n}}`);
   return `apiVersion: vpcgw.io/v1alpha1

@@ -27,29 +27,9 @@ export interface Walk {
   readonly back: readonly Hop[];
 }
 
-const FROM_OUTSIDE: readonly Step[] = [
-  arrives,
-  shapedIn,
-  markedFromOutside,
-  admitted,
-  opened,
-  limited,
-  balanced,
-  led,
-  routed,
-];
-const FROM_VPC: readonly Step[] = [
-  arrives,
-  ownSource,
-  chosenNetwork,
-  sourceLimited,
-  admitted,
-  opened,
-  limited,
-  balanced,
-  led,
-  routed,
-];
+const OPENING: readonly Step[] = [admitted, opened, limited, balanced, led, routed];
+const FROM_OUTSIDE: readonly Step[] = [arrives, shapedIn, markedFromOutside, ...OPENING];
+const FROM_VPC: readonly Step[] = [arrives, ownSource, chosenNetwork, sourceLimited, ...OPENING];
 const ONWARD: readonly Step[] = [inputOrForward, translated, guarded, leaves];
 
 export function walk(model: GatewayModel, context: CompileContext, packet: Packet, enters?: Side): Walk {

@@ -14,11 +14,12 @@
 #   net.ipv6.conf.all.accept_ra=0             net.ipv6.conf.default.accept_ra=0
 #   net.ipv6.conf.all.accept_dad=0            net.ipv6.conf.default.accept_dad=0
 #   net.ipv6.conf.all.keep_addr_on_down=1     net.ipv6.conf.default.keep_addr_on_down=1
+#   net.ipv4.ip_early_demux=0
 #   net.netfilter.nf_conntrack_acct=1         net.netfilter.nf_conntrack_tcp_be_liberal=1
 #   net.netfilter.nf_conntrack_tcp_timeout_established=900, or what a VpcGateway's timeouts say; so too the other timeouts
 # In Kubernetes there are two ways to set them:
 #   - the pod's spec.securityContext.sysctls; the node's kubelet must allow them, since it counts them as unsafe:
-#     --allowed-unsafe-sysctls='net.ipv4.ip_forward,net.ipv4.fwmark_reflect,net.ipv4.conf.*,net.ipv6.*,net.netfilter.*'
+#     --allowed-unsafe-sysctls='net.ipv4.ip_forward,net.ipv4.fwmark_reflect,net.ipv4.ip_early_demux,net.ipv4.conf.*,net.ipv6.*,net.netfilter.*'
 #   - the CNI plugin `tuning`, chained behind the plugin that makes the gateway's interface: its "sysctl" map takes them.
 # Elsewhere: `podman run --sysctl NAME=VALUE ...` or `docker run --sysctl NAME=VALUE ...`.
 

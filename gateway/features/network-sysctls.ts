@@ -13,6 +13,8 @@ const FORWARDING: Readonly<Record<string, string>> = {
   'net.ipv4.conf.default.rp_filter': '0',
   // The kernel else looks up the source of every packet, to refuse its own; the rules ask when a connection is opened.
   'net.ipv4.conf.all.accept_local': '1',
+  // The kernel else asks of every packet whether a socket of its own waits for it; what a router passes on has none.
+  'net.ipv4.ip_early_demux': '0',
   // An address is answered only on the link that holds it: the parent must not answer for a role link.
   'net.ipv4.conf.all.arp_ignore': '1',
   // A link that comes up announces all its addresses by itself.

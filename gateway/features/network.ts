@@ -42,6 +42,8 @@ const GATEWAY_MARK = markBit(MARK.gateway);
 const FROM_VPC_MARK = markBit(MARK.fromVpc);
 const OWN_BITS = hex(MARK.ownMask);
 const ESTABLISHED = '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
+/** Answered, and for TCP past its handshake: nothing is left to clamp or to reject. */
+const ASSURED = '-m conntrack --ctstate RELATED,ESTABLISHED --ctstatus ASSURED -j ACCEPT';
 /** Said by the caller, which spares all others the chain, and by each rule: the legacy variant takes TCPMSS only with it. */
 const OPENS_TCP = '-p tcp -m tcp --tcp-flags SYN,RST SYN';
 const DEFAULT_MTU = 1500;
@@ -185,7 +187,7 @@ function baseChains(
       ...sites.map(({ link }) => `-o ${link.name} -j RETURN`),
       ...sourceNatRules(family, vpc, model, context),
     ]),
-    chain('filter', 'VG-FWD', [...rejectRules(model), ...forwardRules(vpc, model, sites)]),
+    chain('filter', 'VG-FWD', forwardRules(vpc, model, sites)),
     chain('filter', 'VG-FWD-VPC', fromVpcRules(family, vpc, model, sites)),
     chain('filter', 'VG-IN', [
       ...rejectRules(model),
@@ -322,8 +324,10 @@ function forwardRules(vpc: string, model: GatewayModel, sites: Sites): string[] 
   const externals = model.externals.map((external) => roleLink(external.interface));
   const parents = [model.internal.interface, ...model.externals.map((external) => external.interface)];
   return [
+    // First of all what is nearly all of the traffic.
+    `-i ${LINK_PREFIX}+ ${ASSURED}`,
+    ...rejectRules(model),
     `${OPENS_TCP} -j VG-MSS`,
-    // First of all what is most of the traffic.
     `-i ${LINK_PREFIX}+ ${ESTABLISHED}`,
     `-i ${vpc} -j VG-FWD-VPC`,
     ...externals.map((link) => `-i ${link} -j VG-FWD-EXT`),

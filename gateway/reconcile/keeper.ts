@@ -38,8 +38,8 @@ export class Keeper {
     const { programmer, isPaused } = this.options;
     const steps = await programmer.inspect(suspicion);
     if (steps.length > 0) await this.#mend(steps);
-    // A link that changed may have another MTU, which is no difference by itself.
-    else if (!isPaused() && suspicion !== 'all' && suspicion.subsystems.has('links')) await programmer.mend();
+    // A link's MTU is no difference by itself.
+    else if (!isPaused() && programmer.isOutdated) await programmer.mend();
   }
 
   async #mend(steps: readonly Step[]): Promise<void> {

@@ -4,6 +4,7 @@
  * 2. Flows that the model no longer allows are ended after the rules have changed; all others are left alone.
  * 3. A paused model changes nothing in the kernel.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
@@ -224,13 +225,23 @@ export class Programmer {
       if (!read || !believed) whole.add(name);
       else this.view.amend(name, { ...believed[name], chains: new Map([...believed[name].chains, ...read]) });
     }
-    if (whole.has('links')) {
-      this.#facts = undefined;
-      // What hangs on a link goes with it.
-      if (desired.shaping.size > 0) whole.add('shaping');
-      if (desired.wireguard.size > 0) whole.add('wireguard');
-    }
+    if (whole.delete('links')) for (const name of await this.#lookAtLinks(desired)) whole.add(name);
     if (whole.size > 0) await this.view.observe(desired, [...whole]);
+  }
+
+  /** Links tell of themselves when nothing of ours has changed, too. Returns what went with a link, since it hangs on it. */
+  async #lookAtLinks(desired: KernelState): Promise<SubsystemName[]> {
+    const before = this.view.believed?.links;
+    const { links } = await this.view.observe(desired, ['links']);
+    const { mtu } = await this.view.facts();
+    if ([...(this.#facts?.mtu ?? [])].some(([name, known]) => mtu.get(name) !== known)) this.#facts = undefined;
+    if (isDeepStrictEqual(before, links)) return [];
+    return (['shaping', 'wireguard'] as const).filter((name) => desired[name].size > 0);
+  }
+
+  /** What was compiled by now may be wrong: a link has another MTU. */
+  get isOutdated(): boolean {
+    return this.#facts === undefined;
   }
 
   /** A chain that is gone makes the reading fail: then the whole is looked at. */

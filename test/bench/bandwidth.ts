@@ -35,7 +35,7 @@ export const bandwidth: Bench = {
       say(`bandwidth: ${plan.elasticIps} elastic IPs with limits beside`);
       const gateway = network.namespace('gateway');
       await submit(await startEmpty(gateway), [{ file: 'documents.yaml', text: documents() }]);
-      for (let i = 0; i < members; i++) await iperfServer(network.server, firstPort + i);
+      for (let i = 0; i < members; i++) await iperfServer(network.server, { port: firstPort + i });
       const samples: Sample[] = [];
       for (const mbit of rates)
         for (const way of ['up', 'down'] as const)

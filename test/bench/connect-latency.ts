@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Namespace } from '../support/namespace.js';
 import { median, percentile } from './statistics.js';
+import { undisturbed } from './undisturbed.js';
 
 // How long connect() takes from one namespace over two or more paths, measured in turn, so that whatever else the
 // machine does meets all paths alike.
@@ -17,6 +18,8 @@ export interface ConnectOptions {
   timeoutMs?: number;
   /** Rounds a second; as fast as they go where it is left out. */
   rate?: number;
+  /** See `undisturbed`. */
+  processor?: number;
 }
 
 export class ConnectTimes {
@@ -46,13 +49,14 @@ export class ConnectTimes {
 
 /** Times in milliseconds, by path. Needs `acceptConnections` at the other ends. */
 export async function connectTimes(client: Namespace, options: ConnectOptions): Promise<Map<string, ConnectTimes>> {
-  const { port, count, paths, rate, timeoutMs = 120_000 } = options;
+  const { port, count, paths, rate, processor, timeoutMs = 120_000 } = options;
   const targets = Object.entries(paths).flatMap(([path, addresses]) =>
     addresses.map((address) => `${path} ${address}\n`),
   );
   const argv = ['perl', program, rate === undefined ? 'connect' : 'pace', String(port), String(count)];
   if (rate !== undefined) argv.push(String(rate));
-  const { stdout } = await client.exec(argv, { stdin: targets.join(''), timeoutMs });
+  const pinned = undisturbed(processor, argv);
+  const { stdout } = await client.exec(pinned, { stdin: targets.join(''), timeoutMs });
   const times = new Map(Object.keys(paths).map((path) => [path, new ConnectTimes()]));
   for (const line of stdout.trimEnd().split('\n')) {
     const [path = '', address = '', nanoseconds] = line.split(' ');

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Namespace } from '../support/namespace.js';
 import { Supervisor, type SupervisorOptions } from '../support/supervisor.js';
 import { documentsOf, type GatewayPlan, type SourceFile } from './documents.js';
+import { cpuMs } from './process-figures.js';
 
 /** A supervisor that takes its documents by API, and that has none yet. */
 export async function startEmpty(namespace: Namespace, options: SupervisorOptions = {}): Promise<Supervisor> {
@@ -27,6 +29,16 @@ export async function startGateway(
   const supervisor = await startEmpty(namespace, options);
   await submit(supervisor, [{ file: 'documents.yaml', text: documentsOf(plan) }]);
   return supervisor;
+}
+
+/** It watches over drift by then, and nothing else. The watch reads what it had not read before: of 5,000, for seconds. */
+export async function settled(supervisor: Supervisor): Promise<void> {
+  const windowMs = 2_000;
+  for (let spent = Infinity; spent > windowMs / 20;) {
+    const before = cpuMs(supervisor.pid);
+    await sleep(windowMs);
+    spent = cpuMs(supervisor.pid) - before;
+  }
 }
 
 /** What the kernel itself says: how many elastic IPs are translated inwards. */

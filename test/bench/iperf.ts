@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Namespace } from '../support/namespace.js';
+import { undisturbed } from './undisturbed.js';
 
 export interface ThroughputOptions {
   to: string;
@@ -13,6 +14,8 @@ export interface ThroughputOptions {
   omittedSeconds?: number;
   /** From the server to the client. */
   reverse?: boolean;
+  /** See `undisturbed`; the server needs another. */
+  processor?: number;
 }
 
 const defaultPort = 5201;
@@ -20,11 +23,12 @@ const defaultPort = 5201;
 /** What arrived at the receiver of a TCP stream, in bits a second. Needs `iperfServer` at the other end. */
 export async function throughput(client: Namespace, options: ThroughputOptions): Promise<number> {
   const { to, port = defaultPort, from, seconds = 1, streams = 1, omittedSeconds = 0, reverse = false } = options;
+  const { processor } = options;
   const argv = ['iperf3', '--json', '--client', to, '--port', String(port), '--time', String(seconds)];
   argv.push('--parallel', String(streams), ...(from === undefined ? [] : ['--bind', from]));
   if (reverse) argv.push('--reverse');
   if (omittedSeconds > 0) argv.push('--omit', String(omittedSeconds));
-  const { stdout } = await client.exec(argv, {
+  const { stdout } = await client.exec(undisturbed(processor, argv), {
     okExitCodes: [0, 1],
     timeoutMs: (omittedSeconds + seconds + 20) * 1000,
   });
@@ -36,9 +40,12 @@ export async function throughput(client: Namespace, options: ThroughputOptions):
 }
 
 /** Serves one client after the other, until the returned function is called or the namespace goes. */
-export async function iperfServer(server: Namespace, port = defaultPort): Promise<() => void> {
+export async function iperfServer(
+  server: Namespace,
+  { port = defaultPort, processor }: { port?: number; processor?: number } = {},
+): Promise<() => void> {
   const argv = ['iperf3', '--server', '--forceflush', '--port', String(port)];
-  const child = server.spawn(argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = server.spawn(undisturbed(processor, argv), { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout as Readable });
   const listening = new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {

@@ -85,7 +85,7 @@ export const vpnThroughput: Bench = {
         { to: VM, port: 5201, from: SITE.gateway, results: [] as number[] },
         { to: plainAddress(2, 1), port: 5202, from: SITE.plain, results: [] as number[] },
       ];
-      for (const { port } of paths) await iperfServer(network.server, port);
+      for (const { port } of paths) await iperfServer(network.server, { port });
       const rounds = short ? 2 : 11;
       for (let round = 0; round < rounds; round++) {
         say(`vpn-throughput: ${round + 1} of ${rounds}`);

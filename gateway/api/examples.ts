@@ -354,4 +354,22 @@ spec:
         networks: [192.168.78.5/32]
 `,
   },
+  VpnPeer: {
+    about: `A peer of a \`VpnConnection\` in a document of its own, with the same meaning as one of its \`wireGuard.peers\`. Where there
+are many peers this is the better way: each is added, changed and taken away by itself, by whom and when you like, and an
+edit costs the same whether there are ten or a thousand. Within a connection names and public keys are unique, wherever
+they stand.
+
+A preshared key that is missing or malformed leaves out its peer alone, and says so in the status of its document.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: VpnPeer
+metadata: {name: branch}
+spec:
+  connection: offices
+  publicKey: 84x2TIqgC2V49CVKTcbZtQ+I+pJuJw6nhZvRtwfNhmI=
+  presharedKeyRef: {file: branch.psk}
+  networks: [172.31.9.0/24]
+  keepalive: 25s
+`,
+  },
 };

@@ -11,6 +11,7 @@ import { objectName } from './scalars.js';
 import { snatRuleSpec } from './snat-rule.js';
 import { vpcGatewaySpec } from './vpc-gateway.js';
 import { vpnConnectionSpec } from './vpn-connection.js';
+import { vpnPeerSpec } from './vpn-peer.js';
 
 export const API_VERSION = 'vpcgw.io/v1alpha1';
 
@@ -91,6 +92,13 @@ export const KINDS = {
     changedBy: 'editor',
     spec: vpnConnectionSpec,
     summary: 'A tunnel between the VPC and a site.',
+  },
+  VpnPeer: {
+    plural: 'vpnpeers',
+    shortName: 'vpnp',
+    changedBy: 'editor',
+    spec: vpnPeerSpec,
+    summary: 'Another end of a tunnel, by itself.',
   },
 } as const satisfies Record<string, KindOfDocument>;
 

@@ -8,8 +8,8 @@ export const DEFAULT_LISTEN_PORT = 51_820;
 const LEAST_MTU = 1_280;
 const MOST_MTU = 9_000;
 
-const peer = z.strictObject({
-  name: objectName.describe('What status, metrics and events call it.'),
+/** What is said of a peer, in a connection's document or in one of its own. */
+export const peerFields = {
   publicKey: wireGuardKey.describe('Its public key.'),
   presharedKeyRef: keyRef.optional().describe('A key that only both ends know, on top of the public ones.'),
   endpoint: endpoint
@@ -38,12 +38,21 @@ const peer = z.strictObject({
     .describe(
       'Asked through the tunnel, from the next hop; loss and round trip are told. Without it, handshakes count.',
     ),
+} as const;
+
+const peer = z.strictObject({
+  name: objectName.describe('What status, metrics and events call it.'),
+  ...peerFields,
 });
 
 const wireGuard = z.strictObject({
   listenPort: port.default(DEFAULT_LISTEN_PORT).describe('UDP, of the elastic IP; one of its own for each connection.'),
   keyRef: keyRef.describe("The gateway's private key."),
-  peers: z.array(peer).min(1).max(1_000).describe('The other ends.'),
+  peers: z
+    .array(peer)
+    .max(1_000)
+    .default([])
+    .describe('The other ends; those of documents of their own (`VpnPeer`) come on top.'),
 });
 
 export const vpnConnectionSpec = z.strictObject({

@@ -19,6 +19,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { logs } from '../model/firewall.js';
 import type { Flow } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { policiesOfSites } from '../model/site-link.js';
 import { SettledDocuments } from '../reconcile/member-documents.js';
 import { Auditor } from '../reconcile/audit.js';
 import { balancerRows } from '../reconcile/balancer-table.js';
@@ -240,7 +241,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       log.info({ event: 'Firewall', rule: prefix, ...packet }, 'a connection was judged by a rule that logs'),
     (error) => log.error({ error: messageOf(error) }, 'what firewall rules log cannot be read'),
   );
-  const followLogging = (): void => packets.set(logs(model()?.firewall));
+  const followLogging = (): void => {
+    const known = model();
+    packets.set(known !== undefined && logs(known.firewall, policiesOfSites(known)));
+  };
   supervisor.listeners.add(followLogging);
   const followPair = (): void => {
     const inForce = programmer.inForce?.model;

@@ -16,8 +16,8 @@ import {
 import type { Line } from '../kernel/state.js';
 import { DIRECTIONS } from '../model/bandwidth.js';
 import { closes, rulesOf } from '../model/firewall.js';
-import type { GatewayModel } from '../model/gateway-model.js';
-import type { Family } from '../model/ip.js';
+import type { GatewayModel, Sides } from '../model/gateway-model.js';
+import type { Cidr, Family } from '../model/ip.js';
 import {
   dropChain,
   ifbOf,
@@ -55,7 +55,9 @@ export const siteLink: Feature = {
     const linked = linkedSites(model, context);
     const shaped = context.facts.shaper?.lacking === undefined ? linked : [];
     return {
-      routes: placedSites(model, context).flatMap((placed) => routesOf(placed, model)),
+      routes: placedSites(model, context).flatMap((placed) =>
+        placed.site.remote.flatMap((network) => routesTo(network, placed, model)),
+      ),
       sets: linked.flatMap(setsOf),
       inbound: linked.flatMap(translationsIn),
       hooks: linked.flatMap(translationHooks),
@@ -70,19 +72,17 @@ export const siteLink: Feature = {
 };
 
 /** The way by the link, and below it a refusal, so that there is never a moment in which the internet is the way. */
-function routesOf(
-  { site, link }: PlacedSite,
-  { internal }: GatewayModel,
+export function routesTo(
+  { text, family }: Cidr,
+  { site: { origin, metric }, link }: PlacedSite,
+  { internal }: Sides,
 ): NonNullable<Contribution['routes']>[number][] {
-  const { origin, metric } = site;
-  return site.remote.flatMap(({ text, family }) => {
-    const tail = `table ${TABLE_VPC} proto ${ROUTE_PROTOCOL}`;
-    const own = ofFamily(internal.addresses, family);
-    const source = own ? ` src ${own.address.text}` : '';
-    const way = link && `${text} dev ${link.name} ${tail}${scope(family, 'link')}${source} metric ${metric}`;
-    const refusal = { family, text: `unreachable ${text} ${tail} metric ${REFUSED_METRIC}`, origin };
-    return way === undefined ? [refusal] : [refusal, { family, text: way, origin }];
-  });
+  const tail = `table ${TABLE_VPC} proto ${ROUTE_PROTOCOL}`;
+  const own = ofFamily(internal.addresses, family);
+  const source = own ? ` src ${own.address.text}` : '';
+  const way = link && `${text} dev ${link.name} ${tail}${scope(family, 'link')}${source} metric ${metric}`;
+  const refusal = { family, text: `unreachable ${text} ${tail} metric ${REFUSED_METRIC}`, origin };
+  return way === undefined ? [refusal] : [refusal, { family, text: way, origin }];
 }
 
 function setsOf({ site, number }: Linked): NonNullable<Contribution['sets']>[number][] {

@@ -3,7 +3,7 @@ import type { Facts } from '../kernel/state.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import { tunnelLink } from '../model/ownership.js';
 import type { SiteLink } from '../model/site-link.js';
-import { keysOf, type VpnConnection } from '../model/vpn.js';
+import { keysOf, type VpnConnection, type WireGuardPeer } from '../model/vpn.js';
 import type { CompileContext } from './feature.js';
 
 /** A site with its link. */
@@ -16,13 +16,15 @@ export interface PlacedSite {
 }
 
 export const placedSites = (model: GatewayModel, context: CompileContext): PlacedSite[] =>
-  model.vpnConnections.map((connection) => {
-    const { site, name } = connection;
-    const link = troubleOf(connection, context.facts)
-      ? undefined
-      : { name: linkOf(name, context.facts), mtu: mtuOf(connection, context) };
-    return { site, number: context.siteNumber(site.origin.id), link };
-  });
+  model.vpnConnections.map((connection) => placedSite(connection, context));
+
+export function placedSite(connection: VpnConnection, context: CompileContext): PlacedSite {
+  const { site, name } = connection;
+  const link = troubleOf(connection, context.facts)
+    ? undefined
+    : { name: linkOf(name, context.facts), mtu: mtuOf(connection, context) };
+  return { site, number: context.siteNumber(site.origin.id), link };
+}
 
 /** Those that have a link. */
 export const linkedSites = (model: GatewayModel, context: CompileContext) =>
@@ -46,19 +48,33 @@ export interface Trouble {
   readonly message: string;
 }
 
-export function troubleOf(connection: VpnConnection, { tunnels, keys }: Facts): Trouble | undefined {
+export function troubleOf(connection: VpnConnection, facts: Facts): Trouble | undefined {
+  const { tunnels } = facts;
   if (tunnels?.lacking !== undefined) return { reason: 'NoWireGuard', message: tunnels.lacking };
   for (const file of keysOf(connection)) {
-    const fact = keys?.get(file);
-    if (!fact || 'wrong' in fact)
-      return {
-        reason: 'KeyUnusable',
-        message: `${file}: ${fact && 'wrong' in fact ? fact.wrong : 'was not read yet'}`,
-      };
+    const trouble = keyTrouble(file, facts);
+    if (trouble) return trouble;
   }
-  const own = keys?.get(connection.wireGuard.key);
-  const twin = connection.wireGuard.peers.find(
-    ({ publicKey }) => own && 'key' in own && publicKey === own.key.fingerprint,
-  );
-  return twin && { reason: 'KeyUnusable', message: `peer ${twin.name} has the public key of this gateway` };
+  for (const peer of connection.wireGuard.peers) {
+    const trouble = peer.place.own ? undefined : twinTrouble(peer, connection, facts);
+    if (trouble) return trouble;
+  }
+  return undefined;
+}
+
+/** What keeps a peer that has a document of its own out of a tunnel, which is there for the others. */
+export const peerTrouble = (peer: WireGuardPeer, connection: VpnConnection, facts: Facts): Trouble | undefined =>
+  (peer.presharedKey === undefined ? undefined : keyTrouble(peer.presharedKey, facts)) ??
+  twinTrouble(peer, connection, facts);
+
+function keyTrouble(file: string, { keys }: Facts): Trouble | undefined {
+  const fact = keys?.get(file);
+  if (fact && 'key' in fact) return undefined;
+  return { reason: 'KeyUnusable', message: `${file}: ${fact ? fact.wrong : 'was not read yet'}` };
+}
+
+function twinTrouble({ name, publicKey }: WireGuardPeer, { wireGuard }: VpnConnection, { keys }: Facts) {
+  const own = keys?.get(wireGuard.key);
+  if (!own || !('key' in own) || publicKey !== own.key.fingerprint) return undefined;
+  return { reason: 'KeyUnusable', message: `peer ${name} has the public key of this gateway` } as const;
 }

@@ -2,14 +2,14 @@
  * Tunnels of WireGuard: the link, what it is told, and its way out. What it sends carries a mark, by which it leaves from
  * its elastic IP whatever else the gateway has.
  */
-import type { WireGuardLink, WireGuardPeer } from '../kernel/state.js';
-import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
+import type { Facts, WireGuardLink, WireGuardPeer } from '../kernel/state.js';
+import type { ExternalNetwork, Frame, GatewayModel } from '../model/gateway-model.js';
 import { isPair } from '../model/high-availability.js';
 import { hostCidr, isLinkLocal } from '../model/ip.js';
 import { MARK, markOfTunnel, roleLink, ROUTE_PROTOCOL, RULE_PREF, tableOfTunnel } from '../model/ownership.js';
-import type { VpnConnection } from '../model/vpn.js';
+import type { VpnConnection, WireGuardPeer as VpnPeer } from '../model/vpn.js';
 import { type CompileContext, type Contribution, type Feature, INBOUND_RANK, scope } from './feature.js';
-import { linkOf, mtuOf, troubleOf } from './sites.js';
+import { linkOf, mtuOf, peerTrouble, troubleOf } from './sites.js';
 
 /** A packet that is balanced by a range of ports has that in bits of a tunnel's number. */
 const TUNNEL_BITS = MARK.tunnelMask | MARK.range;
@@ -54,23 +54,11 @@ function tunnelOf(
   const { facts, pressure } = context;
   const pair = isPair(model);
   const { name, wireGuard: end, origin } = connection;
-  const keyIn = (file: string) => {
-    const fact = facts.keys?.get(file);
-    return fact && 'key' in fact ? fact.key : undefined;
-  };
   const heard = !pair || pressure.active ? end.peers : [];
-  const peers = heard.map((peer): [string, WireGuardPeer] => [
-    peer.publicKey,
-    {
-      presharedKey: peer.presharedKey === undefined ? undefined : keyIn(peer.presharedKey),
-      endpoint: peer.endpoint?.text,
-      networks: peer.networks.map(({ text }) => text).sort(),
-      keepaliveS: peer.keepaliveMs / 1000 || (pair ? PAIR_KEEPALIVE_S : 0),
-    },
-  ]);
+  const peers = heard.flatMap((peer) => toldOf(peer, connection, model, context));
   const link = linkOf(name, facts);
   const wireGuard: WireGuardLink = {
-    key: keyIn(end.key) ?? { fingerprint: '' },
+    key: keyIn(end.key, facts) ?? { fingerprint: '' },
     listenPort: end.listenPort,
     mark: markOfTunnel(context.siteNumber(connection.site.origin.id)),
     peers: new Map(peers),
@@ -78,6 +66,29 @@ function tunnelOf(
   };
   const kind = facts.tunnels?.engine ?? 'wireguard';
   return { link: { name: link, kind, parent: '', up: true, mtu: mtuOf(connection, context) }, wireGuard };
+}
+
+const keyIn = (file: string, { keys }: Facts) => {
+  const fact = keys?.get(file);
+  return fact && 'key' in fact ? fact.key : undefined;
+};
+
+/** By its public key. */
+export function toldOf(
+  peer: VpnPeer,
+  connection: VpnConnection,
+  frame: Pick<Frame, 'highAvailability'>,
+  { facts }: CompileContext,
+): [string, WireGuardPeer][] {
+  if (peer.place.own && peerTrouble(peer, connection, facts)) return [];
+  const { publicKey, presharedKey, endpoint, networks, keepaliveMs } = peer;
+  const told: WireGuardPeer = {
+    presharedKey: presharedKey === undefined ? undefined : keyIn(presharedKey, facts),
+    endpoint: endpoint?.text,
+    networks: networks.map(({ text }) => text).sort(),
+    keepaliveS: keepaliveMs / 1000 || (isPair(frame) ? PAIR_KEEPALIVE_S : 0),
+  };
+  return [[publicKey, told]];
 }
 
 function wayOut(

@@ -67,12 +67,13 @@ const COMMANDS: Readonly<Record<IpFamily, Command>> = {
 };
 
 /** `ip` answers each question with a list on a line of its own. */
-const listsOf = remember(({ stdout }: CommandResult): readonly unknown[] =>
+export const listsIn = (stdout: string): readonly unknown[] =>
   stdout
     .split('\n')
     .filter((line) => line.startsWith('['))
-    .map((line) => JSON.parse(line) as unknown),
-);
+    .map((line) => JSON.parse(line) as unknown);
+
+const listsOf = remember(({ stdout }: CommandResult) => listsIn(stdout));
 
 const ask = async (run: CommandRunner, family: IpFamily): Promise<readonly unknown[]> =>
   listsOf(await run.run(COMMANDS[family]));

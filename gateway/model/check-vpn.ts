@@ -18,7 +18,7 @@ export function checkVpn(model: GatewayModel, complaints: Complaints): void {
     const at: At = (path, message) => complaints.of(connection.origin.id, ['spec', ...path], message);
     checkLocal(connection, model, at);
     checkPort(connection, ports, complaints, at);
-    checkPeers(connection, networks, model, complaints, at);
+    checkPeers(connection, networks, model, complaints);
   }
 }
 
@@ -61,38 +61,43 @@ function checkPeers(
   networks: Owners,
   model: GatewayModel,
   complaints: Complaints,
-  at: At,
 ): void {
   const seen = new Map<string, string>();
-  wireGuard.peers.forEach((peer, i) => {
-    const path = ['wireGuard', 'peers', i];
-    if (seen.has(`name ${peer.name}`)) at([...path, 'name'], `a second peer ${peer.name}`);
-    const twin = seen.get(peer.publicKey);
-    if (twin !== undefined) at([...path, 'publicKey'], `is the public key of peer ${twin} already`);
-    seen.set(`name ${peer.name}`, '').set(peer.publicKey, peer.name);
-    if (peer.endpoint && peer.endpoint.address.family !== elasticIp.address.family)
-      at(
-        [...path, 'endpoint'],
-        `${peer.endpoint.text} is IPv${peer.endpoint.address.family}, and elastic IP ${elasticIp.name} is IPv${elasticIp.address.family}`,
+  const own = ownNetworks(model);
+  for (const peer of wireGuard.peers) {
+    const { place, probe, endpoint } = peer;
+    const at: At = (path, message) => complaints.of(place.id, [...place.path, ...path], message);
+    if (seen.has(`name ${peer.name}`))
+      complaints.of(
+        place.id,
+        place.own ? ['metadata', 'name'] : [...place.path, 'name'],
+        `a second peer ${peer.name}${place.own ? ` of ${name}` : ''}`,
       );
-    const { probe } = peer;
+    const twin = seen.get(peer.publicKey);
+    if (twin !== undefined) at(['publicKey'], `is the public key of peer ${twin} already`);
+    seen.set(`name ${peer.name}`, '').set(peer.publicKey, peer.name);
+    if (endpoint && endpoint.address.family !== elasticIp.address.family)
+      at(
+        ['endpoint'],
+        `${endpoint.text} is IPv${endpoint.address.family}, and elastic IP ${elasticIp.name} is IPv${elasticIp.address.family}`,
+      );
     if (probe && !peer.networks.some((network) => contains(network, probe.address)))
-      at([...path, 'probe', 'address'], `${probe.address.text} is in none of its networks (${list(peer.networks)})`);
+      at(['probe', 'address'], `${probe.address.text} is in none of its networks (${list(peer.networks)})`);
     peer.networks.forEach((network, k) => {
       const owner = networks.get(network.text);
       if (owner)
         at(
-          [...path, 'networks', k],
+          ['networks', k],
           `${network.text} is a network of peer ${owner.peer} of ${complaints.where(owner.id)} already`,
         );
       else networks.set(network.text, { peer: peer.name, id: origin.id });
-      const own = ownNetworks(model).find(({ cidr }) => overlaps(cidr, network));
-      if (own)
-        at([...path, 'networks', k], `${network.text} ${relation(network, own.cidr)} ${own.what} ${own.cidr.text}`);
+      const taken = own.find(({ cidr }) => overlaps(cidr, network));
+      if (taken)
+        at(['networks', k], `${network.text} ${relation(network, taken.cidr)} ${taken.what} ${taken.cidr.text}`);
     });
-  });
-  if (wireGuard.peers.some(({ presharedKey }) => presharedKey === wireGuard.key))
-    at(['wireGuard', 'keyRef', 'file'], `${wireGuard.key} is named as a preshared key of ${name} too`);
+    if (peer.presharedKey === wireGuard.key)
+      at(['presharedKeyRef', 'file'], `${wireGuard.key} is the private key of ${name} already`);
+  }
 }
 
 const relation = (network: Cidr, own: Cidr): string =>

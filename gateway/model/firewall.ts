@@ -104,11 +104,8 @@ export const judges = (firewall: Firewall, direction: Direction): boolean =>
 export const rejects = ({ baselines, ofGateway, attached }: Firewall, direction: Direction): boolean =>
   rulesOf([...baselines, ...ofGateway, ...attached], direction).some(({ rule }) => rule.action === 'Reject');
 
-export const logs = (firewall: Firewall | undefined): boolean =>
-  firewall !== undefined &&
-  [...firewall.baselines, ...firewall.ofGateway, ...firewall.attached].some((policy) =>
-    policy.rules.some((rule) => rule.log),
-  );
+export const logs = ({ baselines, ofGateway, attached }: Firewall, others: readonly Policy[]): boolean =>
+  [...baselines, ...ofGateway, ...attached, ...others].some((policy) => policy.rules.some((rule) => rule.log));
 
 /** A connection that somebody opens. */
 export interface Opening {

@@ -4,16 +4,90 @@ import { NO_LIMIT } from './bandwidth.js';
 import type { Complaints } from './complaints.js';
 import type { AddressGroup, Policy } from './firewall.js';
 import type { ElasticIp } from './gateway-model.js';
-import { elasticIpNamed } from './named.js';
+import { elasticIpNamed, named } from './named.js';
 import { originOf } from './origin.js';
+import { remember } from './remember.js';
 import { resolveRules } from './resolve-firewall.js';
-import type { VpnConnection } from './vpn.js';
+import type { VpnConnection, WireGuardPeer } from './vpn.js';
 
 /** Above that of a dedicated line, which is taken while it is up. */
 const VPN_METRIC = 200;
 
-export function resolveVpn(
-  document: DocumentOf<'VpnConnection'> & GatewayDocument,
+type ConnectionDocument = DocumentOf<'VpnConnection'> & GatewayDocument;
+type PeerDocument = DocumentOf<'VpnPeer'> & GatewayDocument;
+
+/** Connections with all of their peers. */
+export function resolveVpns(
+  documents: { readonly connections: readonly ConnectionDocument[]; readonly peers: readonly PeerDocument[] },
+  elasticIps: ReadonlyMap<string, ElasticIp>,
+  groups: readonly AddressGroup[],
+  complaints: Complaints,
+): VpnConnection[] {
+  const peers = new Map(documents.connections.map(({ metadata }) => [metadata.name, [] as WireGuardPeer[]]));
+  for (const document of documents.peers) addPeer(document, peers, complaints);
+  return documents.connections
+    .flatMap((document) => resolveVpn(document, elasticIps, groups, complaints))
+    .map((connection) => withPeers(connection, [...connection.wireGuard.peers, ...(peers.get(connection.name) ?? [])]));
+}
+
+/** The same with some peers taken away, by the ids of their documents, and others put in. */
+export function exchangePeers(
+  before: readonly VpnConnection[],
+  taken: ReadonlySet<string>,
+  given: readonly PeerDocument[],
+  complaints: Complaints,
+): VpnConnection[] {
+  const coming = new Map(before.map(({ name }) => [name, [] as WireGuardPeer[]]));
+  for (const document of given) addPeer(document, coming, complaints);
+  return before.map((connection) => {
+    const staying = connection.wireGuard.peers.filter(({ place }) => !taken.has(place.id));
+    const come = coming.get(connection.name) ?? [];
+    const same = staying.length === connection.wireGuard.peers.length && come.length === 0;
+    return same ? connection : withPeers(connection, [...staying, ...come]);
+  });
+}
+
+function addPeer(document: PeerDocument, peers: ReadonlyMap<string, WireGuardPeer[]>, complaints: Complaints): void {
+  const { connection } = document.spec;
+  named('VpnConnection', connection, peers, document, ['spec', 'connection'], complaints)?.push(ownPeerOf(document));
+}
+
+const withPeers = (connection: VpnConnection, peers: readonly WireGuardPeer[]): VpnConnection => ({
+  ...connection,
+  site: { ...connection.site, remote: peers.flatMap(({ networks }) => networks) },
+  wireGuard: { ...connection.wireGuard, peers },
+});
+
+type PeerSpec = Omit<DocumentOf<'VpnPeer'>['spec'], 'connection'>;
+
+const peerOf = (
+  name: string,
+  { publicKey, presharedKeyRef, endpoint, networks, keepalive, probe }: PeerSpec,
+  place: WireGuardPeer['place'],
+): WireGuardPeer => ({
+  name,
+  place,
+  publicKey,
+  presharedKey: presharedKeyRef?.file,
+  endpoint,
+  networks,
+  keepaliveMs: keepalive,
+  probe: probe && { address: probe.address, intervalMs: probe.interval },
+});
+
+/** The same object for an unchanged document, so that what was compiled of it can be used again. */
+export const ownPeerOf = remember(({ id, metadata, spec }: PeerDocument): WireGuardPeer =>
+  peerOf(metadata.name, spec, { id, path: ['spec'], own: true }),
+);
+
+const inlinePeersOf = remember(({ id, spec }: ConnectionDocument): readonly WireGuardPeer[] =>
+  spec.wireGuard.peers.map((peer, i) =>
+    peerOf(peer.name, peer, { id, path: ['spec', 'wireGuard', 'peers', i], own: false }),
+  ),
+);
+
+function resolveVpn(
+  document: ConnectionDocument,
   elasticIps: ReadonlyMap<string, ElasticIp>,
   groups: readonly AddressGroup[],
   complaints: Complaints,
@@ -22,7 +96,7 @@ export function resolveVpn(
   const elasticIp = elasticIpNamed(spec.elasticIP, elasticIps, document, ['spec', 'elasticIP'], complaints);
   if (!elasticIp) return [];
   const origin = originOf(document);
-  const { listenPort, keyRef, peers } = spec.wireGuard;
+  const { listenPort, keyRef } = spec.wireGuard;
   const policy: Policy | undefined = spec.rules && {
     name: metadata.name,
     rules: resolveRules(document, spec.rules, new Map(groups.map((group) => [group.name, group])), complaints),
@@ -37,7 +111,7 @@ export function resolveVpn(
       origin,
       site: {
         local: spec.localNetworks,
-        remote: peers.flatMap(({ networks }) => networks),
+        remote: [],
         translate: spec.translate,
         metric: VPN_METRIC,
         bandwidth: spec.bandwidth ?? NO_LIMIT,
@@ -47,15 +121,7 @@ export function resolveVpn(
       wireGuard: {
         listenPort,
         key: keyRef.file,
-        peers: peers.map(({ name, publicKey, presharedKeyRef, endpoint, networks, keepalive, probe }) => ({
-          name,
-          publicKey,
-          presharedKey: presharedKeyRef?.file,
-          endpoint,
-          networks,
-          keepaliveMs: keepalive,
-          probe: probe && { address: probe.address, intervalMs: probe.interval },
-        })),
+        peers: inlinePeersOf(document),
       },
     },
   ];

@@ -25,7 +25,7 @@ import { remember, rememberWithin } from './remember.js';
 import { resolveBalancer } from './resolve-balancer.js';
 import { resolvePackage } from './resolve-bandwidth.js';
 import { resolveFirewall } from './resolve-firewall.js';
-import { resolveVpn } from './resolve-vpn.js';
+import { resolveVpns } from './resolve-vpn.js';
 
 export interface Resolved {
   readonly model: GatewayModel | undefined;
@@ -80,8 +80,11 @@ export function resolve(
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     loadBalancers: ofKind('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
-    vpnConnections: ofKind('VpnConnection').flatMap((document) =>
-      resolveVpn(document, elasticIps, firewall.groups, complaints),
+    vpnConnections: resolveVpns(
+      { connections: ofKind('VpnConnection'), peers: ofKind('VpnPeer') },
+      elasticIps,
+      firewall.groups,
+      complaints,
     ),
   };
   const model: GatewayModel = { ...frame, frame, ...indexed(elasticIps, complaints, eips, sides) };
@@ -108,53 +111,7 @@ function indexed(
   return { elasticIps, byAddress, byTarget };
 }
 
-/**
- * The model after an edit of elastic IPs that no rule names: what is far the most frequent edit costs no look at
- * thousands of others. `undefined` when the edit is of another sort, and `resolve` has to look at everything.
- */
-export function resolveEdit(
-  before: GatewayModel,
-  taken: readonly GatewayDocument[],
-  given: readonly GatewayDocument[],
-  all: () => readonly GatewayDocument[],
-  locate: Locate,
-): Resolved | undefined {
-  const named = new Set(
-    [
-      ...before.snatRules.flatMap((rule) => rule.pool),
-      ...before.dnatRules.map((rule) => rule.elasticIp),
-      ...before.loadBalancers.flatMap(({ elasticIp }) => elasticIp ?? []),
-      ...before.vpnConnections.map(({ elasticIp }) => elasticIp),
-      ...before.packages.flatMap(({ members }) => members.map((member) => member.elasticIp)),
-    ].map((eip) => eip.name),
-  );
-  for (const { elasticIps } of before.firewall.attached) for (const name of elasticIps) named.add(name);
-  if (![...taken, ...given].every((document) => document.kind === 'ElasticIP' && !named.has(document.metadata.name)))
-    return undefined;
-  const taking = new Set(before.loadBalancers.map(({ address }) => address?.text));
-  if (given.some((document) => taking.has((document as DocumentOf<'ElasticIP'>).spec.target?.address.text ?? '')))
-    return undefined;
-  const complaints = new Complaints(all, locate);
-  const elasticIps = new Map(before.elasticIps);
-  const byAddress = new Map(before.byAddress);
-  const byTarget = new Map(before.byTarget);
-  for (const { metadata } of taken) {
-    const eip = before.elasticIps.get(metadata.name);
-    elasticIps.delete(metadata.name);
-    if (eip) byAddress.delete(eip.address.text);
-    if (eip?.target) byTarget.delete(eip.target.text);
-  }
-  for (const document of given) {
-    const eip = resolveElasticIp(document as DocumentOf<'ElasticIP'> & GatewayDocument, before.externals, complaints);
-    if (!eip) continue;
-    elasticIps.set(eip.name, eip);
-    addElasticIp(eip, byAddress, byTarget, before.sides, complaints);
-  }
-  const model = { ...before, elasticIps, byAddress, byTarget };
-  return { model: complaints.failed ? undefined : model, diagnostics: complaints.diagnostics.sort(byPosition) };
-}
-
-function resolveElasticIp(
+export function resolveElasticIp(
   document: DocumentOf<'ElasticIP'> & GatewayDocument,
   externals: readonly ExternalNetwork[],
   complaints: Complaints,

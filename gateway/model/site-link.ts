@@ -29,6 +29,9 @@ export interface Translation {
 export const sitesOf = ({ vpnConnections }: Pick<Frame, 'vpnConnections'>): SiteLink[] =>
   vpnConnections.map(({ site }) => site);
 
+export const policiesOfSites = (model: Parameters<typeof sitesOf>[0]): Policy[] =>
+  sitesOf(model).flatMap(({ policy }) => policy ?? []);
+
 /** What the site reaches, in its own terms. */
 export const offeredBy = ({ local, translate }: SiteLink): Cidr[] =>
   local.map((network) => translate.find((each) => each.network.text === network.text)?.as ?? network);

@@ -23,6 +23,8 @@ export interface WireGuardEnd {
 
 export interface WireGuardPeer {
   readonly name: string;
+  /** Where it is described: in a document of its own, or in the connection's. */
+  readonly place: { readonly id: string; readonly path: readonly PropertyKey[]; readonly own: boolean };
   readonly publicKey: string;
   readonly presharedKey: string | undefined;
   readonly endpoint: Endpoint | undefined;
@@ -32,10 +34,10 @@ export interface WireGuardPeer {
   readonly probe: { readonly address: IpAddress; readonly intervalMs: number } | undefined;
 }
 
-/** The files that a connection's keys are in, its own first. */
+/** The files that the keys of a connection's own document are in, the gateway's first. */
 export const keysOf = ({ wireGuard }: VpnConnection): string[] => [
   wireGuard.key,
-  ...wireGuard.peers.flatMap(({ presharedKey }) => presharedKey ?? []),
+  ...wireGuard.peers.flatMap(({ presharedKey, place }) => (place.own ? [] : (presharedKey ?? []))),
 ];
 
 /** The connection whose tunnel ends at a port of an elastic IP. */

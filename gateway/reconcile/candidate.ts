@@ -4,7 +4,8 @@ import { locate, type ParseCache, parseSources } from '../documents/parse.js';
 import { VpcgwError } from '../errors.js';
 import { byPosition, type Diagnostic } from '../model/diagnostic.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import { resolve, resolveEdit } from '../model/resolve.js';
+import { resolve } from '../model/resolve.js';
+import { resolveEdit } from '../model/resolve-edit.js';
 
 export interface Candidate {
   /** By id, `Kind/name`. */
@@ -29,7 +30,9 @@ export function candidateAfter(before: Candidate, sources: readonly Source[], ca
   const changed = given.documents.filter((document) => before.documents.get(document.id) !== document);
   const taken = changed.flatMap((document) => before.documents.get(document.id) ?? []);
   const once = new Set(given.documents.map((document) => document.id)).size === given.documents.length;
-  const edit = once ? resolveEdit(before.model, taken, changed, () => [...documents.values()], locate) : undefined;
+  const edit = once
+    ? resolveEdit(before.model, { taken, given: changed }, () => [...documents.values()], locate)
+    : undefined;
   if (edit) return accepted(documents, edit.model, [...given.diagnostics, ...edit.diagnostics]);
   const ids = new Set(given.documents.map((document) => document.id));
   const kept = [...before.documents.values()].filter((document) => !ids.has(document.id));

@@ -147,7 +147,7 @@ const MAX_ELEMENTS = 262_144;
 const NO_ATTRIBUTES: Line = { text: '' };
 
 /** A set takes no prefix of length 0. */
-const halves = (prefix: Cidr): readonly Cidr[] =>
+export const halves = (prefix: Cidr): readonly Cidr[] =>
   prefix.length > 0
     ? [prefix]
     : [0n, 1n << BigInt(bitsOf(prefix.family) - 1)].map((base) => networkOf(ipFromValue(prefix.family, base), 1));

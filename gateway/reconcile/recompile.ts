@@ -1,6 +1,7 @@
 /**
- * The kernel after an edit of elastic IPs alone, from the kernel before it: what is far the most frequent edit costs no
- * compilation of thousands of others. The result is what `compile` would give; a property test holds it to that.
+ * The kernel after an edit of elastic IPs alone, or of a tunnel's peers alone, from the kernel before it: what is far the
+ * most frequent edit costs no compilation of thousands of others. The result is what `compile` would give; a property
+ * test holds it to that.
  */
 import { compileLimits } from '../features/bandwidth.js';
 import { limitSetsOf } from '../features/connection-limit.js';
@@ -27,13 +28,15 @@ import {
   type TreeName,
   type Trees,
 } from './compile.js';
+import { recompilePeers } from './recompile-peers.js';
 
-/** `undefined` when more than elastic IPs has changed. */
+/** `undefined` when more has changed. */
 export function recompile(input: CompileInput, before: Compiled): Compiled | undefined {
   const { model, facts, allocations, pressure } = input;
   const known = before.input;
-  if (model.frame !== known.model.frame || facts !== known.facts) return undefined;
-  if (!sameButClasses(allocations, known.allocations) || pressure !== known.pressure) return undefined;
+  if (facts !== known.facts || pressure !== known.pressure) return undefined;
+  if (!sameButClasses(allocations, known.allocations)) return undefined;
+  if (model.frame !== known.model.frame) return recompilePeers(input, before);
   const context = contextOf(input);
   const { gone, come } = exchanged(model, known.model);
   const edit: Edit = { gone: gone.map(partsOf(model, contextOf(known))), come: come.map(partsOf(model, context)) };

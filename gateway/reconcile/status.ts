@@ -1,13 +1,15 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
-import { troubleOf } from '../features/sites.js';
+import { peerTrouble, type Trouble, troubleOf } from '../features/sites.js';
 import type { ConnectionLook } from '../health/peer-state.js';
 import type { Balancing, Facts, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
 import { balancerNotes, BY_RULES } from './balancer-notes.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
 import type { Pressure } from '../model/pressure.js';
+import { remember } from '../model/remember.js';
+import { ownPeerOf } from '../model/resolve-vpn.js';
 import { bandwidthNotes, NOT_ENFORCED } from './bandwidth-notes.js';
 import type { Candidate } from './candidate.js';
 import type { PairStatus } from './pair-status.js';
@@ -232,15 +234,31 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
   });
 }
 
-const connectedOf = ({ kind, metadata }: GatewayDocument, { tunnels }: ObjectInput): ConnectionLook[] => {
-  const look = kind === 'VpnConnection' ? tunnels?.get(metadata.name) : undefined;
-  return look ? [look] : [];
-};
+function connectedOf(
+  { kind, metadata, spec }: GatewayDocument,
+  { tunnels }: ObjectInput,
+): Pick<ConnectionLook, 'state' | 'reason'>[] {
+  if (kind !== 'VpnConnection' && kind !== 'VpnPeer') return [];
+  const look = tunnels?.get(kind === 'VpnPeer' ? spec.connection : metadata.name);
+  if (!look) return [];
+  if (kind === 'VpnConnection' || look.peers.length === 0) return [look];
+  const peer = peersOf(look).get(metadata.name);
+  return peer ? [peer] : [];
+}
 
-function tunnelTrouble(document: GatewayDocument, { model, facts }: ObjectInput) {
-  if (document.kind !== 'VpnConnection' || !facts) return undefined;
-  const connection = model.vpnConnections.find(({ name }) => name === document.metadata.name);
-  return connection && troubleOf(connection, facts);
+/** By name, since there may be a thousand. */
+const peersOf = remember(({ peers }: ConnectionLook) => new Map(peers.map((look) => [look.peer, look])));
+
+function tunnelTrouble(document: GatewayDocument, { model, facts }: ObjectInput): Trouble | undefined {
+  const { kind } = document;
+  if ((kind !== 'VpnConnection' && kind !== 'VpnPeer') || !facts) return undefined;
+  const wanted = kind === 'VpnPeer' ? document.spec.connection : document.metadata.name;
+  const connection = model.vpnConnections.find(({ name }) => name === wanted);
+  if (!connection) return undefined;
+  return (
+    troubleOf(connection, facts) ??
+    (kind === 'VpnPeer' ? peerTrouble(ownPeerOf(document), connection, facts) : undefined)
+  );
 }
 
 const SPILLED = 'nearly all ports are in use: new connections leave by the next address of the pool, if there is one';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { Namespace } from '../support/namespace.js';
-import { elasticIp as elasticIpOf, vpnConnection, type VpnPeer } from '../support/documents.js';
+import { elasticIp as elasticIpOf, vpnConnection, type VpnPeer, vpnPeer } from '../support/documents.js';
 import { examplePublicKey } from '../support/example-keys.js';
 import { Keys, PlainWireGuard, tunnelShows } from '../support/plain-wireguard.js';
 import { elasticIp, gatewayDocument, gatewayPlan, hosts } from './documents.js';
@@ -100,7 +100,7 @@ export const vpnThroughput: Bench = {
   },
 };
 
-/** With the one that is connected 1,000, which is as many as a connection may have. */
+/** With the one that is connected 1,000; each in a document of its own. */
 const PEERS = 999;
 const peerAt = (number: number, network = number): VpnPeer => ({
   name: `peer-${number}`,
@@ -108,7 +108,9 @@ const peerAt = (number: number, network = number): VpnPeer => ({
   networks: [`172.16.${network >> 8}.${network & 255}/32`],
 });
 
-/** From the POST of the document until the answer, which comes after the tunnel was read back. */
+const peerFile = (peer: VpnPeer) => ({ file: `${peer.name}.yaml`, text: stringify(vpnPeer('site', peer)) });
+
+/** From the POST of a peer's document until the answer, which comes after the tunnel was read back. */
 export const vpnPeers: Bench = {
   rows: ['vpn-peers'],
   async run({ short }) {
@@ -119,7 +121,7 @@ export const vpnPeers: Bench = {
       const supervisor = await startEmpty(gateway, { args: keys.args });
       const all = Array.from({ length: PEERS }, (_, i) => peerAt(i));
       say(`vpn-peers: ${PEERS} peers`);
-      await submit(supervisor, documents([site, ...all]));
+      await submit(supervisor, [...documents([site]), ...all.map(peerFile)]);
       const peers = all.map(({ publicKey, networks }) => ({ publicKey, networks }));
       const plain = await PlainWireGuard.create(bare, { key: 'plain', port: 51820, addresses: [], peers });
       await siteEnd(network.client, network.server, 'gateway');
@@ -130,8 +132,7 @@ export const vpnPeers: Bench = {
       for (let edit = 0; edit < (short ? 4 : 40); edit++) {
         await sleep(110);
         const number = edit * 7;
-        const edited = all.map((peer, i) => (i === number ? peerAt(i, 2_000 + edit) : peer));
-        edits.push(await submit(supervisor, documents([site, ...edited])));
+        edits.push(await submit(supervisor, [peerFile(peerAt(number, 2_000 + edit))]));
         const began = performance.now();
         await plain.set('peer', all[number]?.publicKey ?? '', 'allowed-ips', `172.16.9.${edit}/32`);
         sets.push(performance.now() - began);

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Live } from '../../gateway/insight/trace/tracer.js';
 import type { Walk } from '../../gateway/insight/trace/walk.js';
 import type { Agent } from '../support/agent.js';
@@ -10,9 +10,12 @@ import {
   ipv6Prefix,
   prefixesBehindRouter,
   snatRule,
+  vpnConnection,
 } from '../support/documents.js';
+import { examplePublicKey } from '../support/example-keys.js';
 import { type GatewayLab, ports, serve, useGatewayLab } from '../support/gateway-lab.js';
 import { ping } from '../support/ping.js';
+import { Keys, PlainWireGuard } from '../support/plain-wireguard.js';
 import { overTcp, overUdp, type Reached, silence, silenceMs } from '../support/reach.js';
 
 // The walk through the model, the kernel's own trace of a real packet, and what the far ends saw: all three agree.
@@ -379,5 +382,63 @@ describe('public and translated IPv6', () => {
       'inet',
     );
     expect(out.outcome.source).toBe(outside);
+  });
+});
+
+describe('a site', () => {
+  const keys = new Keys('gateway.key');
+  const SITE = '192.168.77.1';
+  const AS = '100.64.7.0/24';
+  const lab = useGatewayLab({
+    tenants: [{ name: 'blue', vms: ['web'] }],
+    documents: (tenant) => [
+      gateway(tenant),
+      elasticIp('vpn', '203.0.113.40'),
+      vpnConnection('office', {
+        elasticIP: 'vpn',
+        key: 'gateway.key',
+        localNetworks: ['10.0.0.0/24'],
+        translate: [{ network: '10.0.0.0/24', as: AS }],
+        rules: [
+          { priority: 1, action: 'Allow', direction: 'Ingress', ports: [{ protocol: 'TCP', port: 80 }] },
+          { priority: 1, action: 'Deny', direction: 'Egress', ports: [{ protocol: 'TCP', port: 81 }] },
+          { priority: 2, action: 'Allow', direction: 'Egress' },
+        ],
+        peers: [
+          {
+            name: 'site',
+            publicKey: examplePublicKey('site.key'),
+            endpoint: '198.51.100.1:51820',
+            networks: ['192.168.77.0/24'],
+          },
+        ],
+      }),
+    ],
+    supervisor: { args: keys.args },
+  });
+  let plain: PlainWireGuard;
+
+  beforeAll(async () => {
+    plain = await PlainWireGuard.create(lab.topology.inet.namespace, {
+      key: 'site.key',
+      port: 51820,
+      addresses: [`${SITE}/24`],
+      peers: [
+        { publicKey: examplePublicKey('gateway.key'), endpoint: '203.0.113.40:51820', networks: [AS, '10.0.0.0/24'] },
+      ],
+    });
+    await serve(lab.topology.inet, lab.tenant.vm('web'));
+  });
+  afterAll(() => plain?.delete());
+
+  it('by a tunnel, both ways, translated and judged', async () => {
+    const out = await agrees(lab, { from: '10.0.0.5', to: `${SITE}:80/tcp` }, tcp(lab.vm('web'), SITE), 'inet');
+    expect(out.outcome.source).toBe('100.64.7.5');
+    await agrees(lab, { from: '10.0.0.5', to: `${SITE}:81/tcp` }, tcp(lab.vm('web'), SITE, 81));
+    const into = { from: SITE, to: '100.64.7.5:80/tcp' };
+    const walk = await agrees(lab, into, tcp(lab.inet(), '100.64.7.5', 80, SITE), 'blue-web');
+    expect(walk).toMatchObject({ enters: 'VpnConnection/office', outcome: { destination: '10.0.0.5' } });
+    await agrees(lab, { from: SITE, to: '100.64.7.5:82/tcp' }, tcp(lab.inet(), '100.64.7.5', 82, SITE));
+    await agrees(lab, { from: SITE, to: '10.0.0.5:80/tcp' }, tcp(lab.inet(), '10.0.0.5', 80, SITE));
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { elasticIp, gateway, vpnConnection, type VpnPeer } from '../support/documents.js';
+import { elasticIp, gateway, vpnConnection, type VpnPeer, vpnPeer } from '../support/documents.js';
 import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
 import { exampleKey, examplePublicKey } from '../support/example-keys.js';
 import { kernelHasWireGuard, Keys, PlainWireGuard, tunnelOf, tunnelShows } from '../support/plain-wireguard.js';
@@ -69,6 +69,25 @@ describe('peers of a tunnel', () => {
     expect([...(await tunnelShows(lab.tenant.gateway, 'allowed-ips')).keys()]).toEqual([siteKey]);
     expect(await handshake()).toBe(before);
     await reaches();
+  });
+
+  it('in documents of their own come, change and go, and one without its key is left out alone', async () => {
+    const before = await handshake();
+    const own = { ...laptop(1), psk: 'own.psk' };
+    await lab.apply([...documents(), vpnPeer('site', own), vpnPeer('site', laptop(2))]);
+    const networks = await tunnelShows(lab.tenant.gateway, 'allowed-ips');
+    expect([...networks.keys()].sort()).toEqual([siteKey, laptop(2).publicKey].sort());
+    const troubled = (objects: readonly object[]) =>
+      objects.flatMap((each) =>
+        JSON.stringify(each).includes('KeyUnusable') ? [(each as { name: string }).name] : [],
+      );
+    await lab.supervisor().statusWhen(({ objects }) => troubled(objects).join() === own.name);
+    keys.write('own.psk', exampleKey('own.psk'));
+    await told('preshared-keys', (text) => text.includes(exampleKey('own.psk')));
+    await lab.apply([...documents(), vpnPeer('site', { ...own, networks: ['192.168.200.1/32'] })]);
+    expect((await tunnelShows(lab.tenant.gateway, 'allowed-ips')).get(own.publicKey)).toBe('192.168.200.1/32');
+    await lab.apply(documents());
+    expect(await handshake()).toBe(before);
   });
 
   it('that have roamed stay where they are, through edits of others and a restart', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { internet, secondInternet } from './addresses.js';
+import { type ChosenTunnel, chosenTunnels, tunnelsOf } from './arbitrary-vpn.js';
 import {
   addressGroup,
   type Bandwidth,
@@ -52,6 +53,7 @@ interface Choice {
     closed: boolean;
     weights: readonly number[];
   }[];
+  readonly tunnels: readonly ChosenTunnel[];
   readonly six: 'None' | 'Full' | 'EgressOnly' | 'Translated';
   readonly policies: readonly { there: boolean; applies: number; rules: readonly ChosenRule[] }[];
   readonly baseline: readonly ChosenRule[];
@@ -120,6 +122,7 @@ const choice: fc.Arbitrary<Choice> = fc.record({
     }),
     2,
   ),
+  tunnels: chosenTunnels,
   six: fc.constantFrom<Choice['six']>('None', 'Full', 'EgressOnly', 'Translated'),
   policies: list(
     fc.record({
@@ -328,6 +331,7 @@ function documentsOf(chosen: Choice): Document[] {
     ...snat,
     ...dnat,
     ...balancersOf(chosen, four),
+    ...tunnelsOf(chosen.tunnels, four),
     ...six,
     ...packs,
     ...firewallOf(chosen, eips),

@@ -185,6 +185,14 @@ export function vpnConnection(name: string, options: VpnOptions): Document {
   });
 }
 
+/** In a document of its own. */
+export const vpnPeer = (connection: string, { name, psk, ...peer }: VpnPeer): Document =>
+  document('VpnPeer', name, {
+    connection,
+    ...peer,
+    ...(psk === undefined ? {} : { presharedKeyRef: { file: psk } }),
+  });
+
 /** A gateway with something of the usual: one VM's own elastic IP, and one that all others share. */
 export const smallGateway = (tenant: Tenant): Document[] => [
   gateway(tenant),

@@ -145,12 +145,12 @@ describe('fields', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: constructor\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
+      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
     );
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: __proto__\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
+      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
     );
     expect(bad(snat('all', '10.0.0.0/24', 'constructor'))).toMatchInlineSnapshot(
       `"bad.yaml:6:16: spec.elasticIPs[0]: there is no ElasticIP constructor"`,
@@ -163,7 +163,7 @@ describe('documents', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIp\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
+      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1\nkind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:13: apiVersion: must be vpcgw.io/v1alpha1"`,
@@ -172,7 +172,7 @@ describe('documents', () => {
       `"bad.yaml:1:1: apiVersion: must be vpcgw.io/v1alpha1"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1alpha1\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
-      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection"`,
+      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
     );
     expect(bad('- a\n- b\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,
@@ -725,7 +725,7 @@ describe('VPN connections', () => {
     expect(
       beside(vpn('a', peer('site', KEY, '192.168.77.0/24', ', presharedKeyRef: {file: own.key}'))),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:9:20: spec.wireGuard.keyRef.file: own.key is named as a preshared key of a too"`,
+      `"bad.yaml:11:132: spec.wireGuard.peers[0].presharedKeyRef.file: own.key is the private key of a already"`,
     );
     expect(beside(vpn('a', `${site}${peer('site', KEY, '192.168.78.0/24')}`))).toMatchInlineSnapshot(`
       "bad.yaml:12:16: spec.wireGuard.peers[1].name: a second peer site
@@ -763,6 +763,33 @@ describe('VPN connections', () => {
     );
     expect(beside(vpn('a', site, { local: '10.0.0.0/24, 10.0.0.0/25' }))).toMatchInlineSnapshot(
       `"bad.yaml:7:32: spec.localNetworks[1]: 10.0.0.0/25 overlaps 10.0.0.0/24, which stands there already"`,
+    );
+  });
+
+  it('peers in documents of their own', () => {
+    const own = (name: string, key: string, network: string, more = ''): string =>
+      spec('VpnPeer', name, `  connection: a\n  publicKey: ${key}\n  networks: [${network}]\n${more}`);
+    const both = (text: string): string => beside(`${vpn('a', site)}---\n${text}`);
+    expect(both(own('branch', OTHER, '192.168.78.0/24'))).toBe('accepted');
+    expect(
+      both(own('branch', OTHER, '192.168.78.0/24').replace('connection: a', 'connection: b')),
+    ).toMatchInlineSnapshot(`"bad.yaml:17:15: spec.connection: there is no VpnConnection b"`);
+    expect(both(own('site', KEY, '192.168.77.0/24'))).toMatchInlineSnapshot(`
+      "bad.yaml:15:18: metadata.name: a second peer site of a
+      bad.yaml:18:14: spec.publicKey: is the public key of peer site already
+      bad.yaml:19:14: spec.networks[0]: 192.168.77.0/24 is a network of peer site of VpnConnection/a (bad.yaml:1) already"
+    `);
+    expect(
+      both(
+        own('branch', OTHER, '10.0.0.0/8', '  presharedKeyRef: {file: own.key}\n  probe: {address: 192.168.78.1}\n'),
+      ),
+    ).toMatchInlineSnapshot(`
+      "bad.yaml:19:14: spec.networks[0]: 10.0.0.0/8 swallows the VPC's 10.0.0.0/24
+      bad.yaml:20:27: spec.presharedKeyRef.file: own.key is the private key of a already
+      bad.yaml:21:20: spec.probe.address: 192.168.78.1 is in none of its networks (10.0.0.0/8)"
+    `);
+    expect(both(own('branch', OTHER, '192.168.78.0/24', '  name: x\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:20:3: spec.name: is not a field here; the fields are connection, publicKey, presharedKeyRef, endpoint, networks, keepalive, probe"`,
     );
   });
 

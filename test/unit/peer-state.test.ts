@@ -22,6 +22,7 @@ const look = ({ keepaliveMs = 0, ...more }: Partial<PeerInput> & { keepaliveMs?:
     connection: 'office',
     peer: {
       name: 'site',
+      place: { id: 'VpnConnection/office', path: [], own: false },
       publicKey: 'key',
       presharedKey: undefined,
       endpoint: undefined,

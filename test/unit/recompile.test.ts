@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { PatchedMap } from '../../gateway/kernel/patched-map.js';
-import { type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
+import { type Facts, type KernelState, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
 import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { type Candidate, candidateAfter, candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile, type Compiled, type CompileInput } from '../../gateway/reconcile/compile.js';
 import { recompile } from '../../gateway/reconcile/recompile.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { exampleKeys, examplePublicKey } from '../support/example-keys.js';
 
 // The short way of an edit must lead where the long way leads.
 
@@ -96,48 +97,126 @@ function comparable(value: unknown): unknown {
   return value;
 }
 
-const inputOf = ({ model }: Candidate, before: CompileInput | undefined): CompileInput => ({
+const inputOf = ({ model }: Candidate, before: CompileInput | undefined, facts: Partial<Facts> = {}): CompileInput => ({
   model,
-  facts: before?.facts ?? { mtu: new Map() },
+  facts: before?.facts ?? { mtu: new Map(), ...facts },
   pressure: before?.pressure ?? NO_PRESSURE,
   allocations: allocateAll(before?.allocations ?? NO_ALLOCATIONS, model),
 });
 
 const stateOf = (compiled: Compiled): KernelState => compiled.state;
 
-describe('an edit of elastic IPs', () => {
-  it('gives the same model and the same kernel as all documents taken together', () => {
+const TUNNELS = `${GATEWAY}---
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnConnection
+metadata: {name: a}
+spec:
+  type: WireGuard
+  elasticIP: shared
+  localNetworks: [10.0.0.0/16]
+  rules: [{priority: 1, action: Allow, direction: Ingress, ports: [{protocol: ICMP}]}]
+  wireGuard:
+    keyRef: {file: own}
+    peers: [{name: inline, publicKey: ${examplePublicKey('inline')}, networks: [192.168.1.0/24]}]
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnConnection
+metadata: {name: b}
+spec: {type: WireGuard, elasticIP: shared, localNetworks: [10.0.1.0/24], wireGuard: {listenPort: 51821, keyRef: {file: none}}}
+`;
+
+const peer = fc.record({
+  name: fc.nat(9),
+  connection: fc.constantFrom('a', 'a', 'a', 'b'),
+  key: fc.constantFrom(...Array.from({ length: 12 }, (_, i) => `peer-${i}`), 'own', 'inline'),
+  networks: fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 3 }),
+  six: fc.boolean(),
+  psk: fc.constantFrom('', 'psk', 'missing'),
+});
+
+const peerText = ({
+  name,
+  connection,
+  key,
+  networks,
+  six,
+  psk,
+}: typeof peer extends fc.Arbitrary<infer T> ? T : never): string => `---
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnPeer
+metadata: {name: p${name}}
+spec:
+  connection: ${connection}
+  publicKey: ${examplePublicKey(key)}
+  networks: [${networks.map((n) => (six ? `"fd00:${n}::/32"` : `192.168.${n}.0/24`)).join(', ')}]
+${psk === '' ? '' : `  presharedKeyRef: {file: ${psk}}\n`}`;
+
+interface Given {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Edits one after the other, each both ways; how many of them could go the short one. */
+function walk(base: string, edits: readonly (readonly Given[])[], facts?: Partial<Facts>): number {
+  const cache = new ParseCache();
+  let short = 0;
+  let current = candidateOf(sourcesOf(base), cache);
+  let compiled = compile(inputOf(current, undefined, facts));
+  for (const edit of edits) {
+    const given = sourcesOf(edit.map(({ text }) => text).join(''));
+    const after = attempt(() => candidateAfter(current, given, cache));
+    const ids = new Set(edit.map(({ id }) => id));
+    const kept = [...current.documents.values()].filter(({ id }) => !ids.has(id)).map(({ source }) => source);
+    const whole = attempt(() => candidateOf([...kept, ...given], new ParseCache()));
+    expect(after === undefined).toBe(whole === undefined);
+    if (!after || !whole) continue;
+    expect([...after.documents.keys()].sort()).toEqual([...whole.documents.keys()].sort());
+    const input = inputOf(after, compiled.input);
+    const edited = recompile(input, compiled);
+    if (edited) short++;
+    compiled = edited ?? compile(input);
+    current = after;
+    expect(comparable(stateOf(compiled))).toEqual(comparable(stateOf(compile(inputOf(whole, compiled.input)))));
+  }
+  return short;
+}
+
+const list = <T>(item: fc.Arbitrary<T>) =>
+  fc.array(fc.array(item, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 25 });
+
+describe('gives the same model and the same kernel as all documents taken together:', () => {
+  it('an edit of elastic IPs', () => {
     let short = 0;
     fc.assert(
-      fc.property(
-        fc.boolean(),
-        fc.array(fc.array(binding, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 25 }),
-        (ceiling, edits) => {
-          const cache = new ParseCache();
-          const gateway = ceiling ? GATEWAY.replace('spec:\n', 'spec:\n  bandwidth: {ingress: 20M}\n') : GATEWAY;
-          let current = candidateOf(sourcesOf(gateway), cache);
-          let compiled = compile(inputOf(current, undefined));
-          for (const edit of edits) {
-            const given = sourcesOf(edit.map(text).join(''));
-            const after = attempt(() => candidateAfter(current, given, cache));
-            const ids = new Set(edit.map(({ name }) => `ElasticIP/e${name}`));
-            const kept = [...current.documents.values()].filter(({ id }) => !ids.has(id)).map(({ source }) => source);
-            const whole = attempt(() => candidateOf([...kept, ...given], new ParseCache()));
-            expect(after === undefined).toBe(whole === undefined);
-            if (!after || !whole) continue;
-            expect([...after.documents.keys()].sort()).toEqual([...whole.documents.keys()].sort());
-            const input = inputOf(after, compiled.input);
-            const edited = recompile(input, compiled);
-            if (edited) short++;
-            compiled = edited ?? compile(input);
-            current = after;
-            expect(comparable(stateOf(compiled))).toEqual(comparable(stateOf(compile(inputOf(whole, compiled.input)))));
-          }
-        },
-      ),
+      fc.property(fc.boolean(), list(binding), (ceiling, edits) => {
+        const gateway = ceiling ? GATEWAY.replace('spec:\n', 'spec:\n  bandwidth: {ingress: 20M}\n') : GATEWAY;
+        short += walk(
+          gateway,
+          edits.map((edit) => edit.map((each) => ({ id: `ElasticIP/e${each.name}`, text: text(each) }))),
+        );
+      }),
       { numRuns: 40 },
     );
     // The short way was really taken.
+    expect(short).toBeGreaterThan(50);
+  }, 60_000);
+
+  it("an edit of a tunnel's peers", () => {
+    const facts: Partial<Facts> = {
+      tunnels: { engine: 'wireguard', lacking: undefined, namespace: '' },
+      keys: exampleKeys('own', 'psk'),
+    };
+    let short = 0;
+    fc.assert(
+      fc.property(list(peer), (edits) => {
+        short += walk(
+          TUNNELS,
+          edits.map((edit) => edit.map((each) => ({ id: `VpnPeer/p${each.name}`, text: peerText(each) }))),
+          facts,
+        );
+      }),
+      { numRuns: 30 },
+    );
     expect(short).toBeGreaterThan(50);
   }, 60_000);
 });

@@ -12,6 +12,7 @@ import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { contextOf } from '../../gateway/reconcile/compile.js';
 import { spec } from '../support/complaints.js';
+import { exampleKeys, examplePublicKey } from '../support/example-keys.js';
 
 // Hops of the walk through the model that real packets of other tests do not meet, and how it is compared.
 
@@ -29,14 +30,26 @@ const WEB = `  address: 203.0.113.10\n  external: internet\n  target: {address: 
 
 type Engine = NonNullable<CompileContext['facts']['balancing']>['engine'];
 
-function walked(from: string, to: string, documents: readonly string[], full = false, engine?: Engine): Walk {
+interface Moment {
+  full?: boolean;
+  engine?: Engine;
+  enters?: string;
+}
+
+function walked(
+  from: string,
+  to: string,
+  documents: readonly string[],
+  { full = false, engine, enters }: Moment = {},
+): Walk {
   const source = splitDocuments({ file: 'a.yaml', text: documents.join('---\n') });
   const { model } = candidateOf(source, new ParseCache());
   const allocations = allocateAll(NO_ALLOCATIONS, model);
   const balancing = engine && { balancing: { engine, lacking: undefined } };
-  const facts = { mtu: new Map(), ...balancing } as CompileContext['facts'];
+  const tunnels = { engine: 'wireguard', lacking: undefined, namespace: '' } as const;
+  const facts: CompileContext['facts'] = { mtu: new Map(), tunnels, keys: exampleKeys('own'), ...balancing };
   const context = contextOf({ model, facts, allocations, pressure: { ...NO_PRESSURE, full } });
-  return walk(model, context, parsePacket(from, to));
+  return walk(model, context, parsePacket(from, to), enters);
 }
 const at = ({ hops }: Walk, where: string): string | undefined => hops.find((hop) => hop.at === where)?.what;
 
@@ -73,13 +86,9 @@ describe('the walk', () => {
         `  elasticIP: web\n  pools: [{name: all, members: [${members}]}]\n  listeners: [{protocol: TCP, port: 80, pool: all${more}}]\n`,
       );
     const to = (members: string, more?: string) =>
-      walked(
-        '198.51.100.1',
-        '203.0.113.10:80/tcp',
-        [gateway(), spec('ElasticIP', 'web', WEB), lb(members, more)],
-        false,
+      walked('198.51.100.1', '203.0.113.10:80/tcp', [gateway(), spec('ElasticIP', 'web', WEB), lb(members, more)], {
         engine,
-      );
+      });
     const [six, seven] = ['{address: 10.0.0.6, port: 8080}', '{address: 10.0.0.7, port: 8080}'];
 
     it('ends at a member', () => {
@@ -101,13 +110,9 @@ describe('the walk', () => {
     });
 
     it('is what other ports are not', () => {
-      const walk = walked(
-        '198.51.100.1',
-        '203.0.113.10:81/tcp',
-        [gateway(), spec('ElasticIP', 'web', WEB), lb(six)],
-        false,
+      const walk = walked('198.51.100.1', '203.0.113.10:81/tcp', [gateway(), spec('ElasticIP', 'web', WEB), lb(six)], {
         engine,
-      );
+      });
       expect(walk.outcome).toMatchObject({ destination: '10.0.0.5', port: 81 });
     });
   });
@@ -137,7 +142,7 @@ describe('the walk', () => {
     expect(at(out, 'VG-FWD')).toBe(
       'the VPC may open connections to outside, unless 10.0.0.5 has more than 3 connections',
     );
-    const full = walked('198.51.100.1', '203.0.113.10:80/tcp', documents, true);
+    const full = walked('198.51.100.1', '203.0.113.10:80/tcp', documents, { full: true });
     expect(full.outcome).toEqual({ kind: 'Dropped', reason: 'ConnectionLimit' });
   });
 
@@ -157,6 +162,81 @@ describe('the walk', () => {
     const inside = walked('10.0.0.5', '10.0.1.5:80/tcp', [gateway(), spec('ElasticIP', 'web', WEB)]);
     expect(at(inside, 'VG-SNAT')).toBe('inside the VPC nothing is translated');
     expect(inside.outcome).toMatchObject({ source: '10.0.0.5', link: 'vg-vpc0' });
+  });
+});
+
+describe('the walk of what a site says, and is told,', () => {
+  const key = examplePublicKey('site');
+  const office = (more = '', keyRef = 'own'): string[] => [
+    gateway(),
+    spec('ElasticIP', 'web', WEB),
+    spec('ElasticIP', 'vpn', '  address: 203.0.113.40\n  external: internet\n'),
+    spec(
+      'VpnConnection',
+      'office',
+      `  type: WireGuard\n  elasticIP: vpn\n  localNetworks: [10.0.0.0/25]\n${more}  wireGuard:\n    keyRef: {file: ${keyRef}}\n    peers: [{name: site, publicKey: ${key}, networks: [192.168.77.0/24]}]\n`,
+    ),
+  ];
+  const rules = `  rules:
+    - {priority: 1, action: Allow, direction: Ingress, ports: [{protocol: ICMP}]}
+    - {priority: 1, action: Reject, direction: Egress, ports: [{protocol: TCP, port: 25}]}
+    - {priority: 2, action: Allow, direction: Egress}
+`;
+  const last = ({ hops }: Walk): string => hops.map((hop) => `${hop.at}: ${hop.what}`).at(-1) ?? '';
+
+  it('goes by the link, and by nothing else', () => {
+    const walk = walked('10.0.0.5', '192.168.77.1:80/tcp', office());
+    expect(walk.outcome).toMatchObject({ kind: 'Delivered', source: '10.0.0.5', link: 'vw-office' });
+    expect(walk.back.map((hop) => hop.at)).toEqual(['vw-office', 'conntrack', 'table 1000', 'vg-vpc0']);
+    expect(last(walked('10.0.0.200', '192.168.77.1:80/tcp', office()))).toBe(
+      'VG-WO-1: 10.0.0.200 is in no local network of VpnConnection/office',
+    );
+    const down = walked('10.0.0.5', '192.168.77.1:80/tcp', office('', 'missing'));
+    expect(down.outcome).toEqual({ kind: 'Unroutable' });
+    expect(last(down)).toBe(
+      'table 1000: 192.168.77.1 is behind VpnConnection/office, which has no link here; refused as unreachable',
+    );
+  });
+
+  it('comes in by the link, and reaches what it is offered', () => {
+    const walk = walked('192.168.77.1', '10.0.0.5:80/tcp', office());
+    expect(walk.enters).toBe('VpnConnection/office');
+    expect(walk.outcome).toMatchObject({ kind: 'Delivered', destination: '10.0.0.5', link: 'vg-vpc0' });
+    expect(walk.back.at(-1)).toMatchObject({ at: 'vw-office', verdict: 'Delivered' });
+    const refused = walked('192.168.77.1', '10.0.0.200:80/tcp', office());
+    expect(refused.outcome).toEqual({ kind: 'Rejected', reason: 'Firewall' });
+    expect(walked('192.168.77.1', '203.0.113.10:80/tcp', office()).outcome).toMatchObject({ kind: 'Rejected' });
+    expect(walked('192.168.77.1', '10.0.0.1/icmp', office()).outcome).toEqual({ kind: 'Answered' });
+    expect(walked('192.168.78.1', '10.0.0.5:80/tcp', office(), { enters: 'VpnConnection/office' }).outcome).toEqual({
+      kind: 'Dropped',
+      reason: 'Spoof',
+    });
+  });
+
+  it('is seen as something else, both ways', () => {
+    const more = '  translate: [{network: 10.0.0.0/25, as: 100.64.7.0/25}]\n';
+    expect(walked('10.0.0.5', '192.168.77.1:80/tcp', office(more)).outcome).toMatchObject({ source: '100.64.7.5' });
+    const into = walked('192.168.77.1', '100.64.7.5:80/tcp', office(more));
+    expect(into.outcome).toMatchObject({ destination: '10.0.0.5' });
+    expect(into.back[1]?.what).toBe('its translation is undone: from 100.64.7.5:80 to 192.168.77.1');
+    expect(walked('192.168.77.1', '10.0.0.5:80/tcp', office(more)).outcome).toMatchObject({ kind: 'Rejected' });
+  });
+
+  it('is asked for its rules', () => {
+    expect(last(walked('192.168.77.1', '10.0.0.5:80/tcp', office(rules)))).toBe(
+      'VG-WI-1: none of its rules matches, so that it is denied',
+    );
+    expect(walked('192.168.77.1', '10.0.0.5/icmp', office(rules)).outcome).toMatchObject({ kind: 'Delivered' });
+    expect(last(walked('10.0.0.5', '192.168.77.1:25/tcp', office(rules)))).toBe(
+      'VG-WO-1: the rule of priority 1 rejects it',
+    );
+  });
+
+  it('ends at its port of the elastic IP', () => {
+    const walk = walked('198.51.100.1', '203.0.113.40:51820/udp', office());
+    expect(walk.outcome).toEqual({ kind: 'Answered' });
+    expect(last(walk)).toBe('VG-IN: the tunnel of VpnConnection/office takes it');
+    expect(walked('198.51.100.1', '203.0.113.40:51821/udp', office()).outcome).toMatchObject({ kind: 'Dropped' });
   });
 });
 

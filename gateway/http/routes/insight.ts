@@ -10,9 +10,11 @@ const packet = {
   to: z.string().max(80).describe('Such as 203.0.113.10:80/tcp, [2001:db8::5]:53/udp or 203.0.113.10/icmp.'),
   enters: z
     .string()
-    .max(63)
+    .max(80)
     .optional()
-    .describe('`VPC` or the name of an external network; judged by the addresses when left out.'),
+    .describe(
+      '`VPC`, the name of an external network, or an id such as `VpnConnection/office`; judged by the addresses when left out.',
+    ),
 };
 
 const topQuery = z.strictObject({

@@ -1,12 +1,14 @@
 /** The walk through the model beside what the kernel did: any difference is a defect of ours, or somebody else's rule. Pure. */
 import type { Flow } from '../../model/flow.js';
-import { EGRESS_CHAIN, INGRESS_CHAIN, LIMIT_CHAIN, SOURCE_LIMIT_CHAIN } from '../../model/ownership.js';
+import { EGRESS_CHAIN, INGRESS_CHAIN, LIMIT_CHAIN, SITE_CHAINS, SOURCE_LIMIT_CHAIN } from '../../model/ownership.js';
 import type { Observed } from './kernel-trace.js';
 import type { Outcome } from './traveller.js';
 import type { Walk } from './walk.js';
 
 /** Chains that decide something: those that the kernel asked must be hops of the walk. */
 const DECIDING = new Set([INGRESS_CHAIN, LIMIT_CHAIN, SOURCE_LIMIT_CHAIN, EGRESS_CHAIN, 'VG-D', 'VG-FWD', 'VG-IN']);
+const decides = (chain: string): boolean =>
+  DECIDING.has(chain) || Object.values(SITE_CHAINS).some((name) => chain.startsWith(name));
 
 /** `flow`: as the connection table has it. Each difference is a sentence. */
 export function differences(walk: Walk, { chains, outcome }: Observed, flow: Flow | undefined): string[] {
@@ -16,7 +18,7 @@ export function differences(walk: Walk, { chains, outcome }: Observed, flow: Flo
     ...outcomeDifferences(walk.outcome, outcome, isShared(walk)),
     ...hops.filter((at) => !chains.includes(at)).map((at) => `the kernel did not ask ${at}`),
     ...[...new Set(chains)]
-      .filter((chain) => DECIDING.has(chain) && !hops.includes(chain))
+      .filter((chain) => decides(chain) && !hops.includes(chain))
       .map((chain) => `the kernel asked ${chain}, which the model passes by`),
     ...(flow && !isShared(walk) ? flowDifferences(walk.outcome, flow) : []),
   ];

@@ -5,10 +5,12 @@ import { contains } from '../../model/ip.js';
 import { EGRESS_CHAIN } from '../../model/ownership.js';
 import { conntrackProtocol } from './packet.js';
 import { byOf, saidBy } from './steps-opening.js';
-import { type Outcome, type Step, type Traveller, VPC } from './traveller.js';
+import { endAt } from '../../model/vpn.js';
+import { judgedBySite } from './steps-site.js';
+import { type Outcome, type Route, type Step, type Traveller, VPC } from './traveller.js';
 
 export const inputOrForward: Step = (traveller) => {
-  const { route, opening, fromVpc } = traveller;
+  const { route, opening, fromVpc, site } = traveller;
   // What IPVS has taken is sent on, not forwarded.
   if (route && traveller.hops.some(({ at }) => at === 'VG-IN')) return undefined;
   const at = route ? 'VG-FWD' : 'VG-IN';
@@ -17,15 +19,22 @@ export const inputOrForward: Step = (traveller) => {
     return traveller.end(at, `answered with ${answer}`, { kind: 'Rejected', reason: 'Firewall' });
   }
   if (!route) return input(traveller);
-  return fromVpc ? forwardFromVpc(traveller, route.side) : forwardFromOutside(traveller, route.side);
+  if (site) {
+    traveller.pass(at, `what ${site.origin.id} may open is its own to say`);
+    return judgedBySite(traveller, site, 'Ingress');
+  }
+  return fromVpc ? forwardFromVpc(traveller, route) : forwardFromOutside(traveller, route.side);
 };
 
 /** The gateway answers ping at the addresses of the side that it comes from, and nothing else. */
 function input(traveller: Traveller): Outcome {
-  const { model, fromVpc, destination, packet } = traveller;
-  const own = fromVpc ? model.internal.addresses : model.externals.flatMap(({ addresses }) => addresses);
+  const { model, fromVpc, site, destination, packet } = traveller;
+  const own = fromVpc || site ? model.internal.addresses : model.externals.flatMap(({ addresses }) => addresses);
   if (packet.protocol === 'icmp' && own.some(({ address }) => address.text === destination.text))
     return traveller.end('VG-IN', `the gateway answers ping at ${destination.text}`, { kind: 'Answered' });
+  const tunnel = fromVpc || site ? undefined : endAt(model, destination.text, packet.protocol, packet.port);
+  if (tunnel)
+    return traveller.end('VG-IN', `the tunnel of ${tunnel.origin.id} takes it`, { kind: 'Answered' }, tunnel.origin);
   const eip = model.byAddress.get(destination.text);
   if (eip && isHeld(eip, model.frame))
     return traveller.drop('VG-IN', `${eip.address.text} is held: nothing is bound to it`, 'Hold', eip.origin);
@@ -43,10 +52,14 @@ function forwardFromOutside(traveller: Traveller, to: string): Outcome | undefin
   return traveller.drop('VG-FWD', `nothing leads ${destination.text} into the VPC`, 'NoRule');
 }
 
-function forwardFromVpc(traveller: Traveller, to: string): Outcome | undefined {
+function forwardFromVpc(traveller: Traveller, { side: to, site }: Route): Outcome | undefined {
   const most = traveller.model.limits.connectionsPerSource;
   const limit = most === undefined ? '' : `, unless ${traveller.source.text} has more than ${most} connections`;
-  traveller.pass('VG-FWD', `the VPC may open connections ${to === VPC ? 'to itself' : 'to outside'}${limit}`);
+  traveller.pass(
+    'VG-FWD',
+    `the VPC may open connections ${to === VPC ? 'to itself' : site ? `to ${to}` : 'to outside'}${limit}`,
+  );
+  if (site) return judgedBySite(traveller, site, 'Egress');
   return to === VPC ? undefined : leaving(traveller);
 }
 

@@ -4,7 +4,9 @@ import { classNameOf, type Direction, formatRate, limitOf } from '../../model/ba
 import type { ElasticIp, ExternalNetwork } from '../../model/gateway-model.js';
 import { contains } from '../../model/ip.js';
 import { roleLink, SHAPING, shapingClass, TABLE_VPC, tableOfExternal } from '../../model/ownership.js';
+import { siteOf, sitesOf } from '../../model/site-link.js';
 import { endText } from './packet.js';
+import { placeOf } from './steps-site.js';
 import { type Outcome, type Route, type Step, type Traveller, VPC } from './traveller.js';
 
 export const arrives: Step = (traveller) => {
@@ -46,7 +48,19 @@ export const routed: Step = (traveller) => {
   const ofBalancer = model.loadBalancers.some(({ address }) => address?.text === destination.text);
   if (ofBalancer || judge.isOwn(destination.text) || model.byAddress.has(destination.text))
     return traveller.pass('table local', `${destination.text} is an address of the gateway's`);
-  const route = routeInto(traveller) ?? (traveller.external && routeOut(traveller, traveller.external));
+  const to = siteOf(sitesOf(model), destination);
+  const toSite = to && placeOf(traveller, to)?.link;
+  if (to && !toSite)
+    return traveller.end(
+      `table ${TABLE_VPC}`,
+      `${destination.text} is behind ${to.origin.id}, which has no link here; refused as unreachable`,
+      { kind: 'Unroutable' },
+      to.origin,
+    );
+  const route =
+    to && toSite
+      ? { side: to.origin.id, link: toSite.name, table: TABLE_VPC, via: undefined, site: to }
+      : (routeInto(traveller) ?? (traveller.external && routeOut(traveller, traveller.external)));
   if (!route) return unroutable(traveller);
   traveller.route = route;
   const hop = route.via ? `by way of ${route.via.text}` : 'on the link';
@@ -86,7 +100,7 @@ function unroutable(traveller: Traveller): Outcome {
 export const leaves: Step = (traveller) => {
   const { model, route, source, destination, port } = traveller;
   if (!route) return undefined;
-  if (route.side !== VPC) shaped(traveller, model.byAddress.get(source.text), 'egress');
+  if (route.side !== VPC && !route.site) shaped(traveller, model.byAddress.get(source.text), 'egress');
   const what = `leaves to ${(route.via ?? destination).text}: ${source.text} to ${endText(destination, port)}`;
   const end = { source: source.text, destination: destination.text, port, link: route.link };
   return traveller.end(route.link, what, { kind: 'Delivered', ...end });

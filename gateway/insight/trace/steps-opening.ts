@@ -33,7 +33,7 @@ export const opened: Step = (traveller) => {
 
 export const byOf = ({ policy, rule }: PolicyVerdict): By => ({ ...policy.origin, rule: rule?.index });
 
-export function saidBy({ action, rule }: PolicyVerdict): string {
+export function saidBy({ action, rule }: Pick<PolicyVerdict, 'action' | 'rule'>): string {
   const verb = { Allow: 'allows', Deny: 'denies', Reject: 'rejects' }[action];
   return rule
     ? `the rule of priority ${rule.priority} ${verb} it`

@@ -5,14 +5,18 @@ import { moved, type WayOut } from '../../model/flow.js';
 import { contains, type IpAddress, parseIp } from '../../model/ip.js';
 import { GUARD_TABLE } from '../../model/ownership.js';
 import { conntrackProtocol, endText } from './packet.js';
+import { endAt } from '../../model/vpn.js';
 import { documentOf } from './steps-mark.js';
+import { translatedForSite } from './steps-site.js';
 import { type Step, type Traveller, VPC } from './traveller.js';
 
 /** By destination. What a policy rejects stays as it is, so that its answer comes from whom it was sent to. */
 export const led: Step = (traveller) => {
-  const { elasticIp, judge, packet, opening } = traveller;
+  const { elasticIp, judge, model, packet, opening } = traveller;
   if (opening === 'Reject' || traveller.led) return undefined;
   const [protocol, asked] = [conntrackProtocol(packet), packet.port];
+  const end = endAt(model, packet.destination.text, protocol, asked);
+  if (end) return traveller.pass('VG-D', `stays: ${end.origin.id} ends here`, end.origin);
   const way = judge.destinationOf(packet.destination.text, protocol, asked);
   if (!way) return traveller.pass('VG-D', `nothing leads ${packet.destination.text} elsewhere`);
   if (elasticIp && opening !== 'Allow' && !judge.isOpenByDefault(elasticIp, protocol, asked))
@@ -29,6 +33,7 @@ export const led: Step = (traveller) => {
 export const translated: Step = (traveller) => {
   const { fromVpc, route, judge, source, model } = traveller;
   if (!fromVpc || !route) return undefined;
+  if (route.site) return translatedForSite(traveller, route.site);
   if (route.side === VPC && !traveller.led) return traveller.pass('VG-SNAT', 'inside the VPC nothing is translated');
   const way = judge.wayOut(source.text);
   if (way) return sourceBecomes(traveller, way);
@@ -60,7 +65,7 @@ function addressOf({ source, context }: Traveller, way: WayOut): { address: IpAd
 
 export const guarded: Step = (traveller) => {
   const { route, source, model } = traveller;
-  if (!route || route.side === VPC) return undefined;
+  if (!route || route.side === VPC || route.site) return undefined;
   const open = model.ipv6Prefixes.some(({ prefix, internalPrefix }) => !internalPrefix && contains(prefix, source));
   if (traveller.isOfVpc(source) && !open)
     return traveller.drop(GUARD_TABLE, `${source.text} is the VPC's and must not be seen outside`, 'LeakGuard');

@@ -2,6 +2,7 @@
 import { locate } from '../../documents/parse.js';
 import { VpcgwError } from '../../errors.js';
 import type { CommandRunner } from '../../kernel/command.js';
+import { placedSites } from '../../features/sites.js';
 import { listFlows } from '../../kernel/conntrack/flows.js';
 import type { IptablesVariant } from '../../kernel/iptables/subsystem.js';
 import type { Flow } from '../../model/flow.js';
@@ -58,14 +59,17 @@ export class Tracer {
     const current = this.inForce();
     if (!current) throw new VpcgwError('NotConverged', 'nothing is in force yet; vpcgw status says why');
     const { model, compiled } = current;
+    const context = contextOf(compiled.input);
+    const sites = placedSites(model, context);
     const packet = parsePacket(from, to);
-    const sides = [VPC, ...model.externals.map(({ name }) => name)];
+    const sides = [VPC, ...model.externals.map(({ name }) => name), ...sites.map(({ site }) => site.origin.id)];
     const side = sides.find((each) => each.toLowerCase() === enters?.toLowerCase());
     if (enters !== undefined && side === undefined)
       throw new VpcgwError('BadRequest', `enters ${enters}: one of ${sides.join(', ')}`);
-    const found = walk(model, contextOf(compiled.input), packet, side);
+    const found = walk(model, context, packet, side);
     const external = model.externals.find(({ name }) => name === found.enters);
-    const link = roleLink((external ?? model.internal).interface);
+    const site = sites.find((each) => each.site.origin.id === found.enters);
+    const link = site ? (site.link?.name ?? '') : roleLink((external ?? model.internal).interface);
     return { packet, link, walk: { ...found, hops: found.hops.map((hop) => this.#located(hop)) } };
   }
 

@@ -6,9 +6,10 @@ import type { CompileContext } from '../../features/feature.js';
 import { FlowJudge } from '../../model/flow.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, Origin } from '../../model/gateway-model.js';
 import { contains, type IpAddress } from '../../model/ip.js';
+import { type SiteLink, sitesOf } from '../../model/site-link.js';
 import type { Packet } from './packet.js';
 
-/** `VPC`, or the name of an external network. */
+/** `VPC`, the name of an external network, or the id of what makes a link to a site. */
 export type Side = string;
 export const VPC: Side = 'VPC';
 
@@ -45,6 +46,8 @@ export interface Route {
   readonly table: number;
   /** `undefined`: the destination itself. */
   readonly via: IpAddress | undefined;
+  /** Behind the link. */
+  readonly site?: SiteLink;
 }
 
 /** A step that ends the packet's way returns how. */
@@ -57,6 +60,8 @@ export class Traveller {
   destination: IpAddress;
   port: number;
   external: ExternalNetwork | undefined;
+  /** That it comes from. */
+  readonly site: SiteLink | undefined;
   /** What the policies of an elastic IP or prefix said of its opening. */
   opening: 'Allow' | 'Reject' | undefined;
   /** Its destination was translated. */
@@ -74,6 +79,7 @@ export class Traveller {
     this.destination = packet.destination;
     this.port = packet.port;
     this.external = model.externals.find(({ name }) => name === side);
+    this.site = sitesOf(model).find(({ origin }) => origin.id === side);
   }
 
   get fromVpc(): boolean {

@@ -7,13 +7,14 @@ import {
   type IpFamily,
   type IpRoute,
   type IpRule,
-  lastList,
+  listsIn,
   readRoutes,
   readRules,
   ROUTES,
   RULES,
 } from '../ip.js';
 import type { Line } from '../state.js';
+import { PatchedMap } from '../patched-map.js';
 import { type Change, diffLines, type Subsystem } from '../subsystem.js';
 
 type Lines = ReadonlyMap<string, Line>;
@@ -60,9 +61,14 @@ export function formatRule(rule: IpRule): string {
 const destinationOf = (key: string): string =>
   [key.split(/ (?:via|dev|table) /)[0], / table \S+/.exec(key)?.[0], / metric \S+/.exec(key)?.[0]].join();
 
+/** Above this many changes everything is listed, below it what stands where they were made. */
+const ASK_AT_MOST = 16;
+
 /** One of the two lists: how it is asked for, read, and spelt. */
 interface Listing<T> {
   readonly question: string;
+  /** Asks for what stands at one place alone; no list of rules is long enough to have it. */
+  readonly questionAt?: (place: string) => string;
   readonly read: (run: CommandRunner, family: IpFamily) => Promise<readonly T[]>;
   /** Nothing for what is not the gateway's. */
   readonly textOf: (item: T, family: IpFamily) => string | undefined;
@@ -70,6 +76,7 @@ interface Listing<T> {
 
 const ROUTE_LIST: Listing<IpRoute> = {
   question: ROUTES,
+  questionAt: (prefix) => `${ROUTES} exact ${prefix}`,
   read: readRoutes,
   textOf: (route, family) => formatRoute(family, route),
 };
@@ -93,6 +100,15 @@ async function observeAll<T>(run: CommandRunner, listing: Listing<T>): Promise<L
   return new Map(entries);
 }
 
+/** The prefix that a route's key is of; nothing for those that are printed in more than one way. */
+const prefixOf = (key: string): string | undefined => /^[46] (?:unreachable )?(\S+\/\d+) /.exec(key)?.[1];
+
+/** Where changes were made, if they are few. */
+function placesOf(keys: readonly string[]): ReadonlySet<string> | undefined {
+  const places = keys.length <= ASK_AT_MOST ? keys.map(prefixOf) : [undefined];
+  return places.includes(undefined) ? undefined : new Set(places as string[]);
+}
+
 /** Of each family one process carries out the changes and lists what is there then; without changes the former holds. */
 async function applyAll<T>(
   run: CommandRunner,
@@ -100,18 +116,20 @@ async function applyAll<T>(
   changes: readonly Change[],
   observed: Lines,
 ): Promise<Lines> {
-  const entries: [string, Line][] = [];
+  let result = observed;
   for (const family of IP_FAMILIES) {
-    const lines = changes.filter(({ key }) => key.startsWith(`${family} `)).flatMap((change) => change.lines);
-    if (lines.length === 0) {
-      entries.push(...[...observed].filter(([key]) => key.startsWith(`${family} `)));
-      continue;
-    }
-    const argv = ['ip', '-j', `-${family}`, '-batch', '-'] as const;
-    const { stdout } = await feed(run, argv, [...lines, { text: listing.question }], 'dash');
-    entries.push(...entriesOf(listing, family, lastList(stdout) as readonly T[]));
+    const own = changes.filter(({ key }) => key.startsWith(`${family} `));
+    if (own.length === 0) continue;
+    const places = listing.questionAt && placesOf(own.map(({ key }) => key));
+    const questions = places ? [...places].map((place) => listing.questionAt?.(place) ?? '') : [listing.question];
+    const lines = [...own.flatMap((change) => change.lines), ...questions.map((text) => ({ text }))];
+    const { stdout } = await feed(run, ['ip', '-j', `-${family}`, '-batch', '-'], lines, 'dash');
+    const there = entriesOf(listing, family, listsIn(stdout).flat() as T[]);
+    const isOld = (key: string): boolean =>
+      key.startsWith(`${family} `) && (!places || places.has(prefixOf(key) ?? ''));
+    result = PatchedMap.of(result, [...result.keys()].filter(isOld), there);
   }
-  return new Map(entries);
+  return result;
 }
 
 export const routes: Subsystem<Lines> = {

@@ -20,7 +20,7 @@ export function diff(observed: WireGuardLinks, desired: WireGuardLinks): Change[
       });
     for (const [key, peer] of wanted.peers) {
       const before = known?.peers.get(key);
-      if (before && samePeer(before, peer)) continue;
+      if (before === peer || (before && samePeer(before, peer))) continue;
       changes.push({
         phase: 'switch',
         action: before ? 'replace' : 'add',

@@ -1,0 +1,103 @@
+/** The kernel after an edit of the peers of tunnels alone: their routes, their networks in sets, and what WireGuard is told. */
+import { type CompileContext } from '../features/feature.js';
+import { routesTo } from '../features/site-link.js';
+import { type PlacedSite, placedSite } from '../features/sites.js';
+import { toldOf } from '../features/wireguard.js';
+import { PatchedMap } from '../kernel/patched-map.js';
+import type { IpSet, KernelState, Line } from '../kernel/state.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+import type { Cidr } from '../model/ip.js';
+import { siteSet } from '../model/ownership.js';
+import type { VpnConnection, WireGuardPeer } from '../model/vpn.js';
+import { type Compiled, type CompileInput, contextOf, elementOf, halves, routeEntry } from './compile.js';
+
+/** Of one connection. */
+interface Edit {
+  readonly connection: VpnConnection;
+  readonly placed: PlacedSite;
+  readonly gone: readonly WireGuardPeer[];
+  readonly come: readonly WireGuardPeer[];
+}
+
+/** `undefined` when more has changed. */
+export function recompilePeers(input: CompileInput, before: Compiled): Compiled | undefined {
+  const { model } = input;
+  const known = before.input.model;
+  if (!sameButPeers(model, known)) return undefined;
+  const context = contextOf(input);
+  const edits: Edit[] = [];
+  for (const [i, connection] of model.vpnConnections.entries()) {
+    const former = known.vpnConnections[i];
+    if (!former || former === connection) continue;
+    const [was, is] = [new Set(former.wireGuard.peers), new Set(connection.wireGuard.peers)];
+    const placed = placedSite(connection, context);
+    // A peer of the connection's own document can keep it from having a link, or from having none.
+    if ((placedSite(former, context).link === undefined) !== (placed.link === undefined)) return undefined;
+    const gone = former.wireGuard.peers.filter((peer) => !is.has(peer));
+    const come = connection.wireGuard.peers.filter((peer) => !was.has(peer));
+    edits.push({ connection, placed, gone, come });
+  }
+  let { state } = before;
+  // What one gives up another may take.
+  for (const edit of edits) state = edited(state, { ...edit, come: [] }, model, context);
+  for (const edit of edits) state = edited(state, { ...edit, gone: [] }, model, context);
+  return { ...before, input, state };
+}
+
+function sameButPeers(model: GatewayModel, known: GatewayModel): boolean {
+  const names = Object.keys(model.frame) as (keyof GatewayModel['frame'])[];
+  return (
+    model.elasticIps === known.elasticIps &&
+    names.every((name) => name === 'vpnConnections' || model.frame[name] === known.frame[name]) &&
+    model.vpnConnections.length === known.vpnConnections.length &&
+    model.vpnConnections.every((connection, i) => isSame(connection, known.vpnConnections[i]))
+  );
+}
+
+function isSame(connection: VpnConnection, known: VpnConnection | undefined): boolean {
+  if (connection === known) return true;
+  const { elasticIp, mtu, origin, site, wireGuard } = connection;
+  return (
+    known !== undefined &&
+    elasticIp === known.elasticIp &&
+    mtu === known.mtu &&
+    origin === known.origin &&
+    // Of one document: nobody makes a second one of it.
+    site.policy === known.site.policy &&
+    site.local === known.site.local &&
+    site.translate === known.site.translate &&
+    wireGuard.listenPort === known.wireGuard.listenPort &&
+    wireGuard.key === known.wireGuard.key
+  );
+}
+
+function edited(state: KernelState, edit: Edit, model: GatewayModel, context: CompileContext): KernelState {
+  const { connection, placed, gone, come } = edit;
+  const networks = (peers: readonly WireGuardPeer[]): Cidr[] => peers.flatMap((peer) => peer.networks);
+  const routesOf = (peers: readonly WireGuardPeer[]) =>
+    networks(peers).flatMap((network) => routesTo(network, placed, model).map(routeEntry));
+  const routes = PatchedMap.of(
+    state.routes,
+    routesOf(gone).map(([key]) => key),
+    routesOf(come),
+  );
+  const name = placed.link?.name;
+  const link = name === undefined ? undefined : state.wireguard.get(name);
+  if (name === undefined || !link) return { ...state, routes };
+  const peers = new Map(link.peers);
+  for (const { publicKey } of gone) peers.delete(publicKey);
+  for (const peer of come) for (const [key, told] of toldOf(peer, connection, model, context)) peers.set(key, told);
+  const elements = (of: readonly WireGuardPeer[], family: number): [string, Line][] =>
+    networks(of)
+      .filter((network) => network.family === family)
+      .flatMap(halves)
+      .map((network) => [elementOf(network), { text: '' }]);
+  const sets = new Map(state.sets);
+  for (const family of [4, 6]) {
+    const key = `${siteSet('remote', placed.number)}${family}`;
+    const set = sets.get(key) as IpSet;
+    const left = elements(gone, family).map(([element]) => element);
+    sets.set(key, { ...set, elements: PatchedMap.of(set.elements, left, elements(come, family)) });
+  }
+  return { ...state, routes, sets, wireguard: new Map(state.wireguard).set(name, { ...link, peers }) };
+}

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { addressGroupSpec } from './address-group.js';
 import { bandwidthPackageSpec } from './bandwidth-package.js';
+import { dedicatedLineSpec } from './dedicated-line.js';
 import { dnatRuleSpec } from './dnat-rule.js';
 import { elasticIpSpec } from './elastic-ip.js';
 import { firewallBaselineSpec, firewallPolicySpec } from './firewall-policy.js';
@@ -91,6 +92,13 @@ export const KINDS = {
     changedBy: 'editor',
     spec: vpnConnectionSpec,
     summary: 'A tunnel between the VPC and a site.',
+  },
+  DedicatedLine: {
+    plural: 'dedicatedlines',
+    shortName: 'line',
+    changedBy: 'operator',
+    spec: dedicatedLineSpec,
+    summary: 'A leased line between the VPC and a site.',
   },
 } as const satisfies Record<string, KindOfDocument>;
 

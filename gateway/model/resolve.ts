@@ -25,6 +25,7 @@ import { remember, rememberWithin } from './remember.js';
 import { resolveBalancer } from './resolve-balancer.js';
 import { resolvePackage } from './resolve-bandwidth.js';
 import { resolveFirewall } from './resolve-firewall.js';
+import { resolveLine } from './resolve-line.js';
 import { resolveVpn } from './resolve-vpn.js';
 
 export interface Resolved {
@@ -63,6 +64,9 @@ export function resolve(
     elasticIps,
     complaints,
   );
+  const vpnConnections = ofKind('VpnConnection').flatMap((document) =>
+    resolveVpn(document, elasticIps, firewall.groups, complaints),
+  );
   const frame: Frame = {
     name: gateway.metadata.name,
     paused: gateway.spec.paused,
@@ -80,8 +84,9 @@ export function resolve(
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     loadBalancers: ofKind('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
-    vpnConnections: ofKind('VpnConnection').flatMap((document) =>
-      resolveVpn(document, elasticIps, firewall.groups, complaints),
+    vpnConnections,
+    dedicatedLines: ofKind('DedicatedLine').map((document) =>
+      resolveLine(document, vpnConnections, firewall.groups, complaints),
     ),
   };
   const model: GatewayModel = { ...frame, frame, ...indexed(elasticIps, complaints, eips, sides) };

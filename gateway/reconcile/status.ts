@@ -1,7 +1,8 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
-import { troubleOf } from '../features/sites.js';
+import { type LineTrouble, lineTroubleOf, type Trouble, troubleOf } from '../features/sites.js';
+import type { LineLook } from '../health/line-look.js';
 import type { ConnectionLook } from '../health/peer-state.js';
 import type { Balancing, Facts, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
@@ -108,6 +109,7 @@ export interface StatusInput {
   readonly balancing: Balancing | undefined;
   /** How they stand, by connection. */
   readonly tunnels?: ReadonlyMap<string, ConnectionLook> | undefined;
+  readonly lines?: ReadonlyMap<string, LineLook> | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
   readonly pair:
@@ -192,6 +194,7 @@ interface ObjectInput {
   readonly facts: Facts | undefined;
   readonly balancing: Balancing | undefined;
   readonly tunnels?: ReadonlyMap<string, ConnectionLook> | undefined;
+  readonly lines?: ReadonlyMap<string, LineLook> | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -207,7 +210,7 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
     });
     const { programmed } = input;
     // One that has no link is no fault of the others.
-    const trouble = programmed ? tunnelTrouble(document, input) : undefined;
+    const trouble = programmed ? siteTrouble(document, input) : undefined;
     const whyNot = trouble ?? input.whyNot;
     const ready = programmed && !trouble;
     return {
@@ -232,15 +235,22 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
   });
 }
 
-const connectedOf = ({ kind, metadata }: GatewayDocument, { tunnels }: ObjectInput): ConnectionLook[] => {
-  const look = kind === 'VpnConnection' ? tunnels?.get(metadata.name) : undefined;
+/** Of what leads to a site, how it stands. */
+function connectedOf({ kind, metadata: { name } }: GatewayDocument, { tunnels, lines }: ObjectInput) {
+  const look = kind === 'VpnConnection' ? tunnels?.get(name) : kind === 'DedicatedLine' ? lines?.get(name) : undefined;
   return look ? [look] : [];
-};
+}
 
-function tunnelTrouble(document: GatewayDocument, { model, facts }: ObjectInput) {
-  if (document.kind !== 'VpnConnection' || !facts) return undefined;
-  const connection = model.vpnConnections.find(({ name }) => name === document.metadata.name);
-  return connection && troubleOf(connection, facts);
+/** Why it has no link in this kernel. */
+function siteTrouble(
+  { kind, metadata: { name } }: GatewayDocument,
+  { model, facts }: ObjectInput,
+): Trouble | LineTrouble | undefined {
+  if (!facts) return undefined;
+  const connection = kind === 'VpnConnection' && model.vpnConnections.find((each) => each.name === name);
+  const line = kind === 'DedicatedLine' && model.dedicatedLines.find((each) => each.name === name);
+  if (connection) return troubleOf(connection, facts);
+  return line ? lineTroubleOf(line, facts) : undefined;
 }
 
 const SPILLED = 'nearly all ports are in use: new connections leave by the next address of the pool, if there is one';

@@ -372,4 +372,40 @@ spec:
   keepalive: 25s
 `,
   },
+  DedicatedLine: {
+    about: `A leased line between the VPC and a site, which ends at an interface of the gateway's machine or at a VLAN of one. The
+gateway has an address of its own on it; at the other end is the site's router.
+
+- Between \`localNetworks\` and the line's networks nothing is translated, whatever SNAT rules say, but for \`translate\`.
+  What is meant for such a network goes by the line or nowhere: without the line it is refused, and never sent to the
+  internet.
+- The site may send only from its own networks, and only to \`localNetworks\`. Of the gateway itself it reaches a ping of the
+  next hop and of the line's own address.
+- Several lines may lead to the same networks: those of the lowest \`priority\` carry them, and share the connections
+  between them; when the last of these is gone, the next ones do.
+- A line whose carrier is lost is taken out by the kernel itself, at once. A port that is missing leaves its line down, says
+  so in its status, and touches nothing else; it is taken up as soon as it is there.`,
+    yaml: `apiVersion: vpcgw.io/v1alpha1
+kind: DedicatedLine
+metadata: {name: paris}
+spec:
+  port: {interface: line0, vlan: 100}
+  localAddresses: [169.254.100.1/30, "fd00:100::1/126"]
+  peerAddresses: [169.254.100.2, "fd00:100::2"]
+  localNetworks: [10.0.0.0/24, "2001:db8:a::/64"]
+  static: {networks: [172.20.0.0/16, "fd00:20::/48"]}
+  bandwidth: {ingress: 500M, egress: 500M}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: DedicatedLine
+metadata: {name: paris-2}
+spec:
+  port: {interface: line1}
+  localAddresses: [169.254.101.1/30]
+  peerAddresses: [169.254.101.2]
+  localNetworks: [10.0.0.0/24]
+  static: {networks: [172.20.0.0/16]}
+  priority: 110                                    # taken while paris is down
+`,
+  },
 };

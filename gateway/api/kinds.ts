@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { addressGroupSpec } from './address-group.js';
 import { bandwidthPackageSpec } from './bandwidth-package.js';
+import { dedicatedLineSpec } from './dedicated-line.js';
 import { dnatRuleSpec } from './dnat-rule.js';
 import { elasticIpSpec } from './elastic-ip.js';
 import { firewallBaselineSpec, firewallPolicySpec } from './firewall-policy.js';
@@ -99,6 +100,13 @@ export const KINDS = {
     changedBy: 'editor',
     spec: vpnPeerSpec,
     summary: 'Another end of a tunnel, by itself.',
+  },
+  DedicatedLine: {
+    plural: 'dedicatedlines',
+    shortName: 'line',
+    changedBy: 'operator',
+    spec: dedicatedLineSpec,
+    summary: 'A leased line between the VPC and a site.',
   },
 } as const satisfies Record<string, KindOfDocument>;
 

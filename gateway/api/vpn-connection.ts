@@ -2,11 +2,9 @@ import * as z from 'zod';
 import { rules } from './firewall-policy.js';
 import { endpoint, keyRef, wireGuardKey } from './keys.js';
 import { bandwidth, cidr, duration, ipAddress, objectName, port } from './scalars.js';
+import { linkMtu, localNetworks, translate } from './site.js';
 
 export const DEFAULT_LISTEN_PORT = 51_820;
-/** Below it a link carries no IPv6. */
-const LEAST_MTU = 1_280;
-const MOST_MTU = 9_000;
 
 /** What is said of a peer, in a connection's document or in one of its own. */
 export const peerFields = {
@@ -58,23 +56,9 @@ const wireGuard = z.strictObject({
 export const vpnConnectionSpec = z.strictObject({
   type: z.literal('WireGuard', { error: 'must be WireGuard' }).describe('What the tunnel is made of.'),
   elasticIP: objectName.describe("The elastic IP that the tunnel's packets arrive at and leave from."),
-  localNetworks: z.array(cidr).min(1).max(256).describe('What of the VPC the site reaches, and may be reached from.'),
-  translate: z
-    .array(
-      z.strictObject({
-        network: cidr.describe('One of `localNetworks`.'),
-        as: cidr.describe('What the site sees in its place; of the same length.'),
-      }),
-    )
-    .max(256)
-    .default([])
-    .describe('Shows networks of the VPC to the site as others, 1:1, where the site has the same ones itself.'),
-  mtu: z
-    .int()
-    .min(LEAST_MTU)
-    .max(MOST_MTU)
-    .optional()
-    .describe('In bytes; what the external interface leaves when left out. TCP follows by itself.'),
+  localNetworks,
+  translate,
+  mtu: linkMtu.describe('In bytes; what the external interface leaves when left out. TCP follows by itself.'),
   bandwidth: bandwidth.optional().describe('What passes inside the tunnel at most. Ingress: from the site to the VPC.'),
   rules: rules
     .optional()

@@ -32,4 +32,4 @@ export interface RunFlags extends ListenFlags {
   readonly logLevel: string;
 }
 
-export type ShowWhat = 'nat' | 'lb' | 'conntrack' | 'ports' | 'bandwidth' | 'failover' | 'vpn';
+export type ShowWhat = 'nat' | 'lb' | 'conntrack' | 'ports' | 'bandwidth' | 'failover' | 'vpn' | 'line' | 'routes';

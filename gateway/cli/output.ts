@@ -51,3 +51,16 @@ export const green = paint(32);
 export const yellow = paint(33);
 
 export const verdict = (ok: boolean, text: string): string => (ok ? green(text) : red(text));
+
+/** As somebody would say it. */
+export function bytesText(bytes: number): string {
+  const unit = BYTE_UNITS.findLast(([, size]) => bytes >= size);
+  return unit ? `${(bytes / unit[1]).toFixed(1)} ${unit[0]}` : `${bytes} B`;
+}
+
+const BYTE_UNITS: readonly (readonly [string, number])[] = [
+  ['kB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['TB', 1e12],
+];

@@ -217,13 +217,13 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
     .description(
-      'nat: rules with their connections; lb: members of load balancers; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels',
+      'nat: rules with their connections; lb: members of load balancers; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels; line: dedicated lines; routes: ways to the VPC and to sites',
     )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
   jsonToo(common(program.command('explain').addArgument(kindArgument()).argument('<name>', 'its name')))
     .description(
-      'what is wrong with an elastic IP, a SNAT rule, a DNAT rule or a VPN connection, and what to do about it',
+      'what is wrong with an elastic IP, a SNAT rule, a DNAT rule, a VPN connection or a dedicated line, and what to do about it',
     )
     .option('--from <address>', 'who opens the connection; of a SNAT rule a VM')
     .option('--port <port>', 'of the elastic IP, such as 443/tcp, 53/udp or icmp; of a SNAT rule of the far end')
@@ -342,7 +342,7 @@ const kindArgument = () => new Command().createArgument('<kind>', 'of what').cho
 const showArgument = () =>
   new Command()
     .createArgument('<what>', 'what to show')
-    .choices(['nat', 'lb', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn']);
+    .choices(['nat', 'lb', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn', 'line', 'routes']);
 const capturedArgument = () => new Command().createArgument('<kind>', 'what to capture').choices(['eip']);
 const onOffArgument = () => new Command().createArgument('<state>', 'on: out of the election').choices(['on', 'off']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

@@ -30,6 +30,7 @@ import { Programmer } from '../reconcile/programmer.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
 import { TunnelFacts } from '../reconcile/tunnel-facts.js';
+import { LineWatch } from '../reconcile/line-watch.js';
 import { VpnWatch } from '../reconcile/vpn-watch.js';
 import { AuditFile } from '../system/audit-file.js';
 import { holdsCapability } from '../system/capabilities.js';
@@ -41,7 +42,15 @@ import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
 import { PacketLog } from '../system/packet-log.js';
-import { chooseBalancing, chooseShaper, chooseTunnels, chooseVariant, missingOf, probe } from '../system/probe.js';
+import {
+  chooseBalancing,
+  chooseShaper,
+  chooseTunnels,
+  chooseVariant,
+  chooseVlans,
+  missingOf,
+  probe,
+} from '../system/probe.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './options.js';
 
@@ -68,7 +77,11 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     () => chooseTunnels(runner),
     (file, use) => keys.read(file, use),
   );
-  const machine = { chooseShaper: () => chooseShaper(runner), chooseBalancing: () => chooseBalancing(runner) };
+  const machine = {
+    chooseShaper: () => chooseShaper(runner),
+    chooseBalancing: () => chooseBalancing(runner),
+    chooseVlans: () => chooseVlans(runner),
+  };
   const programmer = new Programmer(runner, subsystems, log, machine, member, tunnels);
   const auditor = new Auditor(new AuditFile(flags.state), systemClock);
   const events = new EventHub();
@@ -109,6 +122,16 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     tell,
     onRoamed: () => pair.tellEndpoints(),
   });
+  const lines = new LineWatch({
+    run: runner,
+    clock: systemClock,
+    inForce: () => programmer.inForce?.compiled.input,
+    tell,
+    onDoubtful: (doubtful) =>
+      supervisor
+        .setPressure({ doubtful })
+        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what a line does could not be heeded yet')),
+  });
   const supervisor: Supervisor = new Supervisor({
     source,
     editAt: flags.config,
@@ -119,6 +142,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     auditor,
     pair,
     vpn,
+    lines,
     afterChange: () => memory.settle(),
     diagnose: async () => {
       variant = await chooseVariant(runner);
@@ -138,13 +162,14 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     () => ports.last,
     pair,
     vpn,
+    lines,
     () => {
       const current = model();
       return current ? members(current, []) : [];
     },
   );
   supervisor.listeners.add((event) => events.publish(event));
-  const show = new Show(runner, model, metrics, members);
+  const show = new Show(runner, model, metrics, () => programmer.inForce?.compiled.input, members);
   const tunnel = async (name: string) => {
     await vpn.look();
     return vpn.looks.get(name);
@@ -155,6 +180,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     programmer,
     bandwidth: () => show.bandwidth(),
     tunnel,
+    line: async (name: string) => {
+      await lines.look();
+      return lines.looks.get(name);
+    },
     knock,
   });
   const tracer = new Tracer(
@@ -194,6 +223,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     bundler,
     pair,
     vpn,
+    lines,
   };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
@@ -227,6 +257,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const followRole = (): void => {
     const active = pair.status?.role === 'Active';
     health.rest(pair.status !== undefined && !active);
+    lines.rest(pair.status !== undefined && !active);
     void supervisor
       .setPressure({ active })
       .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
@@ -234,6 +265,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   programmer.onInForce = (model) => {
     followRole();
     health.follow(model);
+    lines.follow(model);
   };
   const packets = new PacketLog(
     dirname(flags.socket),
@@ -263,6 +295,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     drift.stop();
     ports.stop();
     vpn.stop();
+    lines.stop();
     health.stop();
     packets.stop();
     pair.leave();

@@ -3,7 +3,7 @@ import type { PeerLook, TunnelState } from '../health/peer-state.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { Client } from './client.js';
 import type { Common } from './options.js';
-import { dim, green, print, red, table, yellow } from './output.js';
+import { bytesText, dim, green, print, red, table, yellow } from './output.js';
 import type { Format } from './output.js';
 
 interface KeygenOptions {
@@ -33,19 +33,6 @@ export async function peerConfig(
   );
   print(output, answer, () => answer.config);
 }
-
-/** As somebody would say it. */
-function bytesText(bytes: number): string {
-  const unit = BYTE_UNITS.findLast(([, size]) => bytes >= size);
-  return unit ? `${(bytes / unit[1]).toFixed(1)} ${unit[0]}` : `${bytes} B`;
-}
-
-const BYTE_UNITS: readonly (readonly [string, number])[] = [
-  ['kB', 1e3],
-  ['MB', 1e6],
-  ['GB', 1e9],
-  ['TB', 1e12],
-];
 
 const COLOURS: Readonly<Record<TunnelState, (text: string) => string>> = {
   Up: green,

@@ -4,7 +4,7 @@
  */
 import type { GatewayModel } from '../model/gateway-model.js';
 import { type Member, roleMac, sidesWithMac } from '../model/high-availability.js';
-import { FENCE_TABLE, LEASE_SET, roleLink } from '../model/ownership.js';
+import { FENCE_TABLE, LEASE_SET, lineParent, roleLink } from '../model/ownership.js';
 
 /**
  * A batch for `ip`, which ends at a line that fails whatever it is told: none of these can. Giving a link the MAC address
@@ -21,7 +21,12 @@ export function announcement(model: GatewayModel, member: Member): string {
   const asked = model.externals.flatMap(({ interface: parent, gateways }) =>
     gateways.map(({ text }) => `neighbor replace ${text} dev ${roleLink(parent)} use`),
   );
-  return [...found, ...asked, ''].join('\n');
+  // Last of all, since a line's port may be missing.
+  const lines = model.dedicatedLines.map(({ port, vlan }) => {
+    const parent = lineParent(port, vlan);
+    return `link set dev ${roleLink(parent)} address ${roleMac(model, parent, 'Own', member)}`;
+  });
+  return [...found, ...asked, ...lines, ''].join('\n');
 }
 
 /** For `nft`: a member that is not active any more does not wait for its lease to end. */

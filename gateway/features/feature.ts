@@ -22,6 +22,8 @@ export interface NatEntry {
 export interface Contribution {
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly links?: readonly { readonly parent: string }[];
+  /** Links of dedicated lines. */
+  readonly lines?: readonly Link[];
   /** The text of a pair's fence. */
   readonly fence?: string;
   /** MAC addresses of role links, by name. */

@@ -7,6 +7,7 @@ import type { Feature } from './feature.js';
 import { firewall } from './firewall.js';
 import { highAvailability } from './high-availability.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
+import { dedicatedLine } from './line.js';
 import { loadBalancer } from './load-balancer.js';
 import { network } from './network.js';
 import { siteLink } from './site-link.js';
@@ -22,6 +23,7 @@ export const FEATURES: readonly Feature[] = [
   ipv6Prefix,
   siteLink,
   wireGuard,
+  dedicatedLine,
   firewall,
   connectionLimit,
   bandwidth,

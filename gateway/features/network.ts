@@ -29,8 +29,11 @@ import {
   tableOfExternal,
 } from '../model/ownership.js';
 import { limitsInbound, limitsSources } from '../model/limits.js';
+import { portsOf } from '../model/line.js';
+import { sitesOf } from '../model/site-link.js';
 import { byIpvs, type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
+import { heardOnLine, placedLines } from './line.js';
 import { linkedSites } from './sites.js';
 
 const hex = (n: number): string => `0x${n.toString(16)}`;
@@ -124,6 +127,8 @@ function routingRules(family: Family, model: GatewayModel, context: CompileConte
   rules.push(`${RULE_PREF.refuse}: from all fwmark ${GATEWAY_MARK} unreachable`);
   for (const parent of [model.internal.interface, ...model.externals.map((external) => external.interface)])
     rules.push(`${RULE_PREF.refuse}: from all iif ${roleLink(parent)} unreachable`);
+  for (const { line, link } of placedLines(model, context))
+    for (const name of [link.name, line.port]) rules.push(`${RULE_PREF.refuse}: from all iif ${name} unreachable`);
   return rules;
 }
 
@@ -194,6 +199,8 @@ function baseChains(
       ...fromPeer(model, context),
       ...toBalancer(model, context),
       ...inputRules(vpc, model),
+      ...placedLines(model, context).flatMap((placed) => heardOnLine(placed, family)),
+      ...portsOf(model.dedicatedLines).map((port) => `-i ${port} -j ${dropChain('NoRule')}`),
       // A site is heard as the VPC is: a ping of the next hop.
       ...sites.map(({ link }) => `-i ${link.name} -j VG-IN-VPC`),
     ]),
@@ -262,8 +269,8 @@ const ownAddresses = (family: Family, model: GatewayModel): string[] =>
 /** A hairpin is opened to an elastic IP too: these, and the gateway's own addresses, are all that is local here. */
 const HAIRPIN = '-m addrtype --dst-type LOCAL ';
 
-const rejectRules = ({ firewall, loadBalancers, vpnConnections }: GatewayModel): string[] =>
-  rejects(firewall, 'Ingress') || loadBalancers.length + vpnConnections.length > 0
+const rejectRules = (model: GatewayModel): string[] =>
+  rejects(model.firewall, 'Ingress') || model.loadBalancers.length + sitesOf(model).length > 0
     ? [`-m mark --mark ${REJECTED_MARK} -j ${REJECT_CHAIN}`]
     : [];
 
@@ -322,7 +329,11 @@ const arrivesFrom = ({ link, number }: Sites[number]): string => `-i ${link.name
 
 function forwardRules(vpc: string, model: GatewayModel, sites: Sites): string[] {
   const externals = model.externals.map((external) => roleLink(external.interface));
-  const parents = [model.internal.interface, ...model.externals.map((external) => external.interface)];
+  const parents = [
+    model.internal.interface,
+    ...model.externals.map((external) => external.interface),
+    ...portsOf(model.dedicatedLines),
+  ];
   return [
     // First of all what is nearly all of the traffic.
     `-i ${LINK_PREFIX}+ ${ASSURED}`,

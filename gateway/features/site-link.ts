@@ -16,34 +16,26 @@ import {
 import type { Line } from '../kernel/state.js';
 import { DIRECTIONS } from '../model/bandwidth.js';
 import { closes, rulesOf } from '../model/firewall.js';
-import type { GatewayModel, Sides } from '../model/gateway-model.js';
-import type { Cidr, Family } from '../model/ip.js';
+import type { GatewayModel } from '../model/gateway-model.js';
+import type { Family } from '../model/ip.js';
 import {
   dropChain,
   ifbOf,
+  lineParent,
   LISTENER_CHAIN,
   MARK,
   markBit,
-  REFUSED_METRIC,
   roleLink,
-  ROUTE_PROTOCOL,
   SHAPING,
   SITE_CHAINS,
   siteSet,
-  TABLE_VPC,
 } from '../model/ownership.js';
-import { offeredBy } from '../model/site-link.js';
-import {
-  type CompileContext,
-  type Contribution,
-  FAMILIES,
-  type Feature,
-  INBOUND_RANK,
-  ofFamily,
-  scope,
-} from './feature.js';
+import { offeredBy, sitesOf } from '../model/site-link.js';
+import { type CompileContext, type Contribution, FAMILIES, type Feature, INBOUND_RANK } from './feature.js';
+import { meetsLine } from './line.js';
 import { forwardLines, peerSets, rejectChain } from './firewall-rules.js';
-import { linkedSites, type PlacedSite, placedSites } from './sites.js';
+import { siteRoutes } from './site-routes.js';
+import { linkedSites, placedSites } from './sites.js';
 
 type Linked = ReturnType<typeof linkedSites>[number];
 type Chain = NonNullable<Contribution['chains']>[number];
@@ -51,13 +43,11 @@ type Chain = NonNullable<Contribution['chains']>[number];
 export const siteLink: Feature = {
   name: 'site-link',
   compile(model, context): Contribution {
-    if (model.vpnConnections.length === 0) return {};
     const linked = linkedSites(model, context);
+    if (sitesOf(model).length === 0) return {};
     const shaped = context.facts.shaper?.lacking === undefined ? linked : [];
     return {
-      routes: placedSites(model, context).flatMap((placed) =>
-        placed.site.remote.flatMap((network) => routesTo(network, placed, model)),
-      ),
+      routes: siteRoutes(placedSites(model, context), model.internal, context.pressure.doubtful),
       sets: linked.flatMap(setsOf),
       inbound: linked.flatMap(translationsIn),
       hooks: linked.flatMap(translationHooks),
@@ -65,25 +55,13 @@ export const siteLink: Feature = {
         ...FAMILIES.map(rejectChain),
         ...FAMILIES.flatMap((family) => linked.flatMap((site) => chainsOf(site, family, model))),
       ],
-      ifbs: shaped.flatMap(({ site, link }) => (site.bandwidth.ingress === undefined ? [] : [{ parent: link.name }])),
+      ifbs: shaped.flatMap(({ site, link }) =>
+        site.bandwidth.ingress === undefined ? [] : [{ parent: parentOf(link) }],
+      ),
       shaping: shaped.flatMap((site) => shapingOf(site, context)),
     };
   },
 };
-
-/** The way by the link, and below it a refusal, so that there is never a moment in which the internet is the way. */
-export function routesTo(
-  { text, family }: Cidr,
-  { site: { origin, metric }, link }: PlacedSite,
-  { internal }: Sides,
-): NonNullable<Contribution['routes']>[number][] {
-  const tail = `table ${TABLE_VPC} proto ${ROUTE_PROTOCOL}`;
-  const own = ofFamily(internal.addresses, family);
-  const source = own ? ` src ${own.address.text}` : '';
-  const way = link && `${text} dev ${link.name} ${tail}${scope(family, 'link')}${source} metric ${metric}`;
-  const refusal = { family, text: `unreachable ${text} ${tail} metric ${REFUSED_METRIC}`, origin };
-  return way === undefined ? [refusal] : [refusal, { family, text: way, origin }];
-}
 
 function setsOf({ site, number }: Linked): NonNullable<Contribution['sets']>[number][] {
   const { remote, local, policy } = site;
@@ -115,7 +93,7 @@ const translationHooks = ({ site, number, link }: Linked): NonNullable<Contribut
         line: { text: `-o ${link.name} -j ${SITE_CHAINS.translates}${number}` },
       }));
 
-function chainsOf({ site, number }: Linked, family: Family, model: GatewayModel): Chain[] {
+function chainsOf({ site, number, link }: Linked, family: Family, model: GatewayModel): Chain[] {
   const { origin, policy, translate } = site;
   const vpc = roleLink(model.internal.interface);
   const chain = (table: Chain['table'], name: string, lines: readonly Line[]): Chain => ({
@@ -130,10 +108,17 @@ function chainsOf({ site, number }: Linked, family: Family, model: GatewayModel)
     return [...forwardLines(rulesOf(policies, direction), family), ...closing];
   };
   const set = (what: Parameters<typeof siteSet>[0]): string => `${siteSet(what, number)}${family}`;
+  const meets = link.line ? meetsLine(link.line, family) : { before: [], after: [] };
   const own = `0x${MARK.gateway.toString(16)}/0x${MARK.ownMask.toString(16)}`;
   return [
     chain('mangle', SITE_CHAINS.arrives, [
-      { text: `-m set ! --match-set ${set('remote')} src -j ${dropChain('Spoof')}`, origin },
+      ...meets.before,
+      // An error belongs to the connection that it is about, whichever router on the way tells it.
+      {
+        text: `-m set ! --match-set ${set('remote')} src -m conntrack ! --ctstate RELATED -j ${dropChain('Spoof')}`,
+        origin,
+      },
+      ...meets.after,
       { text: `-j MARK --set-xmark ${own}` },
       { text: `-m conntrack --ctstate NEW -j CONNMARK --set-xmark ${own}` },
       ...(model.loadBalancers.length > 0 ? [{ text: `-m conntrack --ctstate NEW -j ${LISTENER_CHAIN}` }] : []),
@@ -165,6 +150,9 @@ function chainsOf({ site, number }: Linked, family: Family, model: GatewayModel)
   ];
 }
 
+/** By which its IFB is named. */
+const parentOf = ({ name, line }: Linked['link']): string => (line ? lineParent(line.port, line.vlan) : name);
+
 const FLOWS = 1024;
 
 /** One class each way, that all of the link shares. */
@@ -172,7 +160,7 @@ function shapingOf({ site, link }: Linked, { facts }: CompileContext): NonNullab
   return DIRECTIONS.flatMap((direction) => {
     const rate = site.bandwidth[direction];
     if (rate === undefined) return [];
-    const device = direction === 'egress' ? link.name : ifbOf(link.name);
+    const device = direction === 'egress' ? link.name : ifbOf(parentOf(link));
     const leaf = { quantum: quantumOf(rate), queue: leafText(facts.shaper?.leaf ?? 'bfifo', rate, FLOWS) };
     return [
       ...(direction === 'ingress' ? redirectEntries(link.name, device) : []),

@@ -1,7 +1,8 @@
 /** Where the links of sites are in this kernel, and what there is to say of one that cannot be. Pure. */
 import type { Facts } from '../kernel/state.js';
 import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
-import { tunnelLink } from '../model/ownership.js';
+import type { DedicatedLine } from '../model/line.js';
+import { lineParent, roleLink, tunnelLink } from '../model/ownership.js';
 import type { SiteLink } from '../model/site-link.js';
 import { keysOf, type VpnConnection, type WireGuardPeer } from '../model/vpn.js';
 import type { CompileContext } from './feature.js';
@@ -12,18 +13,57 @@ export interface PlacedSite {
   /** In chains, sets, marks and tables. */
   readonly number: number;
   /** `undefined`: it has none here, and what is meant for it is refused. */
-  readonly link: { readonly name: string; readonly mtu: number } | undefined;
+  readonly link: PlacedLink | undefined;
 }
 
-export const placedSites = (model: GatewayModel, context: CompileContext): PlacedSite[] =>
-  model.vpnConnections.map((connection) => placedSite(connection, context));
+export interface PlacedLink {
+  readonly name: string;
+  readonly mtu: number;
+  /** What stands on the link itself; `undefined` for a tunnel, which has nobody on it. */
+  readonly line: DedicatedLine | undefined;
+}
 
-export function placedSite(connection: VpnConnection, context: CompileContext): PlacedSite {
-  const { site, name } = connection;
-  const link = troubleOf(connection, context.facts)
+export const placedSites = (model: GatewayModel, context: CompileContext): PlacedSite[] => [
+  ...model.dedicatedLines.map((line) => placed(line.site, lineLink(line, context.facts), context)),
+  ...model.vpnConnections.map((connection) => placedTunnel(connection, context)),
+];
+
+export const placedTunnel = (connection: VpnConnection, context: CompileContext): PlacedSite =>
+  placed(connection.site, tunnelOf(connection, context), context);
+
+const placed = (site: SiteLink, link: PlacedLink | undefined, { siteNumber }: CompileContext): PlacedSite => ({
+  site,
+  number: siteNumber(site.origin.id),
+  link,
+});
+
+const tunnelOf = (connection: VpnConnection, context: CompileContext): PlacedLink | undefined =>
+  troubleOf(connection, context.facts)
     ? undefined
-    : { name: linkOf(name, context.facts), mtu: mtuOf(connection, context) };
-  return { site, number: context.siteNumber(site.origin.id), link };
+    : { name: linkOf(connection.name, context.facts), mtu: mtuOf(connection, context), line: undefined };
+
+function lineLink(line: DedicatedLine, facts: Facts): PlacedLink | undefined {
+  const mtu = line.mtu ?? facts.mtu.get(line.port) ?? DEFAULT_MTU;
+  return lineTroubleOf(line, facts) ? undefined : { name: linkOfLine(line), mtu, line };
+}
+
+export const linkOfLine = ({ port, vlan }: DedicatedLine): string => roleLink(lineParent(port, vlan));
+
+/** What keeps a line from having its link. */
+export interface LineTrouble {
+  readonly reason: 'PortMissing' | 'NoVlan';
+  readonly message: string;
+}
+
+export function lineTroubleOf({ port, vlan, mtu }: DedicatedLine, facts: Facts): LineTrouble | undefined {
+  const most = facts.mtu.get(port);
+  if (most === undefined)
+    return { reason: 'PortMissing', message: `interface ${port} does not exist here; the platform has to attach it` };
+  if (vlan !== undefined && facts.vlans?.lacking !== undefined)
+    return { reason: 'NoVlan', message: facts.vlans.lacking };
+  if (mtu !== undefined && mtu > most)
+    return { reason: 'PortMissing', message: `interface ${port} carries ${most} bytes, and mtu is ${mtu}` };
+  return undefined;
 }
 
 /** Those that have a link. */

@@ -318,6 +318,34 @@ export const vpnRows = () =>
     }),
   );
 
+export const lineRows = () =>
+  z.array(
+    z.strictObject({
+      line: z.string(),
+      port: z.string().describe('Such as line0, or line0.100 for a VLAN.'),
+      state: z.enum(['Up', 'Down', 'Idle']),
+      reason: z.string(),
+      since: z.string(),
+      trouble: z.string().optional().describe('Why it has no link at all.'),
+      receivedBytes: z.int(),
+      sentBytes: z.int(),
+      switchOvers: z.int().describe('Times that its networks went elsewhere or came back.'),
+      switchOverMs: z.number().optional().describe('Of the last time that it went down.'),
+    }),
+  );
+
+export const routeRows = () =>
+  z.array(
+    z.strictObject({
+      network: z.string(),
+      by: z.string().describe('The document that leads there; nothing for what is refused.'),
+      via: z.string(),
+      link: z.string(),
+      metric: z.int(),
+      state: z.enum(['Taken', 'Next', 'Dead', 'Refuses']),
+    }),
+  );
+
 export const peerConfig = () => z.strictObject({ config: z.string() });
 
 export const explanation = () =>

@@ -9,6 +9,7 @@ import type { Top } from '../insight/top/top.js';
 import type { Tracer } from '../insight/trace/tracer.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
+import type { LineWatch } from '../reconcile/line-watch.js';
 import type { Pair } from '../reconcile/pair.js';
 import type { Author } from '../reconcile/submission.js';
 import type { Show } from '../reconcile/show.js';
@@ -30,6 +31,7 @@ export interface HttpParts {
   readonly bundler: Bundler;
   readonly pair: Pair;
   readonly vpn: VpnWatch;
+  readonly lines: LineWatch;
 }
 
 /** Each may do all that those before it may. */

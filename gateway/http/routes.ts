@@ -8,6 +8,7 @@ import { FAILOVER_ROUTES } from './routes/failover.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { INSIGHT_ROUTES } from './routes/insight.js';
 import { LOOK_ROUTES } from './routes/look.js';
+import { LINE_ROUTES } from './routes/line.js';
 import { VPN_ROUTES } from './routes/vpn.js';
 
 export const ROUTES: readonly Route[] = [
@@ -19,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...CHANGE_ROUTES,
   ...FAILOVER_ROUTES,
   ...VPN_ROUTES,
+  ...LINE_ROUTES,
   route({
     method: 'GET',
     path: '/openapi.json',

@@ -13,7 +13,7 @@ export interface IpLink {
   readonly mtu: number;
   readonly ifalias?: string;
   readonly address?: string;
-  readonly linkinfo?: { readonly info_kind?: string };
+  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: { readonly id?: number } };
 }
 
 export interface IpAddresses {
@@ -36,6 +36,13 @@ export interface IpRoute {
   readonly prefsrc?: string;
   readonly metric?: number;
   readonly flags?: readonly string[];
+  /** Of one that several links share. */
+  readonly nexthops?: readonly {
+    readonly gateway?: string;
+    readonly dev: string;
+    readonly weight: number;
+    readonly flags: readonly string[];
+  }[];
 }
 
 export interface IpRule {

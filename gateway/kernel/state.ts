@@ -12,14 +12,16 @@ export interface Line {
 export interface Link {
   readonly name: string;
   /** A WireGuard link is the kernel's, or `wireguard-go`'s where the kernel has none. */
-  readonly kind: 'macvlan' | 'ifb' | TunnelEngine;
+  readonly kind: 'macvlan' | 'vlan' | 'ifb' | TunnelEngine;
   /** Empty for what stands above nothing. */
   readonly parent: string;
   readonly up: boolean;
   /** Where it must be a certain one; what was observed always has it. */
   readonly mac?: string;
-  /** In bytes; of tunnels. */
+  /** In bytes; of tunnels and lines. */
   readonly mtu?: number;
+  /** Its number, of a `vlan`. */
+  readonly vlan?: number;
 }
 
 export type TunnelEngine = 'wireguard' | 'wireguard-go';
@@ -94,6 +96,8 @@ export interface Facts {
   readonly member?: Member;
   /** Asked for only when a document wants bandwidth. */
   readonly shaper?: Shaper;
+  /** Why this kernel has no VLANs; asked for only when a line wants one. */
+  readonly vlans?: { readonly lacking: string | undefined };
   /** Asked for only when a document wants a tunnel. */
   readonly tunnels?: Tunnels;
   /** By the name of the file, of the keys that documents name. */

@@ -24,3 +24,26 @@ export async function metersText(meters: readonly Meter[]): Promise<string> {
     ...packets,
   ].join('');
 }
+
+/** Of things that have several figures each. */
+export interface Series<Thing> {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  /** `undefined`: nothing to say of it. */
+  readonly read: (thing: Thing) => number | undefined;
+}
+
+export function seriesText<Thing>(
+  series: readonly Series<Thing>[],
+  things: readonly Thing[],
+  labelsOf: (thing: Thing) => string,
+): string[] {
+  return series.flatMap(({ name, type, help, read }) => {
+    const samples = things.flatMap((thing) => {
+      const value = read(thing);
+      return value === undefined ? [] : [`${name}{${labelsOf(thing)}} ${value}`];
+    });
+    return samples.length === 0 ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples];
+  });
+}

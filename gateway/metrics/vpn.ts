@@ -1,15 +1,8 @@
 /** Of the peers of tunnels: whether they are there, and what passes. */
 import type { ConnectionLook, PeerLook } from '../health/peer-state.js';
+import { type Series, seriesText } from './exposition.js';
 
-interface Series {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  /** `undefined`: nothing to say of it. */
-  readonly read: (peer: PeerLook) => number | undefined;
-}
-
-const SERIES: readonly Series[] = [
+const SERIES: readonly Series<PeerLook>[] = [
   {
     name: 'vpcgw_vpn_peer_up',
     type: 'gauge',
@@ -48,14 +41,9 @@ const SERIES: readonly Series[] = [
   },
 ];
 
-export function vpnText(looks: ReadonlyMap<string, ConnectionLook>): string[] {
-  const peers = [...looks.values()].flatMap((look) => look.peers);
-  if (peers.length === 0) return [];
-  return SERIES.flatMap(({ name, type, help, read }) => {
-    const samples = peers.flatMap((peer) => {
-      const value = read(peer);
-      return value === undefined ? [] : [`${name}{name="${peer.connection}",peer="${peer.peer}"} ${value}`];
-    });
-    return samples.length === 0 ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples];
-  });
-}
+export const vpnText = (looks: ReadonlyMap<string, ConnectionLook>): string[] =>
+  seriesText(
+    SERIES,
+    [...looks.values()].flatMap(({ peers }) => peers),
+    ({ connection, peer }) => `name="${connection}",peer="${peer}"`,
+  );

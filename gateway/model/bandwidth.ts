@@ -4,6 +4,7 @@
  */
 import type { ElasticIp, GatewayModel, Origin } from './gateway-model.js';
 import { remember } from './remember.js';
+import { type Sites, sitesOf } from './site-link.js';
 
 export const DIRECTIONS = ['ingress', 'egress'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
@@ -100,9 +101,9 @@ export function classNameOf(eip: ElasticIp, { packages }: Shared): string | unde
 /** An elastic IP's name has no `@`. */
 export const classNameOfPackage = (pack: BandwidthPackage): string => `@${pack.name}`;
 
-export function asksForBandwidth(model: Shared & Pick<GatewayModel, 'elasticIps' | 'vpnConnections'>): boolean {
+export function asksForBandwidth(model: Shared & Pick<GatewayModel, 'elasticIps'> & Sites): boolean {
   if (asks(model.bandwidth) || model.packages.length > 0) return true;
-  if (model.vpnConnections.some(({ site }) => asks(site.bandwidth))) return true;
+  if (sitesOf(model).some((site) => asks(site.bandwidth))) return true;
   for (const eip of model.elasticIps.values()) if (asks(eip.bandwidth)) return true;
   return false;
 }

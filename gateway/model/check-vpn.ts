@@ -3,11 +3,12 @@ import type { Complaints } from './complaints.js';
 import type { GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, overlaps } from './ip.js';
 import { SYNC_PORT } from './ownership.js';
+import type { SiteLink } from './site-link.js';
 import type { VpnConnection } from './vpn.js';
 
 /** By network. */
 type Owners = Map<string, { readonly peer: string; readonly id: string }>;
-type At = (path: readonly PropertyKey[], message: string) => void;
+export type At = (path: readonly PropertyKey[], message: string) => void;
 
 const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).join(', ');
 
@@ -22,7 +23,12 @@ export function checkVpn(model: GatewayModel, complaints: Complaints): void {
   }
 }
 
-function checkLocal({ site: { local, remote, translate } }: VpnConnection, { internal }: GatewayModel, at: At): void {
+/** Of any site. */
+export function checkLocal(
+  { site: { local, remote, translate } }: { readonly site: SiteLink },
+  { internal }: GatewayModel,
+  at: At,
+): void {
   local.forEach((network, i) => {
     if (!internal.prefixes.some((prefix) => containsCidr(prefix, network)))
       at(['localNetworks', i], `${network.text} is outside the VPC's prefixes (${list(internal.prefixes)})`);
@@ -100,10 +106,13 @@ function checkPeers(
   }
 }
 
-const relation = (network: Cidr, own: Cidr): string =>
+export const relation = (network: Cidr, own: Cidr): string =>
   containsCidr(network, own) && network.text !== own.text ? 'swallows' : 'overlaps';
 
-const ownNetworks = ({ internal, externals }: GatewayModel): { readonly cidr: Cidr; readonly what: string }[] => [
+export const ownNetworks = ({
+  internal,
+  externals,
+}: GatewayModel): { readonly cidr: Cidr; readonly what: string }[] => [
   ...internal.prefixes.map((cidr) => ({ cidr, what: "the VPC's" })),
   ...externals.flatMap(({ name, addresses }) =>
     addresses.map(({ network }) => ({ cidr: network, what: `external network ${name}'s` })),

@@ -2,11 +2,13 @@
 import type { DocumentOf } from '../documents/document.js';
 import { checkBalancers } from './check-balancer.js';
 import { checkBandwidth } from './check-bandwidth.js';
+import { checkLines } from './check-line.js';
 import { checkVpn } from './check-vpn.js';
+import { ownAddresses } from './own-addresses.js';
 import { clashOf, claimsOf } from './claims.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, InternalSide, Sides, SnatRule } from './gateway-model.js';
 import { bitsOf, type Cidr, contains, containsCidr, type IpAddress, isLinkLocal, overlaps } from './ip.js';
-import { remember, rememberWithin } from './remember.js';
+import { rememberWithin } from './remember.js';
 import type { Complaints } from './complaints.js';
 import { blockBits } from './snat-ports.js';
 
@@ -19,6 +21,7 @@ export function checkModel(model: GatewayModel, gateway: DocumentOf<'VpcGateway'
   checkBandwidth(model, complaints);
   checkBalancers(model, complaints);
   checkVpn(model, complaints);
+  checkLines(model, complaints);
   checkClaims(model, complaints);
 }
 
@@ -123,17 +126,6 @@ export function addElasticIp(
       `${eip.target.text} is the 1:1 target of ${complaints.where(other.origin.id)} already; it could leave by one of them only`,
     );
 }
-
-const ownAddresses = remember(({ internal, externals }: Sides): ReadonlyMap<string, string> => {
-  const owners = new Map<string, string>();
-  for (const { address } of internal.addresses) owners.set(address.text, "the VPC's next hop");
-  for (const external of externals) {
-    for (const { address } of external.addresses)
-      owners.set(address.text, `the gateway's own address on ${external.name}`);
-    for (const hop of external.gateways) owners.set(hop.text, `the next hop of ${external.name}`);
-  }
-  return owners;
-});
 
 interface Problem {
   readonly path: readonly PropertyKey[];

@@ -5,7 +5,7 @@ import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolici
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
-import { meantBy, offeredBy, permits, seenAs, type SiteLink, siteOf, sitesOf } from './site-link.js';
+import { meantBy, offeredBy, permits, seenAs, type SiteLink, sitesOf, waysTo } from './site-link.js';
 import { endAt } from './vpn.js';
 
 export interface Tuple {
@@ -54,6 +54,9 @@ export type WayOut =
 
 const KEEP: Verdict = { stale: false, reason: '' };
 const stale = (reason: string): Verdict => ({ stale: true, reason });
+/** The first that lets it stay, or the first of all. */
+const mildest = (verdicts: readonly Verdict[]): Verdict =>
+  verdicts.find((verdict) => !verdict.stale) ?? verdicts[0] ?? KEEP;
 const verdictFor = (reason: string | undefined): Verdict => (reason === undefined ? KEEP : stale(reason));
 
 /** Answers for many flows of one model; look-ups are by hash. */
@@ -62,6 +65,8 @@ export class FlowJudge {
   readonly #draining: Set<string>;
   readonly #own: Set<string>;
   readonly #sites: readonly SiteLink[];
+  /** The gateway's own addresses on dedicated lines. */
+  readonly #lineEnds: ReadonlySet<string>;
 
   constructor(
     private readonly model: GatewayModel,
@@ -70,6 +75,9 @@ export class FlowJudge {
   ) {
     this.#dnat = new Map();
     this.#sites = sitesOf(model);
+    this.#lineEnds = new Set(
+      model.dedicatedLines.flatMap(({ addresses }) => addresses.map(({ address }) => address.text)),
+    );
     for (const rule of model.dnatRules) {
       const key = rule.elasticIp.address.text;
       this.#dnat.set(key, [...(this.#dnat.get(key) ?? []), rule]);
@@ -95,30 +103,46 @@ export class FlowJudge {
     return this.#judgeSource(original.source, reply.destination, reply.source);
   }
 
-  /** `undefined`: neither end is a site. */
-  #judgeSite({ protocol, original, reply }: Flow): Verdict | undefined {
-    const source = parseIp(original.source);
-    const destination = parseIp(original.destination);
+  /** `undefined`: neither end is a site. Of several ways to it one that allows the connection is enough. */
+  #judgeSite(flow: Flow): Verdict | undefined {
+    const source = parseIp(flow.original.source);
+    const destination = parseIp(flow.original.destination);
     if (!source || !destination) return undefined;
-    const port = original.destinationPort;
-    const to = siteOf(this.#sites, destination);
-    if (to && (this.#inVpc(original.source) || this.#own.has(original.source))) {
-      const { id } = to.origin;
-      if (!to.local.some((cidr) => contains(cidr, source)))
-        return stale(`${original.source} is no local network of ${id}`);
-      if (reply.destination !== seenAs(to, source).text)
-        return stale(`${original.destination} is reached by ${id} now`);
-      if (this.#own.has(original.source)) return KEEP;
-      const opening = { direction: 'Egress', peer: destination, protocol, port } as const;
-      return permits(to, opening) ? KEEP : stale(`${id} denies it`);
-    }
-    const from = siteOf(this.#sites, source);
-    if (!from || this.model.byAddress.has(original.destination)) return undefined;
+    if (this.#lineEnds.has(source.text) || this.#lineEnds.has(destination.text)) return KEEP;
+    const to = this.#inVpc(flow.original.source) || this.#own.has(flow.original.source);
+    const ways = to ? waysTo(this.#sites, destination) : [];
+    if (ways.length > 0) return mildest(ways.map((site) => this.#judgeToSite(flow, site, source, destination)));
+    const from = waysTo(this.#sites, source);
+    if (from.length === 0 || this.model.byAddress.has(flow.original.destination)) return undefined;
+    const verdict = mildest(from.map((site) => this.#judgeFromSite(flow, site, source, destination)));
+    const { protocol, original } = flow;
+    // What a listener takes is led by it.
+    const listened = listenerAt(this.model, original.destination, protocol, original.destinationPort);
+    return listened && !verdict.stale ? undefined : verdict;
+  }
+
+  #judgeToSite({ protocol, original, reply }: Flow, to: SiteLink, source: IpAddress, destination: IpAddress): Verdict {
+    const { id } = to.origin;
+    if (!to.local.some((cidr) => contains(cidr, source)))
+      return stale(`${original.source} is no local network of ${id}`);
+    if (reply.destination !== seenAs(to, source).text) return stale(`${original.destination} is reached by ${id} now`);
+    if (this.#own.has(original.source)) return KEEP;
+    const opening = { direction: 'Egress', peer: destination, protocol, port: original.destinationPort } as const;
+    return permits(to, opening) ? KEEP : stale(`${id} denies it`);
+  }
+
+  #judgeFromSite(
+    { protocol, original, reply }: Flow,
+    from: SiteLink,
+    source: IpAddress,
+    destination: IpAddress,
+  ): Verdict {
     const { id } = from.origin;
+    const port = original.destinationPort;
     const meant = meantBy(from, destination);
     if (!offeredBy(from).some((cidr) => contains(cidr, destination)))
       return stale(`${id} does not offer ${original.destination}`);
-    if (listenerAt(this.model, original.destination, protocol, port)) return undefined;
+    if (listenerAt(this.model, original.destination, protocol, port)) return KEEP;
     if (reply.source !== meant.text) return stale(`${original.destination} is ${meant.text} to ${id} now`);
     if (this.#own.has(meant.text)) return KEEP;
     const opening = { direction: 'Ingress', peer: source, protocol, port } as const;
@@ -327,6 +351,7 @@ function translationsOf({
   snatRules,
   ipv6Prefixes,
   vpnConnections,
+  dedicatedLines,
 }: Translators): Set<string> {
   const keys = new Set(listenerKeys(loadBalancers));
   for (const { address, target } of elasticIps) if (target) keys.add(`eip ${address.text} ${target.text}`);
@@ -336,8 +361,9 @@ function translationsOf({
     for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
   for (const { prefix, internalPrefix, mode } of ipv6Prefixes)
     keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
-  for (const { elasticIp, wireGuard, site } of vpnConnections) {
+  for (const { elasticIp, wireGuard } of vpnConnections)
     keys.add(`end ${elasticIp.address.text} ${wireGuard.listenPort}`);
+  for (const site of sitesOf({ vpnConnections, dedicatedLines })) {
     for (const network of [...site.local, ...site.remote, ...site.translate.map(({ as }) => as)])
       keys.add(`site ${site.origin.id} ${network.text}`);
     // Which of them a rule lets through is known of each connection only.
@@ -348,12 +374,19 @@ function translationsOf({
 
 type Translators = Pick<
   GatewayModel,
-  'dnatRules' | 'loadBalancers' | 'snatRules' | 'ipv6Prefixes' | 'vpnConnections'
+  'dnatRules' | 'loadBalancers' | 'snatRules' | 'ipv6Prefixes' | 'vpnConnections' | 'dedicatedLines'
 > & {
   readonly elasticIps: readonly ElasticIp[];
 };
 
-const NO_RULES = { dnatRules: [], loadBalancers: [], snatRules: [], ipv6Prefixes: [], vpnConnections: [] } as const;
+const NO_RULES = {
+  dnatRules: [],
+  loadBalancers: [],
+  snatRules: [],
+  ipv6Prefixes: [],
+  vpnConnections: [],
+  dedicatedLines: [],
+} as const;
 
 /** Where an edit that adds one takes away what others had. */
 const TAKES = /^(dnat|site|end) /;

@@ -7,6 +7,7 @@ import type { Bandwidth, BandwidthPackage } from './bandwidth.js';
 import type { Firewall } from './firewall.js';
 import type { HighAvailability, MacMode } from './high-availability.js';
 import type { Cidr, InterfaceAddress, IpAddress } from './ip.js';
+import type { DedicatedLine } from './line.js';
 import type { VpnConnection } from './vpn.js';
 
 /** Names a document: the key of status, of counters and of the journal. */
@@ -41,6 +42,7 @@ export interface Frame extends Sides {
   readonly loadBalancers: readonly LoadBalancer[];
   readonly ipv6Prefixes: readonly Ipv6Prefix[];
   readonly vpnConnections: readonly VpnConnection[];
+  readonly dedicatedLines: readonly DedicatedLine[];
 }
 
 /** `undefined`: no limit. Of new connections in a second. */

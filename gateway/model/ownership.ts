@@ -51,6 +51,15 @@ export const HELD_SET = `${SET_PREFIX}held`;
 export const LINK_PREFIX = 'vg-';
 /** `NAME_MAX` of a link is 15: the parent's name must leave room for the prefix. */
 export const PARENT_NAME_MAX = 15 - LINK_PREFIX.length;
+/**
+ * Of a line, as `roleLink` takes it: its link stands above the port, or is a VLAN of it. A digest where the name would be
+ * too long.
+ */
+export function lineParent(port: string, vlan: number | undefined): string {
+  if (vlan === undefined) return port;
+  const name = `${port}.${vlan}`;
+  return name.length <= PARENT_NAME_MAX ? name : fnv1a64(name).slice(0, PARENT_NAME_MAX);
+}
 /** Intermediate functional blocks, where what comes in is shaped: `vi-` + the name of the external parent. */
 export const IFB_PREFIX = 'vi-';
 /** WireGuard links, and the IFBs of those that are shaped. */
@@ -131,6 +140,8 @@ export const MAX_SITES = 255;
 export const TABLE_VPC = 1000;
 export const tableOfExternal = (index: number): number => 1100 + index;
 export const tableOfTunnel = (index: number): number => 1400 + index;
+/** Of a dedicated line: what the gateway itself sends from its address there. */
+export const tableOfLine = (index: number): number => 1700 + index;
 
 /** Rule preferences; the kernel's own are 0 (local), 32766 (main), 32767 (default). */
 export const RULE_PREF = {
@@ -140,6 +151,7 @@ export const RULE_PREF = {
   // The gateway's own packets, which are few: after what every forwarded one asks.
   fromVpcAddress: 1910,
   fromExternalAddress: 1920,
+  fromLineAddress: 1930,
   /** IPVS asks for a way to its members without a mark, a source or a protocol; whatever has one goes past. */
   notIpvs: 1980,
   ipvs: 1981,
@@ -152,8 +164,11 @@ export const markOfTunnel = (index: number): number => index << MARK.tunnelShift
 
 /** Of two routes to one network; what nothing else leads to is refused. */
 export const REFUSED_METRIC = 9999;
+/** Added to that of a line which does not forward: taken only where nothing else leads there. */
+export const DOUBTFUL_METRIC = 4000;
 
 export const roleLink = (parent: string): string => `${LINK_PREFIX}${parent}`;
+/** Of a tunnel's link, or of what a role link stands above. */
 export const ifbOf = (parent: string): string =>
   parent.startsWith(TUNNEL_PREFIX)
     ? `${TUNNEL_IFB_PREFIX}${parent.slice(TUNNEL_PREFIX.length)}`

@@ -11,6 +11,8 @@ export interface Pressure {
   readonly down: Down;
   /** Members that were taken out, and whose connections may end by themselves. */
   readonly draining: readonly Drain[];
+  /** Documents of dedicated lines that do not carry: taken only where nothing else leads. */
+  readonly doubtful: ReadonlySet<string>;
   /** Of a pair: this member carries the traffic. Its tunnels know their peers only then. */
   readonly active: boolean;
 }
@@ -20,16 +22,20 @@ export const NO_PRESSURE: Pressure = {
   full: false,
   down: NONE_DOWN,
   draining: [],
+  doubtful: new Set(),
   active: false,
 };
+
+const sameMembers = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((name) => b.has(name));
 
 export const samePressure = (a: Pressure, b: Pressure): boolean =>
   a.full === b.full &&
   a.active === b.active &&
-  a.exhausted.size === b.exhausted.size &&
-  [...a.exhausted].every((address) => b.exhausted.has(address)) &&
+  sameMembers(a.exhausted, b.exhausted) &&
   a.down.size === b.down.size &&
   [...a.down.keys()].every((member) => b.down.has(member)) &&
+  sameMembers(a.doubtful, b.doubtful) &&
   sameDrains(a.draining, b.draining);
 
 /** Whatever time they have. */

@@ -26,6 +26,7 @@ import { resolveBalancer } from './resolve-balancer.js';
 import { resolvePackage } from './resolve-bandwidth.js';
 import { resolveFirewall } from './resolve-firewall.js';
 import { resolveVpns } from './resolve-vpn.js';
+import { resolveLine } from './resolve-line.js';
 
 export interface Resolved {
   readonly model: GatewayModel | undefined;
@@ -63,6 +64,12 @@ export function resolve(
     elasticIps,
     complaints,
   );
+  const vpnConnections = resolveVpns(
+    { connections: ofKind('VpnConnection'), peers: ofKind('VpnPeer') },
+    elasticIps,
+    firewall.groups,
+    complaints,
+  );
   const frame: Frame = {
     name: gateway.metadata.name,
     paused: gateway.spec.paused,
@@ -80,11 +87,9 @@ export function resolve(
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
     loadBalancers: ofKind('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
-    vpnConnections: resolveVpns(
-      { connections: ofKind('VpnConnection'), peers: ofKind('VpnPeer') },
-      elasticIps,
-      firewall.groups,
-      complaints,
+    vpnConnections,
+    dedicatedLines: ofKind('DedicatedLine').map((document) =>
+      resolveLine(document, vpnConnections, firewall.groups, complaints),
     ),
   };
   const model: GatewayModel = { ...frame, frame, ...indexed(elasticIps, complaints, eips, sides) };

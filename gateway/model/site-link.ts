@@ -26,8 +26,10 @@ export interface Translation {
   readonly as: Cidr;
 }
 
-export const sitesOf = ({ vpnConnections }: Pick<Frame, 'vpnConnections'>): SiteLink[] =>
-  vpnConnections.map(({ site }) => site);
+export type Sites = Pick<Frame, 'vpnConnections' | 'dedicatedLines'>;
+
+export const sitesOf = ({ vpnConnections, dedicatedLines }: Sites): SiteLink[] =>
+  [...dedicatedLines, ...vpnConnections].map(({ site }) => site);
 
 export const policiesOfSites = (model: Parameters<typeof sitesOf>[0]): Policy[] =>
   sitesOf(model).flatMap(({ policy }) => policy ?? []);
@@ -54,17 +56,23 @@ export function meantBy({ translate }: SiteLink, address: IpAddress): IpAddress 
   return found ? movedTo(address, found.network) : address;
 }
 
-/** The way that a network of a site is reached by: the most specific, of equal ones the lowest metric. */
-export function siteOf(sites: readonly SiteLink[], address: IpAddress): SiteLink | undefined {
-  let best: { readonly site: SiteLink; readonly length: number } | undefined;
+/** The ways that an address of a site is reached by: of the most specific network, those of the lowest metric first. */
+export function waysTo(sites: readonly SiteLink[], address: IpAddress): SiteLink[] {
+  let most = -1;
+  let found: SiteLink[] = [];
   for (const site of sites)
     for (const cidr of site.remote) {
-      if (!contains(cidr, address)) continue;
-      if (!best || cidr.length > best.length || (cidr.length === best.length && site.metric < best.site.metric))
-        best = { site, length: cidr.length };
+      if (cidr.length < most || !contains(cidr, address)) continue;
+      if (cidr.length > most) found = [];
+      most = cidr.length;
+      if (!found.includes(site)) found.push(site);
     }
-  return best?.site;
+  return found.sort((a, b) => a.metric - b.metric);
 }
+
+/** The way that is taken while all of them carry. */
+export const siteOf = (sites: readonly SiteLink[], address: IpAddress): SiteLink | undefined =>
+  waysTo(sites, address)[0];
 
 /** Whether its rules let a connection be opened; the same as the kernel's chains, which are compiled of them. */
 export function permits({ policy }: SiteLink, opening: Opening): boolean {

@@ -112,6 +112,7 @@ function linksOf(parts: readonly Contribution[]): Map<string, Link> {
       const name = roleLink(parent);
       return { name, kind: 'macvlan', parent, up: true, ...macOf(name) };
     }),
+    ...parts.flatMap((part) => part.lines ?? []).map((link) => ({ ...link, ...macOf(link.name) })),
     ...parts.flatMap((part) => part.tunnels ?? []).map(({ link }) => link),
     ...ifbs.map(({ parent }): Link => ({ name: ifbOf(parent), kind: 'ifb', parent: '', up: true })),
   ];

@@ -82,7 +82,7 @@ export class Keeper {
         'ConnectionLimit',
         full ? 'no new connections: the limit is reached' : 'new connections are let through again',
       );
-    if (!samePressure({ ...before, full, down: pressure.down, active: pressure.active }, pressure))
+    if (!samePressure({ ...pressure, exhausted: before.exhausted }, pressure))
       tell(
         'PortsExhausted',
         exhausted.size > 0 ? `ports nearly used up: ${[...exhausted].join(', ')}` : 'all addresses have ports again',

@@ -40,7 +40,7 @@ export interface Programmed {
 }
 
 /** Facts that are asked for only when a document needs them. */
-const FOUND = ['shaper', 'balancing', 'tunnels', 'keys'] as const;
+const FOUND = ['shaper', 'balancing', 'vlans', 'tunnels', 'keys'] as const;
 
 export class Programmer {
   readonly view: KernelView;
@@ -52,6 +52,7 @@ export class Programmer {
   pressure: Pressure = NO_PRESSURE;
   #shaper: Shaper | undefined;
   #balancing: Balancing | undefined;
+  #vlans: Facts['vlans'];
   /** Told of each model that has come into force. */
   onInForce: (model: GatewayModel) => void = () => undefined;
 
@@ -63,6 +64,7 @@ export class Programmer {
     private readonly machine: {
       readonly chooseShaper: () => Promise<Shaper>;
       readonly chooseBalancing: () => Promise<Balancing>;
+      readonly chooseVlans: () => Promise<NonNullable<Facts['vlans']>>;
     },
     /** Which of a pair this is. */
     private readonly member?: Member,
@@ -89,9 +91,11 @@ export class Programmer {
   async #gatherFacts(model: GatewayModel): Promise<Facts> {
     if (asksForBandwidth(model)) this.#shaper ??= await this.machine.chooseShaper();
     if (model.loadBalancers.length > 0) this.#balancing ??= await this.machine.chooseBalancing();
+    if (model.dedicatedLines.some(({ vlan }) => vlan !== undefined)) this.#vlans ??= await this.machine.chooseVlans();
     const found = {
       ...(this.#shaper ? { shaper: this.#shaper } : {}),
       ...(this.#balancing ? { balancing: this.#balancing } : {}),
+      ...(this.#vlans ? { vlans: this.#vlans } : {}),
       ...(model.vpnConnections.length > 0 ? await this.tunnels?.of(model.vpnConnections) : {}),
     };
     const known = this.#facts;

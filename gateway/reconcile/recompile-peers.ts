@@ -1,7 +1,7 @@
 /** The kernel after an edit of the peers of tunnels alone: their routes, their networks in sets, and what WireGuard is told. */
 import { type CompileContext } from '../features/feature.js';
-import { routesTo } from '../features/site-link.js';
-import { type PlacedSite, placedSite } from '../features/sites.js';
+import { siteRoutes } from '../features/site-routes.js';
+import { type PlacedSite, placedTunnel } from '../features/sites.js';
 import { toldOf } from '../features/wireguard.js';
 import { PatchedMap } from '../kernel/patched-map.js';
 import type { IpSet, KernelState, Line } from '../kernel/state.js';
@@ -30,9 +30,9 @@ export function recompilePeers(input: CompileInput, before: Compiled): Compiled 
     const former = known.vpnConnections[i];
     if (!former || former === connection) continue;
     const [was, is] = [new Set(former.wireGuard.peers), new Set(connection.wireGuard.peers)];
-    const placed = placedSite(connection, context);
+    const placed = placedTunnel(connection, context);
     // A peer of the connection's own document can keep it from having a link, or from having none.
-    if ((placedSite(former, context).link === undefined) !== (placed.link === undefined)) return undefined;
+    if ((placedTunnel(former, context).link === undefined) !== (placed.link === undefined)) return undefined;
     const gone = former.wireGuard.peers.filter((peer) => !is.has(peer));
     const come = connection.wireGuard.peers.filter((peer) => !was.has(peer));
     edits.push({ connection, placed, gone, come });
@@ -74,8 +74,10 @@ function isSame(connection: VpnConnection, known: VpnConnection | undefined): bo
 function edited(state: KernelState, edit: Edit, model: GatewayModel, context: CompileContext): KernelState {
   const { connection, placed, gone, come } = edit;
   const networks = (peers: readonly WireGuardPeer[]): Cidr[] => peers.flatMap((peer) => peer.networks);
-  const routesOf = (peers: readonly WireGuardPeer[]) =>
-    networks(peers).flatMap((network) => routesTo(network, placed, model).map(routeEntry));
+  const routesOf = (peers: readonly WireGuardPeer[]) => {
+    const site = { ...placed.site, remote: networks(peers) };
+    return siteRoutes([{ ...placed, site }], model.internal, context.pressure.doubtful).map(routeEntry);
+  };
   const routes = PatchedMap.of(
     state.routes,
     routesOf(gone).map(([key]) => key),

@@ -7,6 +7,8 @@ import { membershipsOf } from '../model/bandwidth.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { Flow } from '../model/flow.js';
 import type { BalancerRow } from './balancer-table.js';
+import type { CompileInput } from './compile.js';
+import { readSiteRoutes, type RouteRow } from './show-routes.js';
 import { type PortUse, portUseOf } from './port-watch.js';
 
 export interface NatRow {
@@ -54,6 +56,7 @@ export class Show {
     private readonly run: CommandRunner,
     private readonly model: () => GatewayModel | undefined,
     private readonly metrics: Metrics,
+    private readonly inForce: () => CompileInput | undefined,
     private readonly members: (model: GatewayModel, flows: readonly Flow[]) => BalancerRow[],
   ) {}
 
@@ -61,6 +64,12 @@ export class Show {
   async lb(): Promise<BalancerRow[]> {
     const model = this.model();
     return model && model.loadBalancers.length > 0 ? this.members(model, await listFlows(this.run)) : [];
+  }
+
+  /** To the VPC's own networks and to sites. */
+  async routes(): Promise<RouteRow[]> {
+    const input = this.inForce();
+    return input ? readSiteRoutes(this.run, input) : [];
   }
 
   async nat(): Promise<NatRow[]> {

@@ -1,7 +1,8 @@
 /** What is told about a gateway: of itself and of each document. Pure. */
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
-import { peerTrouble, type Trouble, troubleOf } from '../features/sites.js';
+import { type LineTrouble, lineTroubleOf, peerTrouble, type Trouble, troubleOf } from '../features/sites.js';
+import type { LineLook } from '../health/line-look.js';
 import type { ConnectionLook } from '../health/peer-state.js';
 import type { Balancing, Facts, Shaper } from '../kernel/state.js';
 import { closes, policiesOf } from '../model/firewall.js';
@@ -110,6 +111,7 @@ export interface StatusInput {
   readonly balancing: Balancing | undefined;
   /** How they stand, by connection. */
   readonly tunnels?: ReadonlyMap<string, ConnectionLook> | undefined;
+  readonly lines?: ReadonlyMap<string, LineLook> | undefined;
   /** The model that the kernel holds. */
   readonly inForce: GatewayModel | undefined;
   readonly pair:
@@ -194,6 +196,7 @@ interface ObjectInput {
   readonly facts: Facts | undefined;
   readonly balancing: Balancing | undefined;
   readonly tunnels?: ReadonlyMap<string, ConnectionLook> | undefined;
+  readonly lines?: ReadonlyMap<string, LineLook> | undefined;
 }
 
 function objectStatuses(input: ObjectInput): ObjectStatus[] {
@@ -209,7 +212,7 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
     });
     const { programmed } = input;
     // One that has no link is no fault of the others.
-    const trouble = programmed ? tunnelTrouble(document, input) : undefined;
+    const trouble = programmed ? siteTrouble(document, input) : undefined;
     const whyNot = trouble ?? input.whyNot;
     const ready = programmed && !trouble;
     return {
@@ -234,31 +237,46 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
   });
 }
 
+/** Of what leads to a site, how it stands. */
 function connectedOf(
-  { kind, metadata, spec }: GatewayDocument,
-  { tunnels }: ObjectInput,
-): Pick<ConnectionLook, 'state' | 'reason'>[] {
-  if (kind !== 'VpnConnection' && kind !== 'VpnPeer') return [];
-  const look = tunnels?.get(kind === 'VpnPeer' ? spec.connection : metadata.name);
-  if (!look) return [];
-  if (kind === 'VpnConnection' || look.peers.length === 0) return [look];
-  const peer = peersOf(look).get(metadata.name);
+  { kind, metadata: { name }, spec }: GatewayDocument,
+  { tunnels, lines }: ObjectInput,
+): Pick<ConnectionLook | LineLook, 'state' | 'reason'>[] {
+  if (kind === 'VpnPeer') return peerLooks(name, tunnels?.get(spec.connection));
+  const look = kind === 'VpnConnection' ? tunnels?.get(name) : kind === 'DedicatedLine' ? lines?.get(name) : undefined;
+  return look ? [look] : [];
+}
+
+function peerLooks(name: string, look: ConnectionLook | undefined): Pick<ConnectionLook, 'state' | 'reason'>[] {
+  if (!look || look.peers.length === 0) return look ? [look] : [];
+  const peer = peersOf(look).get(name);
   return peer ? [peer] : [];
 }
 
 /** By name, since there may be a thousand. */
 const peersOf = remember(({ peers }: ConnectionLook) => new Map(peers.map((look) => [look.peer, look])));
 
-function tunnelTrouble(document: GatewayDocument, { model, facts }: ObjectInput): Trouble | undefined {
-  const { kind } = document;
-  if ((kind !== 'VpnConnection' && kind !== 'VpnPeer') || !facts) return undefined;
-  const wanted = kind === 'VpnPeer' ? document.spec.connection : document.metadata.name;
-  const connection = model.vpnConnections.find(({ name }) => name === wanted);
-  if (!connection) return undefined;
-  return (
-    troubleOf(connection, facts) ??
-    (kind === 'VpnPeer' ? peerTrouble(ownPeerOf(document), connection, facts) : undefined)
-  );
+/** Why it has no link in this kernel. */
+function siteTrouble(document: GatewayDocument, { model, facts }: ObjectInput): Trouble | LineTrouble | undefined {
+  if (!facts) return undefined;
+  const { name } = document.metadata;
+  const tunnel = (wanted: string) => model.vpnConnections.find((each) => each.name === wanted);
+  switch (document.kind) {
+    case 'VpnConnection': {
+      const connection = tunnel(name);
+      return connection && troubleOf(connection, facts);
+    }
+    case 'VpnPeer': {
+      const connection = tunnel(document.spec.connection);
+      return connection && (troubleOf(connection, facts) ?? peerTrouble(ownPeerOf(document), connection, facts));
+    }
+    case 'DedicatedLine': {
+      const line = model.dedicatedLines.find((each) => each.name === name);
+      return line && lineTroubleOf(line, facts);
+    }
+    default:
+      return undefined;
+  }
 }
 
 const SPILLED = 'nearly all ports are in use: new connections leave by the next address of the pool, if there is one';

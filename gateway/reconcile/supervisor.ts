@@ -22,6 +22,7 @@ import type { Suspicion } from './drift-watch.js';
 import { difference, digestOf, type DocumentChange } from './document-change.js';
 import { type CutFlow, drainsAfter } from './flow-keeper.js';
 import { Keeper } from './keeper.js';
+import type { LineWatch } from './line-watch.js';
 import type { Pair } from './pair.js';
 import type { Step } from './plan.js';
 import type { Programmer } from './programmer.js';
@@ -43,6 +44,8 @@ export interface SupervisorOptions {
   readonly pair?: Pick<Pair, 'status' | 'trouble' | 'conditions'>;
   /** How tunnels stand. */
   readonly vpn?: Pick<VpnWatch, 'looks'>;
+  /** How dedicated lines stand. */
+  readonly lines?: Pick<LineWatch, 'looks'>;
   /** Called when the answer to a change has gone out. */
   readonly afterChange: () => void;
   /** Asked when nothing could be put into force: what this machine lacks, or `undefined` for nothing. */
@@ -540,6 +543,7 @@ export class Supervisor {
       inForce: programmer.inForce?.model,
       pair: this.options.pair,
       tunnels: this.options.vpn?.looks,
+      lines: this.options.lines?.looks,
     });
   }
 }

@@ -153,7 +153,12 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
       () => tryFence(run),
     ),
   );
-  findings.push(...(await probeShaping(run)), await probeBalancing(run), await probeTunnels(run));
+  findings.push(
+    ...(await probeShaping(run)),
+    await probeBalancing(run),
+    await probeTunnels(run),
+    await probeVlans(run),
+  );
   return [...findings, ...(await probeSysctls(run))];
 }
 
@@ -215,6 +220,19 @@ async function probeTunnels(run: CommandRunner): Promise<Finding> {
     state: inKernel ? 'Ok' : 'Degraded',
     found: lacking ?? (inKernel ? '' : 'by wireguard-go'),
     fix: 'a kernel with CONFIG_WIREGUARD, or the package wireguard-go and the device /dev/net/tun; without them VPN connections stay down',
+  };
+}
+
+async function probeVlans(run: CommandRunner): Promise<Finding> {
+  const lacking = await chooseVlans(run).then(
+    (found) => found.lacking,
+    (error: unknown) => messageOf(error).slice(0, 100),
+  );
+  return {
+    check: 'VLANs',
+    state: lacking === undefined ? 'Ok' : 'Degraded',
+    found: lacking ?? '',
+    fix: 'a kernel with CONFIG_VLAN_8021Q; without it a dedicated line needs an interface of its own',
   };
 }
 
@@ -347,6 +365,21 @@ export async function chooseShaper(run: CommandRunner): Promise<Shaper> {
     return { leaf: 'bfifo', lacking: messageOf(error) };
   } finally {
     await ip(`link delete ${name}`, `link delete ${name}i`);
+  }
+}
+
+/** Whether this kernel has VLANs: one is made on a link of its own, and both are taken away again. */
+export async function chooseVlans(run: CommandRunner): Promise<{ readonly lacking: string | undefined }> {
+  const name = `vgv${process.pid}`;
+  const ip = (...lines: string[]) => run.run({ argv: ['ip', '-batch', '-'], stdin: `${lines.join('\n')}\n` });
+  await ip(`link add name ${name} type veth peer name ${name}p`);
+  try {
+    await ip(`link add link ${name} name ${name}v type vlan id 1`);
+    return { lacking: undefined };
+  } catch {
+    return { lacking: 'this kernel has no VLANs (CONFIG_VLAN_8021Q)' };
+  } finally {
+    await ip(`link delete ${name}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { internet, secondInternet, vpc, withoutPrefix } from './addresses.js';
+import { ends } from './site.js';
 import type { Tenant } from './topology.js';
 
 // The documents of the standard picture, as objects that `Supervisor` writes as YAML.
@@ -192,6 +193,42 @@ export const vpnPeer = (connection: string, { name, psk, ...peer }: VpnPeer): Do
     ...peer,
     ...(psk === undefined ? {} : { presharedKeyRef: { file: psk } }),
   });
+interface LineOptions {
+  /** Of the addresses at both ends. */
+  number: number;
+  port: string;
+  vlan?: number;
+  localNetworks?: readonly string[];
+  networks: readonly string[];
+  priority?: number;
+  mtu?: number;
+  bandwidth?: Bandwidth;
+  rules?: readonly RuleOptions[];
+  probe?: Readonly<Record<string, string | number>>;
+}
+
+/** A dedicated line whose ends have the addresses that `Site` gives them. */
+export function dedicatedLine(name: string, options: LineOptions): Document {
+  const {
+    number: n,
+    port,
+    vlan,
+    localNetworks = ['10.0.0.0/24', 'fd00:a::/64'],
+    networks,
+    rules: given,
+    ...more
+  } = options;
+  const both = [ends(n, false), ends(n, true)];
+  return document('DedicatedLine', name, {
+    port: { interface: port, ...(vlan === undefined ? {} : { vlan }) },
+    localAddresses: both.map(([own]) => own),
+    peerAddresses: both.map(([, peer]) => peer),
+    localNetworks,
+    static: { networks },
+    ...more,
+    ...(given ? { rules: rules(given) } : {}),
+  });
+}
 
 /** A gateway with something of the usual: one VM's own elastic IP, and one that all others share. */
 export const smallGateway = (tenant: Tenant): Document[] => [

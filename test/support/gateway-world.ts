@@ -16,7 +16,7 @@ import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
-import { chooseBalancing, chooseShaper, chooseTunnels } from '../../gateway/system/probe.js';
+import { chooseBalancing, chooseShaper, chooseTunnels, chooseVlans } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
 import { exampleKeyFact } from './example-keys.js';
@@ -28,9 +28,10 @@ import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
-const foundOf = ({ shaper, balancing, tunnels, keys }: Facts) => ({
+const foundOf = ({ shaper, balancing, vlans, tunnels, keys }: Facts) => ({
   ...(shaper && { shaper }),
   ...(balancing && { balancing }),
+  ...(vlans && { vlans }),
   ...(tunnels && keys && { tunnels, keys }),
 });
 const subsystems = () => createSubsystems(() => 'nft');
@@ -52,7 +53,7 @@ export class GatewayWorld {
 
   static async create(): Promise<GatewayWorld> {
     const namespace = await Namespace.create(`world${worlds++}`);
-    const links = ['vpc0', 'ext0', 'ext1', 'sync0'].flatMap((name) => [
+    const links = ['vpc0', 'ext0', 'ext1', 'line0', 'line1', 'sync0'].flatMap((name) => [
       `link add ${name} type veth peer name ${name}p`,
       `link set ${name} up`,
       `link set ${name}p up`,
@@ -78,6 +79,7 @@ export class GatewayWorld {
     const machine = {
       chooseShaper: () => chooseShaper(this.runner),
       chooseBalancing: () => chooseBalancing(this.runner),
+      chooseVlans: () => chooseVlans(this.runner),
     };
     this.programmer = new Programmer(this.runner, subsystems(), log, machine, exampleMember, tunnels);
     this.lives.push(

@@ -145,12 +145,12 @@ describe('fields', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: constructor\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
+      `"bad.yaml:2:7: kind: "constructor" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer, DedicatedLine"`,
     );
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: __proto__\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
+      `"bad.yaml:2:7: kind: "__proto__" is not a kind; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer, DedicatedLine"`,
     );
     expect(bad(snat('all', '10.0.0.0/24', 'constructor'))).toMatchInlineSnapshot(
       `"bad.yaml:6:16: spec.elasticIPs[0]: there is no ElasticIP constructor"`,
@@ -163,7 +163,7 @@ describe('documents', () => {
     expect(
       bad('apiVersion: vpcgw.io/v1alpha1\nkind: ElasticIp\nmetadata: {name: a}\nspec: {}\n'),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
+      `"bad.yaml:2:7: kind: "ElasticIp" is not a kind; did you mean ElasticIP?; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer, DedicatedLine"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1\nkind: ElasticIP\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:13: apiVersion: must be vpcgw.io/v1alpha1"`,
@@ -172,7 +172,7 @@ describe('documents', () => {
       `"bad.yaml:1:1: apiVersion: must be vpcgw.io/v1alpha1"`,
     );
     expect(bad('apiVersion: vpcgw.io/v1alpha1\nmetadata: {name: a}\nspec: {}\n')).toMatchInlineSnapshot(
-      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer"`,
+      `"bad.yaml:1:1: kind: is missing; the kinds are VpcGateway, ElasticIP, SnatRule, DnatRule, LoadBalancer, Ipv6Prefix, FirewallPolicy, FirewallBaseline, AddressGroup, BandwidthPackage, VpnConnection, VpnPeer, DedicatedLine"`,
     );
     expect(bad('- a\n- b\n')).toMatchInlineSnapshot(
       `"bad.yaml:1:1: must be an object with apiVersion, kind, metadata and spec"`,
@@ -874,5 +874,100 @@ describe('all at once', () => {
       bad.yaml:12:12: spec.address: 203.0.113.10 is the address of ElasticIP/a (bad.yaml:1) too
       bad.yaml:19:16: spec.elasticIPs[0]: there is no ElasticIP c"
     `);
+  });
+});
+
+describe('dedicated lines', () => {
+  interface Given {
+    port?: string;
+    local?: string;
+    peers?: string;
+    networks?: string;
+    more?: string;
+  }
+  const line = (name: string, given: Given = {}): string => {
+    const { port = 'interface: line0', local = '169.254.9.1/30', peers = '169.254.9.2', networks, more = '' } = given;
+    const fields = [
+      `port: {${port}}`,
+      `localAddresses: [${local}]`,
+      `peerAddresses: [${peers}]`,
+      'localNetworks: [10.0.0.0/24]',
+      `static: {networks: [${networks ?? '172.20.0.0/16'}]}`,
+    ];
+    return spec('DedicatedLine', name, `${fields.map((field) => `  ${field}\n`).join('')}${more}`);
+  };
+  const second = { local: '169.254.8.1/30', peers: '169.254.8.2' };
+
+  it('good ones', () => {
+    expect(bad(line('a'))).toBe('accepted');
+    expect(bad(`${line('a')}---\n${line('b', { ...second, port: 'interface: line0, vlan: 7' })}`)).toBe('accepted');
+  });
+
+  it('ports', () => {
+    expect(bad(line('a', { port: 'interface: ext0' }))).toMatchInlineSnapshot(
+      `"bad.yaml:5:21: spec.port.interface: ext0 is external network internet; a line needs a port of its own"`,
+    );
+    expect(bad(line('a', { port: 'interface: vpc0' }))).toMatchInlineSnapshot(
+      `"bad.yaml:5:21: spec.port.interface: vpc0 is the VPC's side; a line needs a port of its own"`,
+    );
+    expect(bad(line('a', { port: 'interface: line0, vlan: 4095' }))).toMatchInlineSnapshot(
+      `"bad.yaml:5:34: spec.port.vlan: must be 4094 or less"`,
+    );
+    expect(bad(`${line('a')}---\n${line('b', second)}`)).toMatchInlineSnapshot(
+      `"bad.yaml:15:9: spec.port: line0 without a VLAN is where DedicatedLine/a (bad.yaml:1) ends already; give each a VLAN of its own"`,
+    );
+  });
+
+  it('ends', () => {
+    expect(bad(line('a', { peers: '169.254.10.2' }))).toMatchInlineSnapshot(
+      `"bad.yaml:7:19: spec.peerAddresses[0]: 169.254.10.2 is not in 169.254.9.0/30"`,
+    );
+    expect(bad(line('a', { peers: '169.254.9.1' }))).toMatchInlineSnapshot(
+      `"bad.yaml:7:19: spec.peerAddresses[0]: 169.254.9.1 is the gateway's own address"`,
+    );
+    expect(bad(line('a', { peers: '169.254.9.2, "fd00:9::2"' }))).toMatchInlineSnapshot(
+      `"bad.yaml:7:32: spec.peerAddresses[1]: fd00:9::2 needs an IPv6 address of the gateway in localAddresses"`,
+    );
+    expect(bad(line('a', { local: '10.0.0.9/24', peers: '10.0.0.10' }))).toMatchInlineSnapshot(
+      `"bad.yaml:6:20: spec.localAddresses[0]: 10.0.0.0/24 overlaps the VPC's 10.0.0.0/24"`,
+    );
+    expect(bad(`${line('a')}---\n${line('b', { port: 'interface: line1' })}`)).toMatchInlineSnapshot(
+      `"bad.yaml:16:20: spec.localAddresses[0]: 169.254.9.1 is the address of DedicatedLine/a (bad.yaml:1) already"`,
+    );
+  });
+
+  it('networks', () => {
+    expect(bad(line('a', { networks: '0.0.0.0/0' }))).toMatchInlineSnapshot(
+      `"bad.yaml:9:23: spec.static.networks[0]: 0.0.0.0/0 swallows the VPC's 10.0.0.0/24"`,
+    );
+    expect(bad(line('a', { networks: '10.0.0.128/25' }))).toMatchInlineSnapshot(
+      `"bad.yaml:9:23: spec.static.networks[0]: 10.0.0.128/25 overlaps the VPC's 10.0.0.0/24"`,
+    );
+    expect(bad(line('a', { networks: '"fd00:20::/48"' }))).toMatchInlineSnapshot(
+      `"bad.yaml:9:23: spec.static.networks[0]: fd00:20::/48 is IPv6, and no address of peerAddresses is"`,
+    );
+    expect(bad(line('a', { networks: '172.20.0.0/16, 172.20.7.0/24' }))).toMatchInlineSnapshot(
+      `"bad.yaml:9:38: spec.static.networks[1]: 172.20.7.0/24 overlaps 172.20.0.0/16, which stands there already"`,
+    );
+    const other = {
+      ...second,
+      port: 'interface: line1',
+      more: '  translate: [{network: 10.0.0.0/24, as: 100.64.7.0/24}]\n',
+    };
+    expect(bad(`${line('a')}---\n${line('b', other)}`)).toMatchInlineSnapshot(
+      `"bad.yaml:19:23: spec.static.networks[0]: 172.20.0.0/16 is a network of DedicatedLine/a (bad.yaml:1) too, which has another translate; a connection keeps its addresses whichever line carries it"`,
+    );
+  });
+
+  it('probes', () => {
+    expect(bad(line('a', { more: '  probe: {type: TCP}\n' }))).toMatchInlineSnapshot(
+      `"bad.yaml:10:10: spec.probe.port: is missing: TCP needs a port to connect to"`,
+    );
+    expect(bad(line('a', { more: '  probe: {address: 172.21.0.1}\n' }))).toMatchInlineSnapshot(
+      `"bad.yaml:10:20: spec.probe.address: 172.21.0.1 is neither the other end nor in the line's networks"`,
+    );
+    expect(bad(line('a', { more: '  probe: {interval: 10ms}\n' }))).toMatchInlineSnapshot(
+      `"bad.yaml:10:21: spec.probe.interval: must be 100ms to 1m"`,
+    );
   });
 });

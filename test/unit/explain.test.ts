@@ -3,7 +3,7 @@ import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { CHECKS_OF } from '../../gateway/insight/explain/checks.js';
 import type { About, Check, Outcome, Situation } from '../../gateway/insight/explain/check.js';
 import { CHECKS, type CheckName, type FaultCode, FAULTS } from '../../gateway/insight/explain/codes.js';
-import { subjectOf } from '../../gateway/insight/explain/subject.js';
+import { type SubjectKind, subjectOf } from '../../gateway/insight/explain/subject.js';
 import { FlowJudge } from '../../gateway/model/flow.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
@@ -34,6 +34,16 @@ spec:
   wireGuard:
     keyRef: {file: own.key}
     peers: [{name: paris, publicKey: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=, networks: [192.168.77.0/24]}]
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: DedicatedLine
+metadata: {name: leased}
+spec:
+  port: {interface: line0}
+  localAddresses: [169.254.100.1/30]
+  peerAddresses: [169.254.100.2]
+  localNetworks: [10.0.0.0/24]
+  static: {networks: [172.20.0.0/16]}
 `;
 const { model } = candidateOf(splitDocuments({ file: 'given.yaml', text: TEXT }), new ParseCache());
 
@@ -50,10 +60,15 @@ const SOUND: Situation = {
   shaper: undefined,
 };
 
+const SUBJECTS: Partial<Record<CheckName, readonly [SubjectKind, string]>> = {
+  Tunnel: ['vpn', 'site'],
+  Line: ['line', 'leased'],
+};
+
 function judge(name: CheckName, standing: Partial<Situation>, seen?: unknown): Outcome {
-  const ofTunnel = name === 'Tunnel';
-  const subject = ofTunnel ? subjectOf('vpn', 'site', model) : subjectOf('eip', 'web', model);
-  const check = CHECKS_OF[ofTunnel ? 'vpn' : 'eip'].find((candidate) => candidate.name === name);
+  const [kind, of] = SUBJECTS[name] ?? (['eip', 'web'] as const);
+  const subject = subjectOf(kind, of, model);
+  const check = CHECKS_OF[kind].find((candidate) => candidate.name === name);
   if (!subject || !check) throw new Error(`no ${name} of web`);
   const about: About = {
     subject,
@@ -88,6 +103,14 @@ const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string
     { state: 'Degraded', reason: '', peers: [{ peer: 'paris', state: 'Degraded', reason: 'lost 3' }] },
     'paris: Degraded, lost 3',
   ],
+  [
+    'PortMissing',
+    {},
+    { state: 'Down', reason: 'line0 does not exist', trouble: 'PortMissing' },
+    'line0 does not exist',
+  ],
+  ['NoVlan', {}, { state: 'Down', reason: 'no VLANs', trouble: 'NoVlan' }, 'no VLANs'],
+  ['LineDown', {}, { port: 'line0', state: 'Down', reason: 'no carrier', since: 'noon' }, 'line0: no carrier'],
   ['BandwidthNotEnforced', { shaper: { leaf: 'bfifo', lacking: 'no HTB' } }, [], 'no HTB'],
 ];
 

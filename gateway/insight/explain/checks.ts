@@ -7,6 +7,7 @@ import { replies, service, target } from './checks/inside.js';
 import { led } from './checks/led.js';
 import { bandwidth, connections, ports, table } from './checks/limits.js';
 import { conflict, nextHop, upstream } from './checks/outside.js';
+import { line } from './checks/line.js';
 import { tunnel } from './checks/tunnel.js';
 import type { SubjectKind } from './subject.js';
 
@@ -29,6 +30,7 @@ export const CHECKS_OF: Readonly<Record<SubjectKind, readonly Check[]>> = {
     farEnds,
   ],
   dnat: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, ingress, connections, table, bandwidth, ...OF_A_WAY_IN],
+  line: [...OF_THE_GATEWAY, kernel, table, line],
   vpn: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, table, tunnel],
   snat: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, egress, connections, ports, table, bandwidth, farEnds],
 };

@@ -27,6 +27,7 @@ export const CHECKS = {
   Replies: 'Does the VM answer by this gateway?',
   FarEnds: 'Do far ends answer what leaves?',
   Tunnel: 'Is there a tunnel, and do its peers answer?',
+  Line: 'Is there a line, and does it carry?',
 } as const;
 
 export type CheckName = keyof typeof CHECKS;
@@ -309,6 +310,24 @@ export const FAULTS = {
     verdict: 'Warn',
     meaning: 'Some peers do not answer, or lose packets.',
     fix: 'vpcgw show vpn says which',
+  },
+  PortMissing: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The interface that the line ends at is not there, or carries less than its MTU.',
+    fix: 'attach the interface to this gateway; the line is taken up by itself then',
+  },
+  NoVlan: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The line ends at a VLAN, and this kernel has none.',
+    fix: 'vpcgw preflight says how to get them; else give the line an interface of its own',
+  },
+  LineDown: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The line has no carrier, or what is asked through it does not answer.',
+    fix: 'is the other end alive, and does it forward? vpcgw show routes says what carries its networks now',
   },
 } as const satisfies Record<string, Fault>;
 

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../../errors.js';
 import type { CommandRunner } from '../../kernel/command.js';
 import { CONNECTION_COUNT, CONNECTION_MAX, listFlows } from '../../kernel/conntrack/flows.js';
+import type { LineLook } from '../../health/line-look.js';
 import type { ConnectionLook } from '../../health/peer-state.js';
 import type { IpLink } from '../../kernel/ip.js';
 import type { Flow } from '../../model/flow.js';
@@ -27,6 +28,8 @@ export interface Sight {
   readonly bandwidth: () => Promise<readonly BandwidthRow[]>;
   /** How a VPN connection stands, looked at afresh. */
   readonly tunnel: (name: string) => Promise<ConnectionLook | undefined>;
+  /** How a dedicated line stands, looked at afresh. */
+  readonly line: (name: string) => Promise<LineLook | undefined>;
   /** Opens a connection and closes it at once. */
   readonly knock: (to: string, port: number, from: string, timeoutMs: number) => Promise<Knock>;
 }
@@ -54,6 +57,10 @@ export class Eyes {
 
   tunnel(name: string): Promise<ConnectionLook | undefined> {
     return this.#once(`tunnel ${name}`, () => this.sight.tunnel(name));
+  }
+
+  line(name: string): Promise<LineLook | undefined> {
+    return this.#once(`line ${name}`, () => this.sight.line(name));
   }
 
   links(): Promise<ReadonlyMap<string, Link>> {

@@ -3,7 +3,7 @@ import type { FlowJudge } from '../../model/flow.js';
 import type { DnatRule, ElasticIp, GatewayModel, Origin, SnatRule } from '../../model/gateway-model.js';
 import { type Cidr, hostCidr, type IpAddress } from '../../model/ip.js';
 
-export const SUBJECT_KINDS = ['eip', 'snat', 'dnat', 'vpn'] as const;
+export const SUBJECT_KINDS = ['eip', 'snat', 'dnat', 'vpn', 'line'] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
 /** A way in: what is opened to an elastic IP ends at a VM. */
@@ -51,6 +51,7 @@ export const DOCUMENT_KINDS = {
   snat: 'SnatRule',
   dnat: 'DnatRule',
   vpn: 'VpnConnection',
+  line: 'DedicatedLine',
 } as const satisfies Record<SubjectKind, string>;
 
 const SUBJECTS: Readonly<
@@ -84,6 +85,10 @@ const SUBJECTS: Readonly<
       connection && { name, origin: connection.origin, elasticIps: [connection.elasticIp], entries: [], exits: [] }
     );
   },
+  line(name, model) {
+    const line = model.dedicatedLines.find((candidate) => candidate.name === name);
+    return line && { name, origin: line.origin, elasticIps: [], entries: [], exits: [] };
+  },
 };
 
 export function subjectOf(kind: SubjectKind, name: string, model: GatewayModel): Subject | undefined {
@@ -94,13 +99,14 @@ export function subjectOf(kind: SubjectKind, name: string, model: GatewayModel):
 /** All of a kind: whose name may be meant by one that is not there. */
 export const namesOf = (
   kind: SubjectKind,
-  { elasticIps, snatRules, dnatRules, vpnConnections }: GatewayModel,
+  { elasticIps, snatRules, dnatRules, vpnConnections, dedicatedLines }: GatewayModel,
 ): string[] =>
   ({
     eip: () => [...elasticIps.keys()],
     snat: () => snatRules.map(({ name }) => name),
     dnat: () => dnatRules.map(({ name }) => name),
     vpn: () => vpnConnections.map(({ name }) => name),
+    line: () => dedicatedLines.map(({ name }) => name),
   })[kind]();
 
 const entryOf = (rule: DnatRule): Entry => ({

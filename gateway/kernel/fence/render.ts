@@ -41,7 +41,7 @@ export const fenceTables = (input: FenceInput): string => [fenceTable(input), ..
 
 function fenceTable({ links, highAvailability, member }: FenceInput): string {
   const devices = deviceList(links.map(({ name }) => name));
-  const parents = deviceList(links.map(({ parent }) => parent));
+  const parents = deviceList([...new Set(links.map(({ parent }) => parent))]);
   return table(`netdev ${FENCE_TABLE}`, [
     timedSet(LEASE_SET, leaseMs(highAvailability)),
     timedSet('heard', heardMs(highAvailability)),

@@ -1,20 +1,33 @@
 /**
- * The leak guard: after all translation, no source of the VPC leaves by an external link. A table of its own, replaced
- * whole in one transaction, so that there is never a moment without it.
+ * The leak guard: after all translation, no source of the VPC leaves by an external link, and by a dedicated line only for
+ * the networks that are behind it. A table of its own, replaced whole in one transaction, so that there is never a moment
+ * without it.
  */
 import type { GatewayModel } from '../../model/gateway-model.js';
 import { type Cidr, containsCidr } from '../../model/ip.js';
-import { GUARD_TABLE, roleLink } from '../../model/ownership.js';
+import { portsOf } from '../../model/line.js';
+import { GUARD_TABLE, lineParent, roleLink } from '../../model/ownership.js';
 
 /** Runs after every NAT hook (100) and before connections are confirmed. */
 const AFTER_TRANSLATION = 300;
 
 export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[]): string {
-  const outside = model.externals.flatMap((external) => [roleLink(external.interface), external.interface]);
+  const outside = [
+    ...model.externals.flatMap((external) => [roleLink(external.interface), external.interface]),
+    // Beside the links of lines.
+    ...portsOf(model.dedicatedLines),
+  ];
   const vpc = (family: number): string[] =>
     widest(model.internal.prefixes.filter((prefix) => prefix.family === family)).map(nftText);
   const sources4 = new Sources('vpc4', 'ipv4_addr', vpc(4));
   const sources6 = new Sources('vpc6', 'ipv6_addr', vpc(6));
+  const lines = model.dedicatedLines.map((line, i) => ({
+    link: roleLink(lineParent(line.port, line.vlan)),
+    four: `line${i}v4`,
+    six: `line${i}v6`,
+    remote: (family: number): string[] =>
+      widest(line.site.remote.filter((cidr) => cidr.family === family)).map(nftText),
+  }));
   return [
     `table inet ${GUARD_TABLE} {`,
     setText(
@@ -26,10 +39,18 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[])
     setText('public6', 'ipv6_addr', 'flags interval', widest(publicPrefixes).map(nftText)),
     ...sources4.set,
     ...sources6.set,
+    ...lines.flatMap(({ four, six, remote }) => [
+      setText(four, 'ipv4_addr', 'flags interval', remote(4)),
+      setText(six, 'ipv6_addr', 'flags interval', remote(6)),
+    ]),
     `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
     // The source first: every packet passes here, and few that leave still have one of the VPC's.
     ...sources4.matches.map((match) => `ip saddr ${match} oifname @outside counter drop`),
     ...sources6.matches.map((match) => `ip6 saddr ${match} ip6 saddr != @public6 oifname @outside counter drop`),
+    ...lines.flatMap(({ link, four, six }) => [
+      ...sources4.matches.map((match) => `ip saddr ${match} oifname "${link}" ip daddr != @${four} counter drop`),
+      ...sources6.matches.map((match) => `ip6 saddr ${match} oifname "${link}" ip6 daddr != @${six} counter drop`),
+    ]),
     '}',
     '}',
   ].join('\n');

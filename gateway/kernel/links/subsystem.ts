@@ -1,6 +1,6 @@
 /**
  * Role links: a macvlan above each interface that the platform gave. They hold the addresses that attract traffic, so
- * that a role is taken up or laid down by one link. IFBs, by which what comes in is shaped, where it is. And tunnels, of
+ * that a role is taken up or laid down by one link; of a dedicated line it may be a VLAN of the port. IFBs, by which what comes in is shaped, where it is. And tunnels, of
  * which one that `wireguard-go` made lives as long as that process: when it ends, the link is gone, and is made again.
  */
 import { IFB_PREFIX, LINK_PREFIX, TUNNEL_IFB_PREFIX, TUNNEL_PREFIX } from '../../model/ownership.js';
@@ -21,7 +21,8 @@ export const links: Subsystem<Links> = {
     const changes: Change[] = [];
     for (const [name, link] of desired) {
       const known = observed.get(name);
-      const misplaced = known !== undefined && (known.parent !== link.parent || known.kind !== link.kind);
+      const misplaced =
+        known !== undefined && (known.parent !== link.parent || known.kind !== link.kind || known.vlan !== link.vlan);
       if (misplaced)
         changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
       if (!known || misplaced)
@@ -71,7 +72,8 @@ const mtuOf = ({ name, mtu }: Link): Line => ({ text: `link set dev ${name} mtu 
 
 function creationOf(link: Link): Line[] {
   const { name, kind } = link;
-  if (kind !== 'wireguard' && kind !== 'wireguard-go') return [{ text: `link add ${typeOf(link)}` }];
+  if (kind !== 'wireguard' && kind !== 'wireguard-go')
+    return [{ text: `link add ${typeOf(link)}` }, ...(link.mtu === undefined ? [] : [mtuOf(link)])];
   const made = kind === 'wireguard' ? `link add name ${name} type wireguard` : `${PROGRAM} ${name}`;
   return [{ text: made }, { text: `link set dev ${name} addrgenmode none` }, mtuOf(link)];
 }
@@ -86,16 +88,18 @@ async function start(run: CommandRunner, text: string): Promise<void> {
   await run.run({ argv: ['wg', 'show', name, 'public-key'], retryWhile: /Unable to access interface/ });
 }
 
-/** Private: a role link and whatever else sits on the parent never talk to each other. */
-const typeOf = ({ kind, name, parent, mac }: Link): string =>
-  kind === 'macvlan'
-    ? `link ${parent} name ${name}${mac === undefined ? '' : ` address ${mac}`} type macvlan mode private`
-    : // Its own 32 would be too few for what is not shaped.
-      `name ${name} txqueuelen 1000 type ifb`;
+function typeOf({ kind, name, parent, mac, vlan }: Link): string {
+  // Its own 32 would be too few for what is not shaped.
+  if (kind === 'ifb') return `name ${name} txqueuelen 1000 type ifb`;
+  const above = `link ${parent} name ${name}${mac === undefined ? '' : ` address ${mac}`}`;
+  // Private: a role link and whatever else sits on the parent never talk to each other.
+  return kind === 'vlan' ? `${above} type vlan id ${vlan}` : `${above} type macvlan mode private`;
+}
 
 /** By what `ip` says of what it is. */
 const KINDS: Readonly<Record<string, { readonly kind: Link['kind']; readonly prefixes: readonly string[] }>> = {
   macvlan: { kind: 'macvlan', prefixes: [LINK_PREFIX] },
+  vlan: { kind: 'vlan', prefixes: [LINK_PREFIX] },
   ifb: { kind: 'ifb', prefixes: [IFB_PREFIX, TUNNEL_IFB_PREFIX] },
   wireguard: { kind: 'wireguard', prefixes: [TUNNEL_PREFIX] },
   tun: { kind: 'wireguard-go', prefixes: [TUNNEL_PREFIX] },
@@ -110,8 +114,9 @@ function ownLinks(links: readonly IpLink[]): Map<string, Link> {
   return new Map(
     links.flatMap((found): [string, Link][] => {
       const kind = kindOf(found);
-      const { ifname: name, link: parent = '', flags, address = '', mtu } = found;
-      return kind ? [[name, { name, kind, parent, up: flags.includes('UP'), mac: address, mtu }]] : [];
+      const { ifname: name, link: parent = '', flags, address = '', mtu, linkinfo } = found;
+      const vlan = kind === 'vlan' ? { vlan: linkinfo?.info_data?.id ?? 0 } : {};
+      return kind ? [[name, { name, kind, parent, up: flags.includes('UP'), mac: address, mtu, ...vlan }]] : [];
     }),
   );
 }

@@ -23,7 +23,7 @@ type Lines = ReadonlyMap<string, Line>;
 const IPV6_METRIC = 1024;
 
 export function formatRoute(family: string, route: IpRoute): string {
-  const { type, dst, gateway, dev, table, scope, prefsrc, metric, flags = [] } = route;
+  const { type, dst, gateway, dev, table, scope, prefsrc, metric, flags = [], nexthops = [] } = route;
   const bits = family === '4' ? 32 : 128;
   const host = dst !== 'default' && !dst.includes('/');
   const destination = host && type !== 'local' ? `${dst}/${bits}` : dst;
@@ -37,8 +37,13 @@ export function formatRoute(family: string, route: IpRoute): string {
     prefsrc === undefined ? '' : ` src ${prefsrc}`,
     metric === undefined || (family === '6' && metric === IPV6_METRIC) ? '' : ` metric ${metric}`,
     flags.includes('onlink') ? ' onlink' : '',
+    ...nexthops.map(formatNextHop),
   ].join('');
 }
+
+/** Of a route that several links share. */
+const formatNextHop = ({ gateway, dev, weight, flags }: NonNullable<IpRoute['nexthops']>[number]): string =>
+  ` nexthop${gateway === undefined ? '' : ` via ${gateway}`} dev ${dev} weight ${weight}${flags.includes('onlink') ? ' onlink' : ''}`;
 
 export function formatRule(rule: IpRule): string {
   const from = rule.src === undefined || rule.src === 'all' ? 'all' : rule.src;

@@ -1,0 +1,23 @@
+/** How a dedicated line stands. */
+import type { LineTrouble } from '../features/sites.js';
+
+/** `Idle`: this member of a pair is not the active one. */
+export type LineState = 'Up' | 'Down' | 'Idle';
+
+export interface LineLook {
+  readonly line: string;
+  /** Such as `line0` or `line0.100`. */
+  readonly port: string;
+  readonly state: LineState;
+  readonly reason: string;
+  /** ISO 8601; since it stands so. */
+  readonly since: string;
+  /** Why it has no link at all. */
+  readonly trouble?: LineTrouble['reason'];
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** Times that its networks went elsewhere or came back, since the supervisor began. */
+  readonly switchOvers: number;
+  /** From the last sign of life to the other way in the kernel, the last time that it went down. */
+  readonly switchOverMs: number | undefined;
+}

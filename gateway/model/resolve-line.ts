@@ -1,0 +1,64 @@
+/** Dedicated lines, with the groups of their rules found. */
+import { DEFAULT_STEADY_MS } from '../api/dedicated-line.js';
+import type { DocumentOf, GatewayDocument } from '../documents/document.js';
+import { NO_LIMIT } from './bandwidth.js';
+import type { Complaints } from './complaints.js';
+import type { AddressGroup } from './firewall.js';
+import type { DedicatedLine, LineProbe } from './line.js';
+import { named } from './named.js';
+import { originOf } from './origin.js';
+import { resolveRules } from './resolve-firewall.js';
+import type { VpnConnection } from './vpn.js';
+
+export function resolveLine(
+  document: DocumentOf<'DedicatedLine'> & GatewayDocument,
+  tunnels: readonly VpnConnection[],
+  groups: readonly AddressGroup[],
+  complaints: Complaints,
+): DedicatedLine {
+  const { spec, metadata } = document;
+  const origin = originOf(document);
+  return {
+    name: metadata.name,
+    port: spec.port.interface,
+    vlan: spec.port.vlan,
+    addresses: spec.localAddresses,
+    peers: spec.peerAddresses,
+    mtu: spec.mtu,
+    probe: probeOf(spec),
+    backup:
+      spec.backup === undefined
+        ? undefined
+        : named(
+            'VpnConnection',
+            spec.backup,
+            new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
+            document,
+            ['spec', 'backup'],
+            complaints,
+          ),
+    steadyMs: spec.probe?.steady ?? DEFAULT_STEADY_MS,
+    origin,
+    site: {
+      local: spec.localNetworks,
+      remote: spec.static.networks,
+      translate: spec.translate,
+      metric: spec.priority,
+      bandwidth: spec.bandwidth ?? NO_LIMIT,
+      policy: spec.rules && {
+        name: metadata.name,
+        rules: resolveRules(document, spec.rules, new Map(groups.map((group) => [group.name, group])), complaints),
+        flushes: true,
+        origin,
+      },
+      origin,
+    },
+  };
+}
+
+function probeOf({ probe, peerAddresses }: DocumentOf<'DedicatedLine'>['spec']): LineProbe | undefined {
+  const address = probe?.address ?? peerAddresses[0];
+  if (!probe || !address) return undefined;
+  const { type, port = 0, interval, unhealthyThreshold } = probe;
+  return { type, address, port, intervalMs: interval, unhealthyThreshold };
+}

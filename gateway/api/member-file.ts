@@ -5,6 +5,9 @@
 import * as z from 'zod';
 import { interfaceName, ipAddress, objectName } from './scalars.js';
 
+const file = (example: string) =>
+  z.string().regex(/^\/.{1,4000}$/, { error: `must be an absolute path such as ${example}` });
+
 const path = {
   interface: interfaceName.describe('The interface towards the peer.'),
   address: ipAddress.describe("This member's own address there."),
@@ -14,13 +17,20 @@ const path = {
 export const memberFile = z.strictObject({
   name: objectName.describe('Which member this is; the other has another name.'),
   ...path,
-  secretFile: z
-    .string()
-    .regex(/^\/.{1,4000}$/, { error: 'must be an absolute path such as /etc/vpcgw-secret/pair' })
+  secretFile: file('/etc/vpcgw-secret/pair')
     .optional()
     .describe(
       'A file with a secret of at least 32 characters, the same on both members. By it their supervisors know each other and talk: documents, health, clocks. Without it they do not talk.',
     ),
+  vote: z
+    .strictObject({
+      caFile: file('/etc/vpcgw-vote/ca.crt').optional().describe('Who signed the certificates of its servers.'),
+      certFile: file('/etc/vpcgw-vote/tls.crt').optional().describe("This member's certificate, of PEM."),
+      keyFile: file('/etc/vpcgw-vote/tls.key').optional().describe('Its key.'),
+      tokenFile: file('/etc/vpcgw-vote/token').optional().describe('A bearer token.'),
+    })
+    .default({})
+    .describe('With what the third voter of a `Strict` pair is asked. Read at each question.'),
   secondPath: z
     .strictObject(path)
     .optional()

@@ -39,7 +39,7 @@ function otherLine(other: PairStatus['other']): string {
   return `other ${name}  ${role}  ${dim(said.join(', '))}\n`;
 }
 
-function details({ leaseMs, holdsLease, sync, faults, lastGapMs }: PairLook): string {
+function details({ leaseMs, holdsLease, sync, faults, lastGapMs, vote }: PairLook): string {
   const lease = holdsLease ? `held, ${leaseMs} ms from each advert` : 'not held: nothing passes by this member';
   const state =
     sync === undefined
@@ -47,5 +47,12 @@ function details({ leaseMs, holdsLease, sync, faults, lastGapMs }: PairLook): st
       : `${sync.connections} connections known to send, ${sync.backlog} not confirmed by the peer, ${sync.lost} messages lost`;
   const gap = lastGapMs === undefined ? '' : `gap          at most ${lastGapMs} ms when the role came here\n`;
   const wrong = faults.length === 0 ? '' : `faults       ${yellow(faults.join(', '))}\n`;
-  return `lease        ${lease}\nconnections  ${state}\n${gap}${wrong}`;
+  return `lease        ${lease}\n${voteLine(vote)}connections  ${state}\n${gap}${wrong}`;
+}
+
+function voteLine(vote: PairLook['vote']): string {
+  if (!vote) return '';
+  const holder = vote.holder === '' ? 'held by nobody' : `held by ${vote.holder}`;
+  const reached = vote.reachable ? holder : yellow('cannot be asked');
+  return `vote         ${vote.engine}, ${reached}; the other kernel ${vote.peerAnswers ? 'answers' : 'does not answer'}\n`;
 }

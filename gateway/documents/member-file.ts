@@ -25,8 +25,8 @@ export function parseMemberFile({ file, text }: SourceFile): Member {
   ];
   if (diagnostics.length > 0 || !result.data)
     throw new VpcgwError('ConfigInvalid', `the member file ${file} is not valid`, { diagnostics });
-  const { name, secretFile, secondPath, ...first } = result.data;
-  return { name, secretFile, paths: secondPath ? [first, secondPath] : [first] };
+  const { name, secretFile, vote, secondPath, ...first } = result.data;
+  return { name, secretFile, vote, paths: secondPath ? [first, secondPath] : [first] };
 }
 
 type Complain = (path: readonly PropertyKey[], message: string) => Diagnostic;

@@ -3,7 +3,7 @@
  * adverts, and what it starts at a change of role is one program with one prepared file. Pure.
  */
 import type { GatewayModel } from '../model/gateway-model.js';
-import { isPair, type Member, type MemberPath, sidesWithMac } from '../model/high-availability.js';
+import { isPair, type Member, type MemberPath, sidesWithMac, unheardAdverts } from '../model/high-availability.js';
 import { announcerAddress, roleAddress, roleLink, witness } from '../model/ownership.js';
 
 /** Where the parts of a pair's member stand, absolute. */
@@ -81,6 +81,7 @@ function election(path: MemberPath, index: number, model: GatewayModel, { paths 
     `virtual_router_id ${highAvailability.virtualRouterId}`,
     `priority ${priority}`,
     `advert_int ${highAvailability.advertIntervalMs / 1000}`,
+    ...(highAvailability.vote ? [`down_timer_adverts ${unheardAdverts(highAvailability)}`] : []),
     `unicast_src_ip ${path.address.text}`,
     // From next door, and so that it shows: of its own it sends IPv6 with the host's usual limit.
     `unicast_ttl ${NEXT_DOOR}`,

@@ -126,6 +126,15 @@ const memberFields = () => ({
     })
     .optional()
     .describe('The other member, as it tells of itself; left out while it is not heard.'),
+  vote: z
+    .strictObject({
+      engine: z.enum(['Etcd', 'Kubernetes']),
+      reachable: z.boolean().describe('It answered when it was asked last.'),
+      holder: z.string().describe('Who holds it, as it was seen last; empty: nobody.'),
+      peerAnswers: z.boolean().describe("The other member's kernel answers this one, as it does an elected one."),
+    })
+    .optional()
+    .describe('The third voter of a `Strict` pair.'),
 });
 
 export const memberStatus = () => z.strictObject(memberFields());

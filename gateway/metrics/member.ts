@@ -5,7 +5,7 @@ import type { PairStatus } from '../reconcile/pair-status.js';
 
 const ROLES: readonly Role[] = ['Active', 'Standby', 'Fault', 'Unknown'];
 
-export function memberText({ role, eligible, faults, lastGapMs, other }: PairStatus, changes: number): string[] {
+export function memberText({ role, eligible, faults, lastGapMs, other, vote }: PairStatus, changes: number): string[] {
   return [
     '# HELP vpcgw_member_role 1 for the role that this member of the pair has.',
     '# TYPE vpcgw_member_role gauge',
@@ -27,6 +27,13 @@ export function memberText({ role, eligible, faults, lastGapMs, other }: PairSta
       "By how much the other member's clock is ahead of this one's.",
       other?.clockOffsetMs,
     ),
+    ...(vote
+      ? [
+          '# HELP vpcgw_vote_reachable 1 when the third voter of a Strict pair answered last.',
+          '# TYPE vpcgw_vote_reachable gauge',
+          `vpcgw_vote_reachable ${vote.reachable ? 1 : 0}`,
+        ]
+      : []),
     ...gauge(
       'vpcgw_member_last_gap_seconds',
       'At most so long did nobody answer for the pair when the role came here last.',

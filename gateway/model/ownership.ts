@@ -89,6 +89,11 @@ export const NOBODY_MAC = `${MAC_PREFIX}:00:00:00`;
 export const SYNC_PORT = 3780;
 /** Where their supervisors talk (TCP). */
 export const CHANNEL_PORT = 3781;
+/** By which members of a `Strict` pair ask for each other's consent and answer (UDP, told by the kernels alone). */
+export const QUESTION_PORT = 3782;
+export const ANSWER_PORT = 3783;
+/** What a member says of the third voter, to its own kernel: that it asks, that it was granted, that it gives back. */
+export const VOTE_PORTS = { asked: 3784, granted: 3785, returned: 3786 } as const;
 /** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */
 export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' : 'ff02::12');
 /** keepalived insists on an address for each election; an active member has it on `lo`, and nobody uses it. */

@@ -2,6 +2,7 @@
 import type { RoleReport } from '../failover/role.js';
 import type { SyncState } from '../failover/sync-state.js';
 import type { PeerStatus } from './channel.js';
+import type { VoteStatus } from './voter.js';
 
 export interface PairStatus extends RoleReport {
   readonly member: string;
@@ -17,6 +18,8 @@ export interface PairStatus extends RoleReport {
   readonly lastGapMs: number | undefined;
   /** The other member, as it tells of itself; `undefined` while it is not heard. */
   readonly other: PeerStatus | undefined;
+  /** The third voter of a `Strict` pair. */
+  readonly vote: VoteStatus | undefined;
 }
 
 /** With what has to be asked for. */

@@ -16,17 +16,19 @@ import type { SyncState } from '../failover/sync-state.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { DocumentsVersion } from '../failover/member-message.js';
-import { isPair, leaseMs, type Member } from '../model/high-availability.js';
+import { type HighAvailability, isPair, leaseMs, type Member, unheardAdverts } from '../model/high-availability.js';
 import { FENCE_TABLE, LEASE_SET } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { replaceFile } from '../system/daemon.js';
 import { Timers } from '../system/timers.js';
+import { voteStore } from '../system/vote-store.js';
 import { Channel, type ChannelOptions, type OwnState } from './channel.js';
 import { ConnectionSync } from './connection-sync.js';
 import { Election } from './election.js';
 import { Gatekeeper } from './gatekeeper.js';
 import type { PairStatus } from './pair-status.js';
 import { StandingDown } from './standing-down.js';
+import { Voter } from './voter.js';
 
 export interface PairOptions {
   /** Gone with the machine: the daemons' files. */
@@ -61,6 +63,8 @@ export class Pair {
   readonly #standingDown: StandingDown;
   readonly #channel: Channel | undefined;
   readonly #gate: Gatekeeper;
+  #voter: Voter | undefined;
+  #voterKey = '';
   #model: GatewayModel | undefined;
   #queue: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
@@ -161,19 +165,49 @@ export class Pair {
   }
 
   async #begin(model: GatewayModel, member: Member): Promise<void> {
+    if (model.highAvailability.vote && member.paths.some(({ address }) => address.family === 6))
+      throw new VpcgwError('ConfigInvalid', STRICT_BY_IPV6);
     const files = this.#files;
     mkdirSync(this.options.runDirectory, { recursive: true, mode: 0o700 });
     replaceFile(files.announcement, announcement(model, member));
     replaceFile(files.closing, closing());
     this.#standingDown.write();
     this.#model = model;
+    this.#ensureVoter(model.highAvailability, member);
     await this.#connections.ensure(model, member);
     await this.#election.ensure(model, member, files);
     this.#gate.follow(model);
   }
 
+  /** Of a `Strict` pair. */
+  #ensureVoter(highAvailability: HighAvailability, member: Member): void {
+    const { vote } = highAvailability;
+    const key = JSON.stringify(highAvailability);
+    if (key === this.#voterKey) return;
+    this.#stopVoter();
+    if (!vote) return;
+    const { log, tell } = this.options;
+    const strict = { ...highAvailability, vote };
+    this.#voterKey = key;
+    this.#voter = new Voter({
+      ...{ paths: member.paths, highAvailability: strict, timers: this.#timers, log, tell },
+      store: voteStore(strict, member.vote ?? {}),
+      self: `${member.name} ${member.paths[0].address.text}`,
+      role: () => this.#election.report.role,
+      onGranted: () => this.#announceLater([highAvailability.advertIntervalMs + 10, ANNOUNCE_AGAIN_MS]),
+    });
+    this.#voter.start();
+  }
+
+  #stopVoter(): void {
+    this.#voter?.stop();
+    this.#voter = undefined;
+    this.#voterKey = '';
+  }
+
   async #end(): Promise<void> {
     this.#model = undefined;
+    this.#stopVoter();
     this.#gate.stop();
     await this.#election.stop();
     await this.#connections.stop();
@@ -181,6 +215,7 @@ export class Pair {
 
   /** The daemons go on. */
   leave(): void {
+    this.#stopVoter();
     this.#timers.cancelAll();
     this.#gate.stop();
     this.#channel?.stop();
@@ -192,12 +227,17 @@ export class Pair {
 
   #onRole(from: Role, { role, reason }: RoleReport): void {
     this.options.tell('Role', `${from} → ${role}: ${reason}`);
+    this.#voter?.onRole();
     this.#connections.onRole();
     this.#gate.onRole(role);
     this.#channel?.tell();
     if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
-    this.#timers.set('announcement', ANNOUNCE_AGAIN_MS, () => this.#announceAgain());
+    this.#announceLater([ANNOUNCE_AGAIN_MS]);
+  }
+
+  #announceLater(delaysMs: readonly number[]): void {
+    for (const ms of delaysMs) this.#timers.set(`announcement after ${ms} ms`, ms, () => this.#announceAgain());
   }
 
   /** In a container the election ends with us, so we are there whenever it changes a role. */
@@ -238,7 +278,7 @@ export class Pair {
     if (!gave) throw new VpcgwError('NotActive', 'keepalived did not give way; see its log');
     // Standby as soon as it hears the other; active again when there is none.
     await this.#election.until((role) => role !== 'Fault', SWITCHOVER_WITHIN_MS);
-    if (await this.#election.until((role) => role === 'Active', NOBODY_AFTER_ADVERTS * this.#advertMs))
+    if (await this.#election.until((role) => role === 'Active', this.#nobodyAfterMs))
       throw new VpcgwError('NotActive', 'no other member took over; this one is active again');
     return this.#requirePair().status;
   }
@@ -251,8 +291,10 @@ export class Pair {
     return this.#requirePair().status;
   }
 
-  get #advertMs(): number {
-    return this.#model?.highAvailability.advertIntervalMs ?? 0;
+  get #nobodyAfterMs(): number {
+    const highAvailability = this.#model?.highAvailability;
+    if (!highAvailability) return 0;
+    return (unheardAdverts(highAvailability) + SEEN_AFTER_ADVERTS) * highAvailability.advertIntervalMs;
   }
 
   // ---- telling ----------------------------------------------------------------------------------------------------
@@ -272,6 +314,7 @@ export class Pair {
       faults: this.#gate.faults,
       roleChanges: this.roleChanges,
       lastGapMs: this.#gate.gapMs,
+      vote: this.#voter?.status,
       other: this.#channel?.status,
     };
   }
@@ -294,6 +337,7 @@ export class Pair {
       ['ClocksAgree', this.#channel.clocksDiffer],
       ['OneActive', this.#gate.rival],
       ['RoleStable', this.#gate.unstable],
+      ...(this.#voter ? [['VoteReachable', this.#voter.trouble] as const] : []),
     ];
   }
 
@@ -328,7 +372,9 @@ export class Pair {
 }
 
 const SWITCHOVER_WITHIN_MS = 3_000;
-/** Three unheard adverts and some time to see it. */
-const NOBODY_AFTER_ADVERTS = 6;
+/** More than those unheard. */
+const SEEN_AFTER_ADVERTS = 3;
 const NO_MEMBER =
   'highAvailability asks for a pair, and no member file says which of the two this is (vpcgw run --member FILE): it stays a standby';
+const STRICT_BY_IPV6 =
+  'fencing: Strict needs members that meet by IPv4, and the member file has an IPv6 address: it stays a standby';

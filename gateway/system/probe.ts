@@ -154,6 +154,12 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
     ),
   );
   findings.push(
+    await tryOut(
+      'fence of a Strict pair',
+      'a kernel with CONFIG_NFT_FWD_NETDEV; without it a pair can only be Fast',
+      'Degraded',
+      () => tryConsent(run),
+    ),
     ...(await probeShaping(run)),
     await probeBalancing(run),
     await probeTunnels(run),
@@ -290,6 +296,21 @@ async function tryFence(run: CommandRunner): Promise<void> {
     'set lease { type iface_type; flags dynamic,timeout; timeout 100ms; size 4; }',
     ...chain('ingress', 'ip protocol 253 meta iiftype @lease accept'),
     ...chain('egress', 'ip protocol 253 update @lease { meta oiftype }'),
+    '}',
+    `delete table netdev ${name}`,
+  ];
+  await run.run({ argv: ['nft', '-f', '-'], stdin: `${lines.join('\n')}\n` });
+}
+
+/** A packet is changed and sent back as it arrives. */
+async function tryConsent(run: CommandRunner): Promise<void> {
+  const name = `vgprobe${process.pid}c`;
+  const lines = [
+    `table netdev ${name} {`,
+    'chain ingress {',
+    'type filter hook ingress device "lo" priority 0; policy accept;',
+    'ip protocol 253 ip daddr set 127.0.0.1 fwd ip to 127.0.0.1 device "lo"',
+    '}',
     '}',
     `delete table netdev ${name}`,
   ];

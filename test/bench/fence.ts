@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { AddressHistory, overlapMs } from '../support/address-history.js';
 import { Capture, type Packet } from '../support/capture.js';
 import type { Namespace } from '../support/namespace.js';
 import type { Member } from '../support/pair-lab.js';
@@ -8,8 +9,9 @@ import { type Bench, plain, say } from './row.js';
 
 // Every process of the active member is stopped in the middle of traffic both ways, while somebody asks for its elastic
 // IP by ARP every 10 ms. `fence`: the other member's processes are stopped too, so that nobody takes the traffic away;
-// ms until the last frame of its MAC addresses was seen outside or in the VPC. `fence-overlap`: the other one lives; ms
-// from its first frame to the last one of the frozen member.
+// ms until the last frame of its MAC addresses was seen outside or in the VPC. `fence-overlap`: of a `Strict` pair; the
+// other one lives, or the two are cut off from each other alone; ms in which one member's frames came after the other's
+// first.
 
 const asker = fileURLToPath(new URL('./arp-asker.pl', import.meta.url));
 const WATCHED_MS = 2_000;
@@ -25,21 +27,45 @@ interface Wire {
 export const fence: Bench = {
   rows: ['fence', 'fence-overlap'],
   async run({ short }) {
-    const bench = await PairBench.start({ elasticIps: 100, macMode: 'Own' });
-    const silent: number[] = [];
-    const overlap: number[] = [];
-    try {
-      for (let run = 0; run < (short ? 2 : 10); run++) {
-        silent.push(await freeze(bench, 'both'));
-        overlap.push(await freeze(bench, 'active'));
-        say(`fence: silent after ${silent.at(-1)?.toFixed(0)} ms, both spoke for ${overlap.at(-1)?.toFixed(1)} ms`);
-      }
-    } finally {
-      await bench.lab.end();
-    }
-    return [plain('fence', Math.max(...silent), 'ms'), plain('fence-overlap', Math.max(...overlap), 'ms')];
+    const runs = short ? 2 : 10;
+    const silent = await often(runs, {}, (bench) => freeze(bench, 'both'));
+    const frozen = await often(runs, { strict: true }, (bench) => freeze(bench, 'active'));
+    const parted = await often(runs, { strict: true }, part);
+    return [plain('fence', Math.max(...silent), 'ms'), plain('fence-overlap', Math.max(...frozen, ...parted), 'ms')];
   },
 };
+
+async function often(runs: number, form: { strict?: true }, once: (bench: PairBench) => Promise<number>) {
+  const bench = await PairBench.start({ elasticIps: 100, macMode: 'Own', ...form });
+  try {
+    const figures: number[] = [];
+    for (let run = 0; run < runs; run++) figures.push(await once(bench));
+    say(
+      `fence: ${form.strict ? 'both spoke for' : 'silent after'} ${figures.map((ms) => ms.toFixed(1)).join(', ')} ms`,
+    );
+    return figures;
+  } finally {
+    await bench.lab.end();
+  }
+}
+
+/** Cut off from each other alone, for longer than a third voter is asked; for how long both held one address. */
+async function part({ lab }: PairBench): Promise<number> {
+  const { active } = await lab.settled();
+  const history = await AddressHistory.start(lab, 'server');
+  const [inet, client] = await Promise.all([lab.inet(), lab.tenant.vm('client').agent()]);
+  const streams = [
+    await inet.udpStream({ to: elasticIp({ number: 1 }, 0), from: '198.51.100.1', port: 7, intervalMs: 5 }),
+    await client.udpStream({ to: '198.51.100.1', port: 7, intervalMs: 5 }),
+  ];
+  await lab.wait(BEFORE_MS);
+  await lab.cables.silence(active.namespace, ['sync0']);
+  await lab.wait(WATCHED_MS);
+  await lab.cables.unsilence(active.namespace, ['sync0']);
+  await lab.settled();
+  await Promise.all(streams.map(async (stream) => (await stream.stop(0), stream.close())));
+  return overlapMs(await history.stop());
+}
 
 async function freeze({ lab }: PairBench, who: 'both' | 'active'): Promise<number> {
   const { active, standby } = await lab.settled();

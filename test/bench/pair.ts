@@ -1,5 +1,6 @@
 import { PairLab, type Member } from '../support/pair-lab.js';
 import type { TcpConnections, UdpStream } from '../support/agent.js';
+import { ThirdVoter, voteOf } from '../support/third-voter.js';
 import { elasticIp, elasticIpDocument } from './documents.js';
 
 // A pair with many elastic IPs, traffic through it, and how long it stands still when something happens.
@@ -9,6 +10,8 @@ export interface PairPlan {
   readonly macMode: 'Own' | 'Virtual';
   /** The default where it is left out. */
   readonly advertInterval?: string;
+  /** With a third voter, beside it. */
+  readonly strict?: true;
 }
 
 export interface Strike {
@@ -39,6 +42,7 @@ export class PairBench {
       ],
       routes: [{ destination: '198.18.64.0/18' }],
       beside: ['bare'],
+      ...(plan.strict ? { before: async (...built) => void (await ThirdVoter.start(...built)) } : {}),
       documents: () => documentsOf(plan),
     });
     await lab.start();
@@ -100,7 +104,8 @@ export class PairBench {
   }
 }
 
-export function documentsOf({ elasticIps, macMode, advertInterval }: PairPlan): string {
+export function documentsOf({ elasticIps, macMode, advertInterval, strict }: PairPlan): string {
+  const fencing = strict ? `, fencing: Strict, vote: ${JSON.stringify(voteOf)}` : '';
   const interval = advertInterval === undefined ? '' : `, advertInterval: ${advertInterval}`;
   const gateway = `apiVersion: vpcgw.io/v1alpha1
 kind: VpcGateway
@@ -109,7 +114,7 @@ spec:
   internal: {interface: vpc0, addresses: [10.0.0.1/16], macMode: ${macMode}}
   externals:
     - {name: internet, interface: ext0, addresses: [100.64.0.11/24], gateways: [100.64.0.1], macMode: ${macMode}}
-  highAvailability: {mode: AcrossNodes${interval}}
+  highAvailability: {mode: AcrossNodes${interval}${fencing}}
 ---
 apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP

@@ -9,6 +9,7 @@ export function worstOf(walked: readonly Walked[]): Walked {
       ...worst,
       flows: worst.flows.map((flow, index) => worse(flow, next.flows[index] as FlowReport)),
       untranslated: worst.untranslated + next.untranslated,
+      overlapMs: Math.max(worst.overlapMs, next.overlapMs),
       speaking: next.speaking.join() === next.expected ? worst.speaking : next.speaking,
       expected: next.speaking.join() === next.expected ? worst.expected : next.expected,
     }),
@@ -25,14 +26,14 @@ const worse = (a: FlowReport, b: FlowReport): FlowReport => ({
 /** In Markdown: gaps of streams in milliseconds, lost connections of all. */
 export function faultTable(rows: readonly Walked[]): string {
   const streams = (rows[0]?.flows ?? []).filter(({ gapMs }) => gapMs !== undefined).map(({ flow }) => flow);
-  const lines = rows.map(({ fault, flows, untranslated, speaking, expected }) => {
+  const lines = rows.map(({ fault, flows, untranslated, overlapMs, speaking, expected }) => {
     const gaps = flows.flatMap(({ gapMs }) => (gapMs === undefined ? [] : [String(Math.round(gapMs))]));
     const lost = flows.reduce((sum, flow) => sum + flow.lost, 0);
     const of = flows.reduce((sum, flow) => sum + flow.of, 0);
     const active = speaking.join() === expected ? 'one' : `${speaking.length}`;
-    return [fault, ...gaps, `${lost} of ${of}`, String(untranslated), active];
+    return [fault, ...gaps, `${lost} of ${of}`, String(untranslated), overlapMs.toFixed(0), active];
   });
-  const head = ['fault', ...streams.map((flow) => `${flow}, ms`), 'lost', 'untranslated', 'active'];
+  const head = ['fault', ...streams.map((flow) => `${flow}, ms`), 'lost', 'untranslated', 'both, ms', 'active'];
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...lines.map(line)].join('\n');
 }

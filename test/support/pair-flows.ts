@@ -5,6 +5,7 @@ import { internet } from './addresses.js';
 import { dnatRule, elasticIp, gateway, snatRule, type Document } from './documents.js';
 import { ports, serve } from './gateway-lab.js';
 import type { PairLab, PairLabOptions, Paths } from './pair-lab.js';
+import { voteOf } from './third-voter.js';
 import type { Tenant } from './topology.js';
 
 // Long-lived connections through every sort of translation, which a failover has to keep: streams whose gaps are
@@ -32,6 +33,8 @@ export interface FlowReport {
 interface PairForm {
   readonly macMode?: 'Own' | 'Virtual';
   readonly paths?: Paths;
+  /** With a third voter, which has to be there before the members. */
+  readonly strict?: NonNullable<PairLabOptions['before']>;
   readonly secondUnder?: NonNullable<PairLabOptions['secondUnder']>;
 }
 
@@ -45,7 +48,7 @@ export const pairForms: Readonly<Record<string, PairForm>> = {
   },
 };
 
-export const pairOptions = ({ macMode = 'Own', paths = 'IPv4', ...more }: PairForm = {}): PairLabOptions => ({
+export const pairOptions = ({ macMode = 'Own', paths = 'IPv4', strict, ...more }: PairForm = {}): PairLabOptions => ({
   vms: [
     'web',
     'app',
@@ -54,11 +57,12 @@ export const pairOptions = ({ macMode = 'Own', paths = 'IPv4', ...more }: PairFo
   ],
   paths,
   ...more,
-  documents: (tenant) => pairDocuments(pairGateway(tenant, macMode)),
+  ...(strict ? { before: strict } : {}),
+  documents: (tenant) => pairDocuments(pairGateway(tenant, macMode, strict ? { fencing: 'Strict', vote: voteOf } : {})),
 });
 
-function pairGateway(tenant: Tenant, macMode: 'Own' | 'Virtual'): Document {
-  const made = gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes' } } });
+function pairGateway(tenant: Tenant, macMode: 'Own' | 'Virtual', fencing: object): Document {
+  const made = gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes', ...fencing } } });
   const { internal, externals, ...more } = made['spec'] as { internal: object; externals: object[] };
   const sides = { internal: { ...internal, macMode }, externals: externals.map((side) => ({ ...side, macMode })) };
   return { ...made, spec: { ...more, ...sides } };

@@ -145,6 +145,8 @@ function parentOf(entry: string): number | undefined {
 export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   vms: readonly (string | VmOptions)[];
   documents: (tenant: Tenant) => Documents;
+  /** What has to be there when the members start. */
+  before?: (topology: Topology, tenant: Tenant) => Promise<void>;
   /** Further arguments of both supervisors. */
   args?: readonly string[];
   /** IPv4 on the members' network, where nothing else is said. */
@@ -199,7 +201,8 @@ export class PairLab {
   private async launch(topology: Topology, tenant: Tenant): Promise<void> {
     this.built = topology;
     this.owner = tenant;
-    const { paths = 'IPv4', source = 'folder', secondUnder = {}, args = [] } = this.options;
+    const { paths = 'IPv4', source = 'folder', secondUnder = {}, args = [], before } = this.options;
+    await before?.(topology, tenant);
     this.documents = this.options.documents(tenant);
     const given = source === 'folder' ? { source, documents: this.documents } : { source };
     const launched = tenant.gateways.map((namespace, index) =>

@@ -1,3 +1,4 @@
+import { AddressHistory, overlapMs, told } from './address-history.js';
 import { Capture } from './capture.js';
 import type { Fault } from './pair-faults.js';
 import { type FlowReport, PairFlows } from './pair-flows.js';
@@ -15,6 +16,10 @@ export interface Walked {
   readonly unitedMs?: number;
   /** Packets that left with a source of the VPC. */
   readonly untranslated: number;
+  /** For how long both members spoke for one address; nothing can be told of virtual MAC addresses. */
+  readonly overlapMs: number;
+  /** Who held which address when, for people. */
+  readonly history: string;
 }
 
 const UNTRANSLATED = 'src net 10.0.0.0/24 and not arp';
@@ -28,6 +33,7 @@ export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
   const { active, standby } = await lab.settled();
   // Before there is traffic: tcpdump counts what passes before its filter stands as received.
   const capture = await Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: UNTRANSLATED });
+  const history = await AddressHistory.start(lab);
   const flows = await PairFlows.start(lab);
   await lab.connectionsKnown(active);
   await fault.strike(active, lab);
@@ -45,6 +51,7 @@ export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
   const reports = await flows.end();
   const speaking = (await speakers(lab)).map(({ name }) => name);
   const untranslated = (await capture.stop()).length;
+  const spans = await history.stop();
   if (!fault.parts) await fault.heal(active, lab);
   await lab.settled();
   const one = expected.length === 1 ? expected[0]?.name : speaking[0];
@@ -54,6 +61,8 @@ export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
     speaking,
     expected: one ?? '',
     untranslated,
+    overlapMs: overlapMs(spans),
+    history: told(spans),
     ...(unitedMs === undefined ? {} : { unitedMs }),
   };
 }

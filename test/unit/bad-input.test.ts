@@ -34,6 +34,24 @@ const badGateway = (line: string | RegExp, by: string): string => {
   return complaintsAbout({ 'bad.yaml': text });
 };
 
+describe('a pair', () => {
+  const pair = (more: string) => badGateway(/$/, `  highAvailability: {mode: AcrossNodes, ${more}}\n`);
+
+  it('Strict without a third voter, and a third voter that nobody asks', () => {
+    const vote = 'vote: {engine: Etcd, servers: ["https://192.0.2.1:2379"]}';
+    expect(pair('fencing: Strict')).toMatchInlineSnapshot(
+      `"bad.yaml:14:21: spec.highAvailability.vote: is missing, and two members alone cannot be Strict: name a third voter, such as {engine: Etcd, servers: ["https://192.0.2.1:2379"]}, or use fencing: Fast, with which two members that lose sight of each other are both active until they meet again"`,
+    );
+    expect(pair(vote)).toMatchInlineSnapshot(
+      `"bad.yaml:14:47: spec.highAvailability.vote: is only asked with fencing: Strict"`,
+    );
+    expect(pair('fencing: Strict, vote: {engine: Etcd, servers: ["192.0.2.1:2379"]}')).toMatchInlineSnapshot(
+      `"bad.yaml:14:89: spec.highAvailability.vote.servers[0]: must be http:// or https://, an address and a port, such as https://192.0.2.1:2379"`,
+    );
+    expect(pair(`fencing: Strict, ${vote}`)).toBe('accepted');
+  });
+});
+
 describe('fields', () => {
   it('unknown', () => {
     expect(bad(eip('web', '203.0.113.10', '  targt: {address: 10.0.0.5}\n  colour: red\n'))).toMatchInlineSnapshot(`

@@ -34,7 +34,7 @@ describe('a member file', () => {
     ]);
     expect(wrongIn(good.replace('peer: 172.31.0.2', 'pear: 172.31.0.2'))).toEqual([
       'member.yaml:1:1: peer: must be an address such as 10.0.0.5; it is missing',
-      'member.yaml:4:1: pear: is not a field here; did you mean peer?; the fields are name, interface, address, peer, secretFile, secondPath',
+      'member.yaml:4:1: pear: is not a field here; did you mean peer?; the fields are name, interface, address, peer, secretFile, vote, secondPath',
     ]);
     expect(wrongIn(good.replace('172.31.0.2', 'fd00::2'))).toEqual([
       'member.yaml:4:7: peer: fd00::2 is not of the family of 172.31.0.1',

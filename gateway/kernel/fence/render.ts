@@ -16,6 +16,7 @@ import {
   type MemberPath,
 } from '../../model/high-availability.js';
 import {
+  ANSWER_PORT,
   CHANNEL_PORT,
   FENCE_TABLE,
   LEASE_SET,
@@ -24,6 +25,8 @@ import {
   SYNC_PORT,
   witness,
 } from '../../model/ownership.js';
+import { promised, strictHears, strictSays, strictSets, strictVotes } from './strict.js';
+import { spell, URGENT } from './words.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
@@ -37,7 +40,12 @@ export interface FenceInput {
 const FIRST = -500;
 const LAST = 500;
 
-export const fenceTables = (input: FenceInput): string => [fenceTable(input), ...membersTable(input)].join('\n');
+export const fenceTables = (input: FenceInput): string =>
+  [
+    fenceTable(input),
+    ...membersTable(input),
+    ...(input.highAvailability.vote ? [promised(FENCE_TABLE, input.highAvailability)] : []),
+  ].join('\n');
 
 function fenceTable({ links, highAvailability, member }: FenceInput): string {
   const devices = deviceList(links.map(({ name }) => name));
@@ -45,6 +53,7 @@ function fenceTable({ links, highAvailability, member }: FenceInput): string {
   return table(`netdev ${FENCE_TABLE}`, [
     timedSet(LEASE_SET, leaseMs(highAvailability)),
     timedSet('heard', heardMs(highAvailability)),
+    ...(highAvailability.vote ? strictSets() : []),
     chain('arrives', `type filter hook ingress ${devices} priority ${FIRST}; policy drop;`, [
       `meta iiftype @${LEASE_SET} accept`,
     ]),
@@ -67,34 +76,40 @@ function fenceTable({ links, highAvailability, member }: FenceInput): string {
  * member is heard, and without one nothing is said to it: a member that was frozen, and goes on as if it had not been, is
  * not heard. Priority 0 is how an active member says that it gives way.
  */
-function adverts({ paths }: Member, { virtualRouterId }: HighAvailability): string[] {
+function adverts({ paths }: Member, { virtualRouterId, vote }: HighAvailability): string[] {
   const devices = deviceList([...new Set(paths.map((path) => path.interface))]);
   const active = `@th,8,8 0x${virtualRouterId.toString(16)} @th,16,8 != 0x0`;
   // Number and priority at once, as nft prints them.
   const givesWay = `@th,8,16 0x${(virtualRouterId << 8).toString(16)}`;
-  const families = [...new Set(paths.map(({ peer }) => peer.family))];
+  // By the path of the questions alone, which are behind it there: by another one it might come late.
+  const freeing = vote ? paths.slice(0, 1) : paths;
+  const says = vote
+    ? [...strictVotes(), ...paths.flatMap((path) => strictSays(path, active, givesWay))]
+    : [...new Set(paths.map(({ peer }) => peer.family))].flatMap((family) => fastSays(family, active));
   return [
-    chain(
-      'hears',
-      `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`,
-      paths.flatMap((path) => [
+    chain('hears', `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`, [
+      ...paths.flatMap((path) => [
         `${fromPeer(path)} ${active} update @heard { meta iiftype }`,
-        `${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`,
+        ...(freeing.includes(path) ? [`${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`] : []),
       ]),
-    ),
+      ...(vote ? paths.flatMap(strictHears) : []),
+    ]),
     chain('says', `type filter hook egress ${devices} priority ${FIRST}; policy accept;`, [
-      ...families.flatMap((family) => [
-        `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
-        `${toward(witness(family))} ${active} meta oiftype @heard drop`,
-        `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
-        `${toward(witness(family))} drop`,
-      ]),
+      ...says,
       ...[...new Set(paths.map(({ peer }) => toward(peer.text)))].map(
         (vrrp) => `${vrrp} ${active} meta oiftype != @${LEASE_SET} drop`,
       ),
     ]),
   ];
 }
+
+/** Without anybody's consent, while the other is not heard. */
+const fastSays = (family: 4 | 6, active: string): string[] => [
+  `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
+  `${toward(witness(family))} ${active} meta oiftype @heard drop`,
+  `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
+  `${toward(witness(family))} drop`,
+];
 
 /** Where a witness's copy ends. Of a dropped one IPv6 tells the sender, who would complain of it 20 times a second. */
 const ends = (family: 4 | 6): string => (family === 4 ? 'drop' : `ether daddr set ${NOBODY_MAC} accept`);
@@ -111,10 +126,7 @@ const fromPeer = ({ peer }: MemberPath): string =>
     ? `ip saddr ${peer.text} ip ttl 255 ip protocol vrrp`
     : `ip6 saddr ${peer.text} ip6 nexthdr vrrp ip6 hoplimit 255`;
 
-/** TC_PRIO_CONTROL, which pfifo_fast and prio send before all else: a full link delays no advert by more than a frame. */
-const URGENT = 'meta priority set 0:7';
-
-function membersTable({ member }: FenceInput): string[] {
+function membersTable({ member, highAvailability }: FenceInput): string[] {
   if (!member) return [];
   const [first] = member.paths;
   const heard = member.paths.map((path) => `iifname "${path.interface}" ${fromPeer(path)}`);
@@ -125,6 +137,9 @@ function membersTable({ member }: FenceInput): string[] {
   const talks = member.paths.flatMap((path) =>
     ['dport', 'sport'].map((end) => `oifname "${path.interface}" ${address(path, 'daddr')} tcp ${end} ${CHANNEL_PORT}`),
   );
+  const answered = (highAvailability.vote ? member.paths : []).map(
+    (path) => `iifname "${path.interface}" ${address(path, 'saddr')} udp dport ${ANSWER_PORT}`,
+  );
   const said = member.paths.map((path) => `oifname "${path.interface}" ${address(path, 'daddr')} meta l4proto vrrp`);
   const syncs = `oifname "${first.interface}" ${address(first, 'daddr')} udp dport ${SYNC_PORT}`;
   return [
@@ -133,7 +148,7 @@ function membersTable({ member }: FenceInput): string[] {
       chain(
         'arrives',
         'type filter hook prerouting priority raw; policy accept;',
-        [...heard, synced, ...talked].map((rule) => `${rule} notrack accept`),
+        [...heard, synced, ...talked, ...answered].map((rule) => `${rule} notrack accept`),
       ),
       chain(
         'leaves',
@@ -141,7 +156,7 @@ function membersTable({ member }: FenceInput): string[] {
         [...[...said, ...talks].map((rule) => `${rule} ${URGENT}`), syncs].map((rule) => `${rule} notrack`),
       ),
       chain('judges', 'type filter hook input priority filter - 10; policy accept;', [
-        ...[...heard, synced, ...talked].map((rule) => `${rule} accept`),
+        ...[...heard, synced, ...talked, ...answered].map((rule) => `${rule} accept`),
         'meta l4proto vrrp counter name "dropped" drop',
         `udp dport ${SYNC_PORT} counter name "dropped" drop`,
         `tcp dport ${CHANNEL_PORT} counter name "dropped" drop`,
@@ -161,15 +176,13 @@ const chain = (name: string, hook: string, rules: readonly string[]): string =>
 const deviceList = (names: readonly string[]): string =>
   names.length === 1 ? `device "${names[0]}"` : `devices = { ${names.join(', ')} }`;
 
-/** As nft prints it. */
-export function spell(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  return `${seconds > 0 ? `${seconds}s` : ''}${ms % 1000 > 0 ? `${ms % 1000}ms` : ''}`;
-}
-
 /** One spelling for what we write and what nft prints. */
 export const normalise = (text: string): string =>
   text
+    // What a set begins with is none of what the table is.
+    .replace(/^add element .*$/gm, '')
+    // nft takes the word for the begin of another match, and prints it.
+    .replaceAll('ip protocol set 17 ', 'ip protocol set udp ')
     .replace(
       /devices = \{([^}]*)\}/g,
       (_, list: string) =>

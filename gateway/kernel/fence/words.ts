@@ -1,0 +1,9 @@
+/** Words of nftables that the fence's rules share, as nft prints them. Pure. */
+
+/** TC_PRIO_CONTROL, which pfifo_fast and prio send before all else: a full link delays no advert by more than a frame. */
+export const URGENT = 'meta priority set 0:7';
+
+export function spell(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  return `${seconds > 0 ? `${seconds}s` : ''}${ms % 1000 > 0 ? `${ms % 1000}ms` : ''}`;
+}

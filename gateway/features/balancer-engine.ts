@@ -15,6 +15,8 @@ export type Part = Pick<Contribution, 'inbound' | 'admitted' | 'sets' | 'chains'
 
 /** How a listener's connections come to its members. */
 export interface Engine {
+  /** All that its answers about a balancer depend on, besides the balancer and which of its members are down. */
+  termsOf(balancer: LoadBalancer): string;
   /** What the tree of destinations does with them; the rule that counts for the document has its name. */
   verdict(place: Place, chain: string): Line;
   /** The last rule of what is admitted. */

@@ -13,7 +13,15 @@ import {
   TIMEOUTS,
 } from '../kernel/ipvs/entry.js';
 import type { Line } from '../kernel/state.js';
-import { addressesOf, type Algorithm, keepingOf, type Listener, servingOf, spanOf } from '../model/balancer.js';
+import {
+  addressesOf,
+  type Algorithm,
+  keepingOf,
+  type Listener,
+  type LoadBalancer,
+  servingOf,
+  spanOf,
+} from '../model/balancer.js';
 import type { GatewayModel, PortRange } from '../model/gateway-model.js';
 import { fnv1a64 } from '../model/hash.js';
 import { type Cidr, type Family, hostCidr, type IpAddress, parseIp } from '../model/ip.js';
@@ -47,7 +55,6 @@ const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
 
 export class Ipvs implements Engine {
   readonly #marks: ReadonlyMap<string, number>;
-  readonly #services = new Set<string>();
 
   constructor(
     private readonly model: GatewayModel,
@@ -56,7 +63,17 @@ export class Ipvs implements Engine {
     this.#marks = marksOf(model, context);
   }
 
-  #byRules({ listener }: Place): boolean {
+  termsOf(balancer: LoadBalancer): string {
+    const marks = addressesOf(balancer).flatMap((address) =>
+      balancer.listeners.flatMap(({ protocol, ports }) =>
+        isRange(ports) ? [this.#markOf(protocol, address, ports)] : [],
+      ),
+    );
+    const shared = balancer.listeners.map((listener) => (this.#byRules({ listener }) ? 'rules' : '')).join();
+    return `ipvs ${shared} ${marks.join()}`;
+  }
+
+  #byRules({ listener }: Pick<Place, 'listener'>): boolean {
     return sharingEnds(this.model.loadBalancers).has(listener);
   }
 
@@ -87,7 +104,6 @@ export class Ipvs implements Engine {
     const members = new Set([...keepingOf(listener, family, down), ...serving]);
     return addresses.flatMap((address): IpvsEntry[] => {
       const service = this.#service(protocol, address, ports);
-      this.#services.add(service);
       const entry = (key: string, line: string): IpvsEntry => [key, { text: line, origin }];
       return [
         entry(service, text),
@@ -101,14 +117,19 @@ export class Ipvs implements Engine {
     });
   }
 
-  /** Beside the listeners: members that drain, whose listener may be gone, and how long connections are remembered. */
-  rest(): IpvsEntry[] {
-    const draining = this.context.pressure.draining.flatMap(({ address, target, listener }): IpvsEntry[] => {
+  /**
+   * Beside the entries of the listeners: members that drain, whose listener may be gone, and how long connections are
+   * remembered.
+   */
+  rest(entries: readonly IpvsEntry[]): IpvsEntry[] {
+    const { draining: all } = this.context.pressure;
+    const services = new Set(all.length > 0 ? entries.map(([key]) => key) : []);
+    const draining = all.flatMap(({ address, target, listener }): IpvsEntry[] => {
       const [at, member] = [parseIp(address), parseIp(target)];
       if (!listener || !at || !member) return [];
       const service = this.#service('TCP', at, listener.ports);
-      const own: IpvsEntry[] = this.#services.has(service) ? [] : [[service, { text: serviceText('wrr') }]];
-      this.#services.add(service);
+      const own: IpvsEntry[] = services.has(service) ? [] : [[service, { text: serviceText('wrr') }]];
+      services.add(service);
       const port = portOf(listener.ports, listener.memberPort);
       return [...own, [memberKey(service, member, port), { text: memberText(0) }]];
     });
@@ -185,10 +206,15 @@ function timeoutsOf({ timeouts }: GatewayModel): Line {
 }
 
 /** What else the kernel needs, for IPVS to fit in. */
-export function aroundIpvs(model: GatewayModel, context: CompileContext, engine: Ipvs): Contribution {
+export function aroundIpvs(
+  model: GatewayModel,
+  context: CompileContext,
+  engine: Ipvs,
+  entries: readonly IpvsEntry[],
+): Contribution {
   const ranges = FAMILIES.flatMap((family) => engine.ranges(family));
   return {
-    ipvs: engine.rest(),
+    ipvs: engine.rest(entries),
     sysctls: SYSCTLS,
     rules: FAMILIES.flatMap((family) => routingRules(family, model.internal.prefixes)),
     ranges,

@@ -9,6 +9,7 @@ import { bracketed } from './dnat-rule.js';
 import { ownersOf, PARTS_BITS, PARTS_LEVELS, probabilitiesOf } from './shares.js';
 
 export const RULES: Engine = {
+  termsOf: () => 'rules',
   verdict: (_place, chain) => ({ text: `-g ${chain}` }),
   admits: () => [],
   lead: ({ balancer, listener, family }, _addresses, chain, { pressure }) => ({

@@ -5,10 +5,11 @@
  * 2. Who may not connect, and what nobody serves, is judged before any translation, on the listener's own address.
  */
 import type { Line } from '../kernel/state.js';
-import { addressesOf, type LoadBalancer, servingOf, spanOf } from '../model/balancer.js';
+import { addressesOf, type LoadBalancer, memberId, servingOf, spanOf } from '../model/balancer.js';
 import { fnv1a64 } from '../model/hash.js';
 import { type Family, hostCidr } from '../model/ip.js';
 import { CHAIN_PREFIX, dropChain, MARK, markBit, SET_PREFIX } from '../model/ownership.js';
+import { rememberBy } from '../model/remember.js';
 import { aroundIpvs, Ipvs } from './balancer-ipvs.js';
 import { type Engine, matchOf, type Part, type Place } from './balancer-engine.js';
 import { RULES } from './balancer-rules.js';
@@ -21,12 +22,9 @@ export const loadBalancer: Feature = {
     const { loadBalancers, internal } = model;
     if (loadBalancers.length === 0) return {};
     const engine = byIpvs(model, context) ? new Ipvs(model, context) : RULES;
-    const parts = loadBalancers.flatMap((balancer) =>
-      balancer.listeners.flatMap((listener) =>
-        FAMILIES.flatMap((family) => listenerPart({ balancer, listener, family }, engine, context)),
-      ),
-    );
-    const around = engine instanceof Ipvs ? aroundIpvs(model, context, engine) : {};
+    const parts = loadBalancers.flatMap((balancer) => partsOf(balancer, engine, context));
+    const ipvs = parts.flatMap((part) => part.ipvs ?? []);
+    const around = engine instanceof Ipvs ? aroundIpvs(model, context, engine, ipvs) : {};
     return {
       ...around,
       addresses: loadBalancers.flatMap(({ address, origin }) =>
@@ -36,10 +34,25 @@ export const loadBalancer: Feature = {
       admitted: parts.flatMap(({ admitted }) => admitted ?? []),
       sets: parts.flatMap(({ sets }) => sets ?? []),
       chains: [...FAMILIES.map(rejectChain), ...parts.flatMap(({ chains }) => chains ?? []), ...(around.chains ?? [])],
-      ipvs: [...parts.flatMap(({ ipvs }) => ipvs ?? []), ...(around.ipvs ?? [])],
+      ipvs: [...ipvs, ...(around.ipvs ?? [])],
     };
   },
 };
+
+/** Kept while nothing that they depend on changes, so that an edit of one balancer costs no look at a thousand others. */
+const remembered = rememberBy<LoadBalancer, readonly Part[]>();
+
+function partsOf(balancer: LoadBalancer, engine: Engine, context: CompileContext): readonly Part[] {
+  const { down } = context.pressure;
+  const ids =
+    down.size > 0 ? balancer.pools.flatMap((pool) => pool.members.map((member) => memberId(pool, member))) : [];
+  const terms = `${engine.termsOf(balancer)} ${ids.filter((id) => down.has(id)).join()}`;
+  return remembered(balancer, terms, () =>
+    balancer.listeners.flatMap((listener) =>
+      FAMILIES.flatMap((family) => listenerPart({ balancer, listener, family }, engine, context)),
+    ),
+  );
+}
 
 function listenerPart(place: Place, engine: Engine, context: CompileContext): Part[] {
   const { balancer, listener, family } = place;

@@ -21,13 +21,21 @@ export interface Change {
   readonly lines: readonly Line[];
 }
 
+export interface Reading extends Command {
+  /**
+   * Whether what was said is what is believed. Without it every change of what is said is looked into, also one of our own
+   * doing; for what is large, so that an edit does not cost a second look at all of it.
+   */
+  readonly agrees?: (said: string) => boolean;
+}
+
 export interface Subsystem<State> {
   readonly title: string;
   observe(run: CommandRunner, desired: State): Promise<State>;
   diff(observed: State, desired: State): readonly Change[];
   apply(run: CommandRunner, changes: readonly Change[], observed: State, desired: State): Promise<State>;
   /** What is compared by digest every now and then: readings of that of which the kernel tells nobody when it changes. */
-  readonly silent?: (believed: State) => readonly Command[];
+  readonly silent?: (believed: State) => readonly Reading[];
   /** A difference that stays after `apply` is a condition to report, not a failure (a read-only sysctl). */
   readonly tolerant?: boolean;
 }

@@ -170,6 +170,12 @@ export const bindingsOf = remember((balancers: readonly LoadBalancer[]): Readonl
   return bindings;
 });
 
+/** Those of some that are not among others; an unchanged one is the very same object before and after an edit. */
+export function notAmong(some: readonly LoadBalancer[], others: readonly LoadBalancer[]): readonly LoadBalancer[] {
+  const known = new Set(others);
+  return some.filter((balancer) => !known.has(balancer));
+}
+
 /** What listeners allow, as keys: one that goes may leave a connection stale, and so may a listener that comes. */
 export function listenerKeys(balancers: readonly LoadBalancer[]): string[] {
   return balancers.flatMap((balancer) =>

@@ -1,5 +1,5 @@
 /** A tracked connection, and whether the model would still allow its translation. Pure. */
-import { type Down, listenerAt, listenerKeys, NONE_DOWN, type Placed, staleAtListener } from './balancer.js';
+import { type Down, listenerAt, listenerKeys, NONE_DOWN, notAmong, type Placed, staleAtListener } from './balancer.js';
 import type { Drain } from './drain.js';
 import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
@@ -429,8 +429,13 @@ export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolea
   const same = before.frame === after.frame;
   const { gone, come } = exchanged(after, before);
   if (judgesOtherwise(before, after, come)) return true;
-  const was = translationsOf({ ...(same ? NO_RULES : before), elasticIps: gone });
-  const is = translationsOf({ ...(same ? NO_RULES : after), elasticIps: come });
+  const translations = (model: GatewayModel, other: GatewayModel, elasticIps: readonly ElasticIp[]): Set<string> =>
+    translationsOf({
+      ...(same ? NO_RULES : { ...model, loadBalancers: notAmong(model.loadBalancers, other.loadBalancers) }),
+      elasticIps,
+    });
+  const was = translations(before, after, gone);
+  const is = translations(after, before, come);
   for (const key of was) if (!is.has(key)) return true;
   for (const key of is) if (!was.has(key) && TAKES.test(key)) return true;
   return before.sides !== after.sides;

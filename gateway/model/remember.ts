@@ -15,7 +15,7 @@ export function rememberWithin<Key extends object, Context, Value>(
   const known = new WeakMap<Key, { readonly context: Context; readonly value: Value }>();
   return (key, context) => {
     const entry = known.get(key);
-    if (entry?.context === context) return entry.value;
+    if (entry && entry.context === context) return entry.value;
     const value = make(key, context);
     known.set(key, { context, value });
     return value;
@@ -33,5 +33,17 @@ export function rememberPair<A extends object, B extends object, Value>(
     const entry = ofA.get(b) ?? { value: make(a, b) };
     ofA.set(b, entry);
     return entry.value;
+  };
+}
+
+/** The same where what it depends on besides is put into words: made again when they are others. */
+export function rememberBy<Key extends object, Value>(): (key: Key, terms: string, make: () => Value) => Value {
+  const known = new WeakMap<Key, { readonly terms: string; readonly value: Value }>();
+  return (key, terms, make) => {
+    const entry = known.get(key);
+    if (entry?.terms === terms) return entry.value;
+    const value = make();
+    known.set(key, { terms, value });
+    return value;
   };
 }

@@ -5,8 +5,10 @@ import type { Complaints } from './complaints.js';
 import type { ElasticIp } from './gateway-model.js';
 import { elasticIpNamed, named } from './named.js';
 import { originOf } from './origin.js';
+import { remember, rememberWithin } from './remember.js';
 
-type Checked = NonNullable<DocumentOf<'LoadBalancer'>['spec']['pools'][number]['healthCheck']>;
+type BalancerDocument = DocumentOf<'LoadBalancer'>;
+type Checked = NonNullable<BalancerDocument['spec']['pools'][number]['healthCheck']>;
 
 function checkOf(check: Checked): HealthCheck {
   const { interval, timeout, method = 'GET', path = '/', expectedCodes = ['200-399'], ...rest } = check;
@@ -22,53 +24,59 @@ function checkOf(check: Checked): HealthCheck {
 }
 
 export function resolveBalancer(
-  document: DocumentOf<'LoadBalancer'>,
+  document: BalancerDocument,
   elasticIps: ReadonlyMap<string, ElasticIp>,
   complaints: Complaints,
 ): LoadBalancer {
-  const { spec, metadata } = document;
-  const pools = new Map<string, Pool>();
-  spec.pools.forEach(({ name, members, drainTimeout, allDown, healthCheck }, i) => {
-    if (pools.has(name)) complaints.at(document, ['spec', 'pools', i, 'name'], `a second pool ${name}`);
-    pools.set(name, {
-      name,
-      id: `${metadata.name}/${name}`,
-      members: members.map(({ address, port, weight, backup, maintenance }) => ({
-        address,
-        port,
-        weight,
-        backup,
-        maintenance,
-      })),
-      drainMs: drainTimeout,
-      failsOpen: allDown === 'FailOpen',
-      check: healthCheck && checkOf(healthCheck),
-    });
+  const { pools, listeners, elasticIP: name } = document.spec;
+  const names = pools.map((pool) => pool.name);
+  names.forEach((pool, i) => {
+    if (names.indexOf(pool) < i) complaints.at(document, ['spec', 'pools', i, 'name'], `a second pool ${pool}`);
   });
-  const listeners = spec.listeners.flatMap((listener, i): Listener[] => {
-    const pool = named('pool', listener.pool, pools, document, ['spec', 'listeners', i, 'pool'], complaints);
-    if (!pool) return [];
-    const { protocol, port, endPort, algorithm, affinity, maxConnections, allowedSources } = listener;
-    return [
-      {
-        protocol,
-        ports: { first: port, last: endPort ?? port },
-        pool,
-        algorithm,
-        affinityMs: affinity?.timeout,
-        maxConnections,
-        allowedSources,
-      },
-    ];
-  });
+  const known = poolsOf(document);
+  listeners.forEach(({ pool }, i) =>
+    named('pool', pool, known, document, ['spec', 'listeners', i, 'pool'], complaints),
+  );
   const path = ['spec', 'elasticIP'];
+  return balancerOf(
+    document,
+    name === undefined ? undefined : elasticIpNamed(name, elasticIps, document, path, complaints),
+  );
+}
+
+const poolsOf = remember(
+  ({ spec, metadata }: BalancerDocument): ReadonlyMap<string, Pool> =>
+    new Map(
+      spec.pools.map(({ name, members, drainTimeout, allDown, healthCheck }): [string, Pool] => [
+        name,
+        {
+          name,
+          id: `${metadata.name}/${name}`,
+          members: members.map(({ port, ...rest }) => ({ ...rest, port })),
+          drainMs: drainTimeout,
+          failsOpen: allDown === 'FailOpen',
+          check: healthCheck && checkOf(healthCheck),
+        },
+      ]),
+    ),
+);
+
+/** The same object for as long as document and elastic IP are: what was made of it is still right. */
+const balancerOf = rememberWithin((document: BalancerDocument, elasticIp: ElasticIp | undefined): LoadBalancer => {
+  const { metadata, spec } = document;
+  const pools = poolsOf(document);
   return {
     name: metadata.name,
-    elasticIp:
-      spec.elasticIP === undefined ? undefined : elasticIpNamed(spec.elasticIP, elasticIps, document, path, complaints),
+    elasticIp,
     address: spec.address,
-    listeners,
+    listeners: spec.listeners.flatMap((listener): Listener[] => {
+      const pool = pools.get(listener.pool);
+      const { protocol, port, endPort, algorithm, affinity, maxConnections, allowedSources } = listener;
+      const ports = { first: port, last: endPort ?? port };
+      const rest = { algorithm, affinityMs: affinity?.timeout, maxConnections, allowedSources };
+      return pool ? [{ protocol, ports, pool, ...rest }] : [];
+    }),
     pools: [...pools.values()],
     origin: originOf(document),
   };
-}
+});

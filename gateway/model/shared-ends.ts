@@ -30,12 +30,14 @@ export const sharingEnds = remember((balancers: readonly LoadBalancer[]): Readon
   const sharing = new Set<Listener>();
   for (const { listeners } of [...balancers].sort((a, b) => (a.name < b.name ? -1 : 1)))
     for (const listener of listeners) {
-      const ends = listener.pool.members.map((member) => endOf(listener, member));
+      const ends = endsOf(listener);
       if (ends.some(([where, ports]) => taken.has(where, ports))) sharing.add(listener);
       else for (const [where, ports] of ends) taken.add(where, ports);
     }
   return sharing;
 });
+
+const endsOf = remember((listener: Listener) => listener.pool.members.map((member) => endOf(listener, member)));
 
 const endOf = ({ protocol, ports }: Listener, { address, port }: Member): [where: string, ports: PortRange] => [
   `${address.text} ${protocol}`,

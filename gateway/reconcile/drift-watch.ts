@@ -3,6 +3,7 @@
  * digest where there are none (sysctls, and what a subsystem calls silent). It only says where to look; what is
  * different is found by observing.
  */
+import { createHash } from 'node:crypto';
 import type { CommandRunner } from '../kernel/command.js';
 import type { KernelState } from '../kernel/state.js';
 import { SUBSYSTEM_ORDER, type SubsystemName, type Subsystems } from '../kernel/registry.js';
@@ -158,7 +159,7 @@ export class DriftWatch {
     this.#polling = true;
     try {
       this.#compare('sysctls', JSON.stringify([...(await this.run.switches([...believed.sysctls.keys()]))]));
-      for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name, believed);
+      for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name, this.believed() ?? believed);
       const hooks = await this.#shaping.look().catch(() => 'failed');
       this.#compare('shaping', hooks);
     } finally {
@@ -170,16 +171,22 @@ export class DriftWatch {
   /** A reading that fails is looked into, too. */
   async #pollOne<K extends SubsystemName>(name: K, believed: KernelState): Promise<void> {
     const { silent }: Subsystem<KernelState[K]> = this.subsystems[name];
-    for (const [index, command] of (silent?.(believed[name]) ?? []).entries()) {
-      const { stdout } = await this.run.run({ ...command, digests: true }).catch(() => ({ stdout: 'failed' }));
-      this.#compare(name, stdout, index);
+    for (const [index, { agrees, ...command }] of (silent?.(believed[name]) ?? []).entries()) {
+      const digests = agrees === undefined;
+      const { stdout } = await this.run.run({ ...command, digests }).catch(() => ({ stdout: 'failed' }));
+      this.#compare(
+        name,
+        digests ? stdout : createHash('sha256').update(stdout).digest('hex'),
+        index,
+        () => agrees?.(stdout) === true,
+      );
     }
   }
 
-  #compare(name: SubsystemName, reading: string, index = 0): void {
+  #compare(name: SubsystemName, reading: string, index = 0, isExpected = (): boolean => false): void {
     const key = `${name} ${index}`;
     const changed = this.#readings.get(key) !== reading || reading === 'failed';
     this.#readings.set(key, reading);
-    if (changed) this.#subsystems.add(name);
+    if (changed && !isExpected()) this.#subsystems.add(name);
   }
 }

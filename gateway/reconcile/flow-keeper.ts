@@ -1,5 +1,5 @@
 /** Ends the connections whose translation the model no longer allows, at once or when their drain time is over. */
-import { bindingsOf, type Down } from '../model/balancer.js';
+import { bindingsOf, type Down, notAmong } from '../model/balancer.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
 import { type Drain, drainKey } from '../model/drain.js';
@@ -79,8 +79,10 @@ export function drainsAfter(
 /** Members of balancers that serve no more: their TCP connections may end by themselves. */
 function takenOut(before: GatewayModel | undefined, after: GatewayModel, nowMs: number): Drain[] {
   if (!before || before.loadBalancers === after.loadBalancers) return [];
-  const staying = bindingsOf(after.loadBalancers);
-  const going = [...bindingsOf(before.loadBalancers)].filter(([key]) => !staying.has(key));
+  const staying = bindingsOf(notAmong(after.loadBalancers, before.loadBalancers));
+  const going = [...bindingsOf(notAmong(before.loadBalancers, after.loadBalancers))].filter(
+    ([key]) => !staying.has(key),
+  );
   return going.flatMap(([, { binding, drainMs }]) => (drainMs > 0 ? [{ ...binding, untilMs: nowMs + drainMs }] : []));
 }
 

@@ -33,6 +33,23 @@ describe('the services of IPVS', () => {
     ]);
   });
 
+  it('are read from the table of each as from the commands of all', () => {
+    const listed = `Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  203.0.113.10:80 wrr (flag-3) persistent 300
+  -> 10.0.0.5:8080                Masq    7      12         3         
+UDP  203.0.113.10:53 sh (sh-fallback)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+FWM  5 wlc
+  -> 10.0.0.9:1                   Masq    1      0          0         
+FWM  805310464 IPv6 mh (mh-fallback)
+  -> [fd00:a::5]:0                Masq    2      0          0         
+Timeout (tcp tcpfin udp): 900 120 130
+`;
+    expect([...parse(listed)]).toEqual([...parse(SAVED)]);
+  });
+
   it('change one by one: new ones first, members with their service', () => {
     const service = '-t 203.0.113.10:80';
     const [old, next] = ['-t 203.0.113.10:81', '-t 203.0.113.10:82'];

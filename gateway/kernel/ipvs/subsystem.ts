@@ -9,6 +9,7 @@ import type { Command } from '../command.js';
 import type { Line } from '../state.js';
 import { type Change, diffLines, type Subsystem } from '../subsystem.js';
 import { serviceOf, TIMEOUTS } from './entry.js';
+import { PatchedMap } from '../patched-map.js';
 import { parse } from './parse.js';
 
 type Lines = ReadonlyMap<string, Line>;
@@ -19,14 +20,14 @@ const SAVE: Command = { argv: ['ipvsadm', '-Sn'] };
 
 export const ipvs: Subsystem<Lines> = {
   title: 'ipvs',
-  silent: (believed) => (believed.size > 0 ? [SAVE] : []),
+  silent: (believed) => (believed.size > 0 ? [{ ...SAVE, agrees: (said) => sameServices(parse(said), believed) }] : []),
 
   async observe(run, desired) {
     if (!(await run.switches([PRESENCE])).has(PRESENCE)) return new Map();
     const stdin = questions(desired)
       .map((text) => `${text}\n`)
       .join('');
-    return parse((await run.run({ argv: ['ipvsadm', '-R'], stdin })).stdout);
+    return parse((await run.run({ argv: RESTORE, stdin })).stdout);
   },
 
   diff(observed, desired) {
@@ -39,19 +40,39 @@ export const ipvs: Subsystem<Lines> = {
     });
   },
 
-  async apply(run, changes, _observed, desired) {
-    const lines = changes.map(commandOf);
-    const stdin = [...lines.map(({ text }) => text), ...questions(desired)].map((text) => `${text}\n`).join('');
-    // It goes on after a line that it refuses, says so, and ends as if all had gone well.
-    const { stdout, stderr } = await run.run({ argv: ['ipvsadm', '-R'], stdin });
-    const after = parse(stdout);
-    if (stderr.trim() !== '') refuse(changes, after, stderr);
-    return after;
+  async apply(run, changes, observed, desired) {
+    const touched = new Set(changes.map(({ key }) => serviceOf(key) ?? key));
+    const few = touched.size <= LIST_AT_MOST;
+    const asks = few ? [...touched].flatMap((key) => questionOf(key, desired)) : questions(desired);
+    const stdin = [...changes.map((change) => commandOf(change).text), ...asks].map((text) => `${text}\n`).join('');
+    // It goes on after a command that it refuses and says so; it ends where it is asked for a service that is not there.
+    const { stdout, stderr } = await run.run({ argv: RESTORE, stdin, okExitCodes: [0, 1], recurs: true });
+    const read = parse(stdout);
+    if (stderr.trim() !== '') refuse(changes, read, stderr);
+    if (!few) return read;
+    const isTouched = (key: string): boolean => touched.has(serviceOf(key) ?? key);
+    return PatchedMap.of(observed, [...observed.keys()].filter(isTouched), read);
   },
 };
 
+/** Timeouts are told beside. */
+function sameServices(read: Lines, believed: Lines): boolean {
+  if (read.size !== believed.size - Number(believed.has(TIMEOUTS))) return false;
+  for (const [key, { text }] of read) if (believed.get(key)?.text !== text) return false;
+  return true;
+}
+
+/** Above this many services, reading all back is cheaper than listing each. */
+const LIST_AT_MOST = 64;
+const RESTORE: [string, ...string[]] = ['ipvsadm', '-R'];
+
 /** It answers questions among its commands, so that one process changes and reads back. */
-const questions = (desired: Lines): string[] => ['-S -n', ...(desired.has(TIMEOUTS) ? ['-L -n --timeout'] : [])];
+const questions = (desired: Lines): string[] => ['-S -n', ...questionOf(TIMEOUTS, desired)];
+
+function questionOf(key: string, desired: Lines): string[] {
+  if (!desired.has(key)) return [];
+  return [key === TIMEOUTS ? '-L -n --timeout' : `-L -n ${key}`];
+}
 
 const VERBS = {
   service: { add: '-A', replace: '-E', remove: '-D' },

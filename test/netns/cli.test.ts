@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -398,6 +399,24 @@ describe('with a supervisor', () => {
       ).stdout;
     expect(terminal({})).toContain(ESCAPE);
     expect(terminal({ NO_COLOR: '1' })).not.toContain(ESCAPE);
+  });
+
+  it('status --watch goes on telling until it is interrupted', async () => {
+    const argv = [program, 'status', '--watch', '--json', '--socket', supervisor.socketPath];
+    const watch = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let told = '';
+    watch.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
+    const revisions = (): number[] => [...told.matchAll(/"revision": ?(\d+)/g)].map(([, number]) => Number(number));
+    try {
+      await expect.poll(() => revisions().length, { timeout: 20_000 }).toBeGreaterThan(1);
+      const before = revisions().at(-1) ?? NaN;
+      expect(cli('apply', file('watched.yaml', [elasticIp('watched', '203.0.113.40')])).code).toBe(0);
+      await expect.poll(() => revisions().at(-1), { timeout: 20_000 }).toBe(before + 1);
+    } finally {
+      watch.kill('SIGINT');
+    }
+    const [code, signal] = (await once(watch, 'exit')) as [number | null, string | null];
+    expect({ code, signal }).toEqual({ code: null, signal: 'SIGINT' });
   });
 
   it('preflight tells what this machine gives, with the fix for what is missing, and leaves nothing', async () => {

@@ -39,7 +39,7 @@ FROM debian:bookworm-slim
 # Of what the packages bring, the gateway reads neither documents nor translations.
 RUN apt-get -qq update \
   && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-    conntrack conntrackd iproute2 ipset iptables ipvsadm iputils-arping iputils-ping keepalived libstdc++6 ndisc6 nftables perl-base procps tcpdump ulogd2 ulogd2-json wireguard-go wireguard-tools >/dev/null \
+    bird2 conntrack conntrackd iproute2 ipset iptables ipvsadm iputils-arping iputils-ping keepalived libstdc++6 ndisc6 nftables perl-base procps tcpdump ulogd2 ulogd2-json wireguard-go wireguard-tools >/dev/null \
   && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
   && mkdir -p /etc/vpcgw /var/lib/vpcgw
 COPY --from=build /node /usr/local/bin/node

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { bgp } from './bgp.js';
 import { rules } from './firewall-policy.js';
 import { bandwidth, cidr, duration, interfaceAddress, interfaceName, ipAddress, objectName, port } from './scalars.js';
 import { linkMtu, localNetworks, translate } from './site.js';
@@ -40,34 +41,43 @@ const probe = z
   })
   .describe('Asked through the line, from its own address, so that one which is up and does not forward is taken out.');
 
-export const dedicatedLineSpec = z.strictObject({
-  port: linePort.describe('Where the line ends.'),
-  localAddresses: z
-    .array(interfaceAddress)
-    .min(1)
-    .max(2)
-    .describe("The gateway's own address on the line, at most one per family, with the subnet's prefix length."),
-  peerAddresses: z.array(ipAddress).min(1).max(2).describe("The other end's router, at most one per family."),
-  localNetworks,
-  static: z
-    .strictObject({ networks: z.array(cidr).min(1).max(1_000).describe('What is behind the other end.') })
-    .describe('Networks that do not change.'),
-  probe: probe.optional(),
-  backup: objectName
-    .optional()
-    .describe('The `VpnConnection` that carries the same networks while the line does not; its own cover them.'),
-  translate,
-  priority: z
-    .int()
-    .min(1)
-    .max(MAX_LINE_PRIORITY)
-    .default(DEFAULT_PRIORITY)
-    .describe('Of several lines to one network those of the lowest number are taken, and share its connections.'),
-  mtu: linkMtu.describe("In bytes; the port's when left out. TCP follows by itself."),
-  bandwidth: bandwidth.optional().describe('What passes the line at most. Ingress: from the site to the VPC.'),
-  rules: rules
-    .optional()
-    .describe(
-      'Who may open connections through it; `Ingress`: the site. What no rule matches is denied, in each direction that has rules. Without any, all may pass between the networks of both sides.',
-    ),
-});
+export const dedicatedLineSpec = z
+  .strictObject({
+    port: linePort.describe('Where the line ends.'),
+    localAddresses: z
+      .array(interfaceAddress)
+      .min(1)
+      .max(2)
+      .describe("The gateway's own address on the line, at most one per family, with the subnet's prefix length."),
+    peerAddresses: z.array(ipAddress).min(1).max(2).describe("The other end's router, at most one per family."),
+    localNetworks,
+    static: z
+      .strictObject({ networks: z.array(cidr).min(1).max(1_000).describe('What is behind the other end.') })
+      .optional()
+      .describe('Networks that do not change; or `bgp`.'),
+    bgp: bgp.optional(),
+    probe: probe.optional(),
+    backup: objectName
+      .optional()
+      .describe('The `VpnConnection` that carries the same networks while the line does not; its own cover them.'),
+    translate,
+    priority: z
+      .int()
+      .min(1)
+      .max(MAX_LINE_PRIORITY)
+      .default(DEFAULT_PRIORITY)
+      .describe('Of several lines to one network those of the lowest number are taken, and share its connections.'),
+    mtu: linkMtu.describe("In bytes; the port's when left out. TCP follows by itself."),
+    bandwidth: bandwidth.optional().describe('What passes the line at most. Ingress: from the site to the VPC.'),
+    rules: rules
+      .optional()
+      .describe(
+        'Who may open connections through it; `Ingress`: the site. What no rule matches is denied, in each direction that has rules. Without any, all may pass between the networks of both sides.',
+      ),
+  })
+  .superRefine(({ static: fixed, bgp: session, probe: asked }, context) => {
+    const issue = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+    if ((fixed === undefined) === (session === undefined))
+      issue('static', 'must stand there, or bgp, and not both: the networks behind the line');
+    if (session && asked) issue('probe', 'is for static networks; a session has bfd');
+  });

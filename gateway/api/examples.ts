@@ -383,8 +383,16 @@ gateway has an address of its own on it; at the other end is the site's router.
   next hop and of the line's own address.
 - Several lines may lead to the same networks: those of the lowest \`priority\` carry them, and share the connections
   between them; when the last of these is gone, the next ones do.
-- A line whose carrier is lost is taken out by the kernel itself, at once. A port that is missing leaves its line down, says
-  so in its status, and touches nothing else; it is taken up as soon as it is there.`,
+- The networks are those of \`static\`, or what the other end tells of by \`bgp\`. Of that only what \`accept\` names is taken,
+  which may be neither the VPC's, nor an external network's, nor all addresses (a default route).
+- A line whose carrier is lost is taken out by the kernel itself, at once. One that is up and carries nothing is taken out
+  by BFD, or by a \`probe\` of static networks. \`backup\` names a VPN connection that carries the same networks meanwhile;
+  established connections go on, either way.
+- Passwords of sessions are files in the folder that \`vpcgw run --keys\` names.
+- Of a pair the active member alone speaks with the other end; who takes over keeps what the former one was told by graceful
+  restart.
+- A port that is missing leaves its line down, says so in its status, and touches nothing else; it is taken up as soon as it
+  is there.`,
     yaml: `apiVersion: vpcgw.io/v1alpha1
 kind: DedicatedLine
 metadata: {name: paris}
@@ -406,6 +414,23 @@ spec:
   localNetworks: [10.0.0.0/24]
   static: {networks: [172.20.0.0/16]}
   priority: 110                                    # taken while paris is down
+  probe: {address: 172.20.0.1, interval: 200ms}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: DedicatedLine
+metadata: {name: rome}
+spec:
+  port: {interface: line0, vlan: 101}
+  localAddresses: [169.254.102.1/30]
+  peerAddresses: [169.254.102.2]
+  localNetworks: [10.0.0.0/24]
+  bgp:
+    localASN: 65001
+    peerASN: 65010
+    authKeyRef: {file: rome.password}
+    accept: [{cidr: 172.24.0.0/16, upTo: 24}]
+    maxPrefixes: 100
+    bfd: {interval: 50ms}
 `,
   },
 };

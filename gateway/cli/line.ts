@@ -1,11 +1,17 @@
-/** `show line`, `show routes`. */
+/** `show line`, `show bgp`, `show routes`. */
+import type { BgpLook } from '../health/bgp-look.js';
 import type { LineLook, LineState } from '../health/line-look.js';
 import type { RouteRow } from '../reconcile/show-routes.js';
 import type { Client } from './client.js';
 import type { Common } from './options.js';
-import { bytesText, dim, green, print, red, table, yellow } from './output.js';
+import { bytesText, dim, green, print, red, table, verdict, yellow } from './output.js';
 
-const COLOURS: Readonly<Record<LineState, (text: string) => string>> = { Up: green, Down: red, Idle: dim };
+const COLOURS: Readonly<Record<LineState, (text: string) => string>> = {
+  Up: green,
+  Degraded: yellow,
+  Down: red,
+  Idle: dim,
+};
 
 export async function showLine(client: Client, { output }: Common): Promise<void> {
   const rows = await client.get<LineLook[]>('/v1/show/line');
@@ -24,6 +30,26 @@ export async function showLine(client: Client, { output }: Common): Promise<void
         { title: 'WHY', value: (row) => row.reason },
       ],
       'there is no dedicated line',
+    ),
+  );
+}
+
+export async function showBgp(client: Client, { output }: Common): Promise<void> {
+  const rows = await client.get<BgpLook[]>('/v1/show/bgp');
+  print(output, rows, () =>
+    table(
+      rows,
+      [
+        { title: 'LINE', value: (row) => row.line },
+        { title: 'PEER', value: (row) => row.peer },
+        { title: 'STATE', value: (row) => verdict(row.established, row.state) },
+        { title: 'BFD', value: ({ bfd }) => (bfd === undefined ? '' : verdict(bfd === 'Up', bfd)) },
+        { title: 'TAKEN', value: (row) => String(row.taken), right: true },
+        { title: 'PASSED OVER', value: (row) => String(row.passedOver), right: true },
+        { title: 'TOLD', value: (row) => String(row.told), right: true },
+        { title: 'WHY', value: (row) => row.reason },
+      ],
+      'no dedicated line speaks BGP',
     ),
   );
 }

@@ -32,4 +32,5 @@ export interface RunFlags extends ListenFlags {
   readonly logLevel: string;
 }
 
-export type ShowWhat = 'nat' | 'lb' | 'conntrack' | 'ports' | 'bandwidth' | 'failover' | 'vpn' | 'line' | 'routes';
+export type ShowWhat =
+  'nat' | 'lb' | 'conntrack' | 'ports' | 'bandwidth' | 'failover' | 'vpn' | 'line' | 'bgp' | 'routes';

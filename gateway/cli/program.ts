@@ -217,7 +217,7 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('show').addArgument(showArgument())))
     .description(
-      'nat: rules with their connections; lb: members of load balancers; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels; line: dedicated lines; routes: ways to the VPC and to sites',
+      'nat: rules with their connections; lb: members of load balancers; conntrack: connections; ports: how full elastic IPs are; bandwidth: limits and what passes; failover: this member of a pair; vpn: peers of tunnels; line: dedicated lines; bgp: their sessions; routes: ways to the VPC and to sites',
     )
     .action(async (what: ShowWhat, options: Given) => (await import('./show.js')).show(what, withFormat(options)));
 
@@ -342,7 +342,7 @@ const kindArgument = () => new Command().createArgument('<kind>', 'of what').cho
 const showArgument = () =>
   new Command()
     .createArgument('<what>', 'what to show')
-    .choices(['nat', 'lb', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn', 'line', 'routes']);
+    .choices(['nat', 'lb', 'conntrack', 'ports', 'bandwidth', 'failover', 'vpn', 'line', 'bgp', 'routes']);
 const capturedArgument = () => new Command().createArgument('<kind>', 'what to capture').choices(['eip']);
 const onOffArgument = () => new Command().createArgument('<state>', 'on: out of the election').choices(['on', 'off']);
 const shellArgument = () => new Command().createArgument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']);

@@ -27,6 +27,7 @@ import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
 import { Pair } from '../reconcile/pair.js';
 import { Programmer } from '../reconcile/programmer.js';
+import { Routing } from '../reconcile/routing.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
 import { TunnelFacts } from '../reconcile/tunnel-facts.js';
@@ -41,6 +42,7 @@ import { Journal } from '../system/journal.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
+import { readPassword } from '../system/password-file.js';
 import { PacketLog } from '../system/packet-log.js';
 import {
   chooseBalancing,
@@ -122,11 +124,18 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     tell,
     onRoamed: () => pair.tellEndpoints(),
   });
+  const routing = new Routing({
+    directory: join(dirname(flags.socket), 'routing'),
+    log,
+    inForce: () => programmer.inForce?.compiled.input,
+    readPassword: (file) => readPassword(keys.directory, file),
+  });
   const lines = new LineWatch({
     run: runner,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
     tell,
+    routing,
     onDoubtful: (doubtful) =>
       supervisor
         .setPressure({ doubtful })
@@ -224,6 +233,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     pair,
     vpn,
     lines,
+    routing,
   };
   mkdirSync(dirname(flags.socket), { recursive: true });
   const local = await listenOnSocket(parts, flags.socket, log);
@@ -296,6 +306,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     ports.stop();
     vpn.stop();
     lines.stop();
+    routing.leave();
     health.stop();
     packets.stop();
     pair.leave();
@@ -319,7 +330,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   followLogging();
   followPair();
   pair.start();
-  keys.follow(() => void supervisor.followKeys());
+  keys.follow(() => {
+    void supervisor.followKeys();
+    void routing.follow();
+  });
   drift.start();
   ports.start();
   vpn.start();

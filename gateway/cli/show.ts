@@ -1,4 +1,4 @@
-/** `show nat|lb|conntrack|ports|bandwidth|failover|vpn|line|routes`. */
+/** `show nat|lb|conntrack|ports|bandwidth|failover|vpn|line|bgp|routes`. */
 import { formatRate } from '../model/bandwidth.js';
 import type { PortUse } from '../reconcile/port-watch.js';
 import type { BalancerRow } from '../reconcile/balancer-table.js';
@@ -6,7 +6,7 @@ import type { BandwidthRow, BandwidthUse, ConntrackRow, NatRow } from '../reconc
 import { Client } from './client.js';
 import { showFailover } from './failover.js';
 import { print, red, table, yellow } from './output.js';
-import { showLine, showRoutes } from './line.js';
+import { showBgp, showLine, showRoutes } from './line.js';
 import { showVpn } from './vpn.js';
 import type { Common, ShowWhat } from './options.js';
 
@@ -19,6 +19,7 @@ const SHOWS: Readonly<Record<ShowWhat, (client: Client, options: Common) => Prom
   failover: showFailover,
   vpn: showVpn,
   line: showLine,
+  bgp: showBgp,
   routes: showRoutes,
 };
 

@@ -4,7 +4,7 @@
  */
 import type { Link, Line } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import { type Family, hostCidr } from '../model/ip.js';
+import { bitsOf, type Family, hostCidr } from '../model/ip.js';
 import { type DedicatedLine, peerOf } from '../model/line.js';
 import { lineParent, ROUTE_PROTOCOL, RULE_PREF, tableOfLine } from '../model/ownership.js';
 import { type CompileContext, type Contribution, type Feature, ofFamily, scope } from './feature.js';
@@ -54,6 +54,12 @@ function linkOf({ line: { port, vlan }, link: { name, mtu } }: Placed): Link {
 function ownRoutes({ line, number, link }: Placed): NonNullable<Contribution['routes']>[number][] {
   const { origin, site } = line;
   const tail = `dev ${link.name} table ${tableOfLine(number)} proto ${ROUTE_PROTOCOL}`;
+  // The routing program's ways name the next hop alone, and the kernel asks the main table where that is.
+  const neighbours = (line.bgp ? line.peers : []).map(({ family, text }) => ({
+    family,
+    text: `${text}/${bitsOf(family)} dev ${link.name} table main proto ${ROUTE_PROTOCOL}${scope(family, 'link')}`,
+    origin,
+  }));
   const subnets = line.addresses.map(({ address: { family, text }, network }) => ({
     family,
     text: `${network.text} ${tail}${scope(family, 'link')} src ${text}`,
@@ -64,7 +70,7 @@ function ownRoutes({ line, number, link }: Placed): NonNullable<Contribution['ro
     text: `${text} via ${peerOf(line, family)?.text} ${tail} src ${ofFamily(line.addresses, family)?.address.text}`,
     origin,
   }));
-  return [...subnets, ...behind];
+  return [...neighbours, ...subnets, ...behind];
 }
 
 /** What arrives at the gateway's own end: from its neighbour before all else, from the networks behind it afterwards. */
@@ -81,9 +87,20 @@ export function meetsLine(line: DedicatedLine, family: Family): { readonly befor
 
 const DISCOVERY = [135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type}`);
 
-/** Of what is for the gateway itself: a ping of its end, by who may ask. */
+const BGP = '-p tcp -m tcp --dport 179';
+const BFD = '-p udp -m udp --dport 3784';
+
+/** Of what is for the gateway itself: a ping of its end, by who may ask; and of a session, from the other end alone. */
 export function heardOnLine({ line, link }: Placed, family: Family): string[] {
   const own = ofFamily(line.addresses, family)?.address;
   const echo = family === 4 ? '-p icmp -m icmp --icmp-type 8' : '-p ipv6-icmp -m icmp6 --icmpv6-type 128';
-  return own ? [`-d ${hostCidr(own).text} -i ${link.name} ${echo} -j ACCEPT`] : [];
+  if (!own) return [];
+  const peer = peerOf(line, family);
+  const session = line.bgp && peer ? [BGP, ...(line.bgp.bfd ? [BFD] : [])] : [];
+  return [
+    `-d ${hostCidr(own).text} -i ${link.name} ${echo} -j ACCEPT`,
+    ...session.map(
+      (what) => `-s ${hostCidr(peer ?? own).text} -d ${hostCidr(own).text} -i ${link.name} ${what} -j ACCEPT`,
+    ),
+  ];
 }

@@ -28,7 +28,8 @@ export function siteRoutes(
       const metric = placed.site.metric + (doubtful.has(origin.id) ? DOUBTFUL_METRIC : 0);
       const text = `unreachable ${network.text} table ${TABLE_VPC} proto ${ROUTE_PROTOCOL} metric ${REFUSED_METRIC}`;
       routes.push({ family: network.family, text, origin });
-      if (!placed.link) continue;
+      // What is learnt is led by whoever learns it.
+      if (!placed.link || placed.link.line?.bgp) continue;
       const key = `${network.text} ${metric}`;
       const entry = ways.get(key) ?? { network, metric, sharing: [] };
       entry.sharing.push({ ...placed, link: placed.link });

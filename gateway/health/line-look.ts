@@ -1,8 +1,9 @@
 /** How a dedicated line stands. */
+import type { BgpFault } from './bgp-look.js';
 import type { LineTrouble } from '../features/sites.js';
 
 /** `Idle`: this member of a pair is not the active one. */
-export type LineState = 'Up' | 'Down' | 'Idle';
+export type LineState = 'Up' | 'Degraded' | 'Down' | 'Idle';
 
 export interface LineLook {
   readonly line: string;
@@ -12,8 +13,8 @@ export interface LineLook {
   readonly reason: string;
   /** ISO 8601; since it stands so. */
   readonly since: string;
-  /** Why it has no link at all. */
-  readonly trouble?: LineTrouble['reason'];
+  /** What is wrong with it, where that has a name. */
+  readonly trouble?: LineTrouble['reason'] | BgpFault;
   readonly receivedBytes: number;
   readonly sentBytes: number;
   /** Times that its networks went elsewhere or came back, since the supervisor began. */

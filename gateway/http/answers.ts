@@ -332,14 +332,33 @@ export const lineRows = () =>
     z.strictObject({
       line: z.string(),
       port: z.string().describe('Such as line0, or line0.100 for a VLAN.'),
-      state: z.enum(['Up', 'Down', 'Idle']),
+      state: z.enum(['Up', 'Degraded', 'Down', 'Idle']),
       reason: z.string(),
       since: z.string(),
-      trouble: z.string().optional().describe('Why it has no link at all.'),
+      trouble: z
+        .string()
+        .optional()
+        .describe('What is wrong with it, where docs/reference/explain.md has a code for that.'),
       receivedBytes: z.int(),
       sentBytes: z.int(),
       switchOvers: z.int().describe('Times that its networks went elsewhere or came back.'),
       switchOverMs: z.number().optional().describe('Of the last time that it went down.'),
+    }),
+  );
+
+export const bgpRows = () =>
+  z.array(
+    z.strictObject({
+      line: z.string(),
+      peer: z.string(),
+      established: z.boolean(),
+      state: z.string().describe('As BGP calls it.'),
+      reason: z.string(),
+      fault: z.string().optional(),
+      taken: z.int().describe('Networks that were learnt.'),
+      passedOver: z.int().describe('Networks that `accept` does not name.'),
+      told: z.int().describe('Networks that the other end was told of.'),
+      bfd: z.enum(['Up', 'Down']).optional(),
     }),
   );
 

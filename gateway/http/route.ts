@@ -11,6 +11,7 @@ import type { Metrics } from '../metrics/metrics.js';
 import type { AuditAction, Auditor } from '../reconcile/audit.js';
 import type { LineWatch } from '../reconcile/line-watch.js';
 import type { Pair } from '../reconcile/pair.js';
+import type { Routing } from '../reconcile/routing.js';
 import type { Author } from '../reconcile/submission.js';
 import type { Show } from '../reconcile/show.js';
 import type { Supervisor } from '../reconcile/supervisor.js';
@@ -32,6 +33,7 @@ export interface HttpParts {
   readonly pair: Pair;
   readonly vpn: VpnWatch;
   readonly lines: LineWatch;
+  readonly routing: Routing;
 }
 
 /** Each may do all that those before it may. */

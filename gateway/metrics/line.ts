@@ -1,4 +1,5 @@
 /** Of dedicated lines: whether they carry, what passes, and how often their networks went elsewhere. */
+import type { BgpLook } from '../health/bgp-look.js';
 import type { LineLook } from '../health/line-look.js';
 import { type Series, seriesText } from './exposition.js';
 
@@ -34,6 +35,30 @@ const SERIES: readonly Series<LineLook>[] = [
     read: ({ switchOverMs }) => (switchOverMs === undefined ? undefined : switchOverMs / 1000),
   },
 ];
+
+const SESSIONS: readonly Series<BgpLook>[] = [
+  {
+    name: 'vpcgw_bgp_session_up',
+    type: 'gauge',
+    help: '1 when the session with the other end of a line is established.',
+    read: ({ established }) => Number(established),
+  },
+  {
+    name: 'vpcgw_bgp_prefixes',
+    type: 'gauge',
+    help: 'Networks that were learnt of the other end.',
+    read: ({ taken }) => taken,
+  },
+  {
+    name: 'vpcgw_bfd_up',
+    type: 'gauge',
+    help: '1 when the other end answers BFD.',
+    read: ({ bfd }) => (bfd === undefined ? undefined : Number(bfd === 'Up')),
+  },
+];
+
+export const bgpText = (looks: readonly BgpLook[]): string[] =>
+  seriesText(SESSIONS, looks, ({ line, peer }) => `name="${line}",peer="${peer}"`);
 
 export const lineText = (looks: Iterable<LineLook>): string[] =>
   seriesText(SERIES, [...looks], ({ line }) => `name="${line}"`);

@@ -15,7 +15,7 @@ import { inSlices } from './in-slices.js';
 import { readDrops } from './drops.js';
 import { memberText, syncText } from './member.js';
 import type { LineWatch } from '../reconcile/line-watch.js';
-import { lineText } from './line.js';
+import { bgpText, lineText } from './line.js';
 import { vpnText } from './vpn.js';
 import type { VpnWatch } from '../reconcile/vpn-watch.js';
 import { metersText } from './exposition.js';
@@ -34,7 +34,7 @@ export class Metrics {
     private readonly portUse: () => readonly PortUse[],
     private readonly pair: Pick<Pair, 'status' | 'roleChanges' | 'syncState'>,
     private readonly vpn: Pick<VpnWatch, 'looks'>,
-    private readonly lines: Pick<LineWatch, 'look' | 'looks'>,
+    private readonly lines: Pick<LineWatch, 'look' | 'looks' | 'sessions'>,
     private readonly members: () => readonly BalancerRow[],
   ) {
     this.connections = new ConnectionCounts(run, () => programmer.inForce?.desired, variant);
@@ -128,7 +128,7 @@ export class Metrics {
     if (status) lines.push(...memberText(status, roleChanges), ...syncText(await this.pair.syncState()));
     lines.push(...vpnText(this.vpn.looks));
     await this.lines.look();
-    lines.push(...lineText(this.lines.looks.values()));
+    lines.push(...lineText(this.lines.looks.values()), ...bgpText(this.lines.sessions));
     return `${own}${table}${lines.join('\n')}\n${await metersText(meters)}`;
   }
 

@@ -5,7 +5,7 @@ import type { GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, overlaps } from './ip.js';
 import type { DedicatedLine } from './line.js';
 import { ownAddresses } from './own-addresses.js';
-import type { SiteLink } from './site-link.js';
+import { offeredBy, type SiteLink } from './site-link.js';
 
 export function checkLines(model: GatewayModel, complaints: Complaints): void {
   model.dedicatedLines.forEach((line, index) => {
@@ -17,6 +17,7 @@ export function checkLines(model: GatewayModel, complaints: Complaints): void {
     checkNetworks(line, earlier, model, complaints, at);
     checkProbe(line, at);
     checkBackup(line, complaints, at);
+    checkAdvertised(line, at);
   });
 }
 
@@ -81,6 +82,17 @@ function checkProbe({ probe, addresses, peers, site }: DedicatedLine, at: At): v
     at(['probe', 'address'], `${address.text} is IPv${address.family}, and no address of localAddresses is`);
 }
 
+/** Nothing is drawn in that would not be led on. */
+function checkAdvertised({ bgp, site }: DedicatedLine, at: At): void {
+  const offered = offeredBy(site);
+  bgp?.advertise.forEach((network, i) => {
+    if (!offered.some((own) => containsCidr(own, network) || containsCidr(network, own)))
+      at(['bgp', 'advertise', i], `${network.text} has nothing of what the site is offered (${list(offered)})`);
+  });
+}
+
+const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).join(', ');
+
 const sameTranslation = (a: SiteLink, b: SiteLink): boolean => {
   const textOf = ({ translate }: SiteLink): string =>
     translate
@@ -91,14 +103,14 @@ const sameTranslation = (a: SiteLink, b: SiteLink): boolean => {
 };
 
 function checkNetworks(
-  { peers, site, backup }: DedicatedLine,
+  { peers, site, backup, bgp }: DedicatedLine,
   earlier: readonly DedicatedLine[],
   model: GatewayModel,
   complaints: Complaints,
   at: At,
 ): void {
   site.remote.forEach((network, i) => {
-    const path = ['static', 'networks', i];
+    const path = bgp ? ['bgp', 'accept', i, 'cidr'] : ['static', 'networks', i];
     if (!peers.some(({ family }) => family === network.family))
       at(path, `${network.text} is IPv${network.family}, and no address of peerAddresses is`);
     const twin = site.remote.slice(0, i).find((other) => overlaps(other, network));
@@ -112,6 +124,17 @@ function checkNetworks(
       at(
         path,
         `${network.text} is a network of ${complaints.where(sharing.origin.id)} too, which has another translate; a connection keeps its addresses whichever line carries it`,
+      );
+    const other = earlier.find(
+      (line) =>
+        (line.bgp === undefined) !== (bgp === undefined) &&
+        line.site.metric === site.metric &&
+        line.site.remote.some((each) => overlaps(each, network)),
+    );
+    if (other)
+      at(
+        path,
+        `${network.text} is led to by ${complaints.where(other.origin.id)} with the same priority, and one of the two is learnt; give them different ones`,
       );
     const others = model.vpnConnections.filter(({ origin }) => origin.id !== backup?.origin.id);
     const tunnel = others.find((vpn) => vpn.site.remote.some((other) => overlaps(other, network)));

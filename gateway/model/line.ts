@@ -1,6 +1,6 @@
 /** Dedicated lines: a site link, and the port that it ends at. */
 import type { Origin } from './gateway-model.js';
-import type { Family, InterfaceAddress, IpAddress } from './ip.js';
+import type { Cidr, Family, InterfaceAddress, IpAddress } from './ip.js';
 import type { SiteLink } from './site-link.js';
 import type { VpnConnection } from './vpn.js';
 
@@ -15,6 +15,8 @@ export interface DedicatedLine {
   readonly peers: readonly IpAddress[];
   /** In bytes; `undefined`: the port's. */
   readonly mtu: number | undefined;
+  /** Of what the networks are learnt; `undefined`: they are those of the site, always. */
+  readonly bgp: BgpTerms | undefined;
   /** `undefined`: its carrier alone counts. */
   readonly probe: LineProbe | undefined;
   readonly steadyMs: number;
@@ -22,6 +24,22 @@ export interface DedicatedLine {
   readonly backup: VpnConnection | undefined;
   readonly site: SiteLink;
   readonly origin: Origin;
+}
+
+/** What a session with the other end's router is to keep to. What it may lead to are the networks of the site. */
+export interface BgpTerms {
+  readonly localAsn: number;
+  readonly peerAsn: number;
+  /** The name of a file. */
+  readonly authKey: string | undefined;
+  readonly accept: readonly { readonly cidr: Cidr; readonly upTo: number }[];
+  readonly maxPrefixes: number;
+  readonly advertise: readonly Cidr[];
+  /** Such as `65000:100`. */
+  readonly communities: readonly string[];
+  readonly med: number | undefined;
+  readonly gracefulRestart: boolean;
+  readonly bfd: { readonly intervalMs: number; readonly multiplier: number } | undefined;
 }
 
 /** What is asked through a line to know whether it forwards. */

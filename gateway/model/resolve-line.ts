@@ -4,10 +4,12 @@ import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import { NO_LIMIT } from './bandwidth.js';
 import type { Complaints } from './complaints.js';
 import type { AddressGroup } from './firewall.js';
-import type { DedicatedLine, LineProbe } from './line.js';
+import type { Cidr } from './ip.js';
+import type { BgpTerms, DedicatedLine, LineProbe } from './line.js';
 import { named } from './named.js';
 import { originOf } from './origin.js';
 import { resolveRules } from './resolve-firewall.js';
+import { offeredBy } from './site-link.js';
 import type { VpnConnection } from './vpn.js';
 
 export function resolveLine(
@@ -25,6 +27,7 @@ export function resolveLine(
     addresses: spec.localAddresses,
     peers: spec.peerAddresses,
     mtu: spec.mtu,
+    bgp: spec.bgp && bgpOf(spec.bgp, offeredBy({ local: spec.localNetworks, translate: spec.translate })),
     probe: probeOf(spec),
     backup:
       spec.backup === undefined
@@ -41,7 +44,7 @@ export function resolveLine(
     origin,
     site: {
       local: spec.localNetworks,
-      remote: spec.static.networks,
+      remote: spec.static?.networks ?? spec.bgp?.accept.map(({ cidr }) => cidr) ?? [],
       translate: spec.translate,
       metric: spec.priority,
       bandwidth: spec.bandwidth ?? NO_LIMIT,
@@ -61,4 +64,20 @@ function probeOf({ probe, peerAddresses }: DocumentOf<'DedicatedLine'>['spec']):
   if (!probe || !address) return undefined;
   const { type, port = 0, interval, unhealthyThreshold } = probe;
   return { type, address, port, intervalMs: interval, unhealthyThreshold };
+}
+
+function bgpOf(bgp: NonNullable<DocumentOf<'DedicatedLine'>['spec']['bgp']>, offered: readonly Cidr[]): BgpTerms {
+  const { localASN, peerASN, authKeyRef, accept, advertise, bfd, ...same } = bgp;
+  return {
+    localAsn: localASN,
+    peerAsn: peerASN,
+    authKey: authKeyRef?.file,
+    accept: accept.map(({ cidr, upTo }) => ({ cidr, upTo: upTo ?? cidr.length })),
+    maxPrefixes: same.maxPrefixes,
+    advertise: advertise ?? offered,
+    communities: same.communities,
+    med: same.med,
+    gracefulRestart: same.gracefulRestart,
+    bfd: bfd && { intervalMs: bfd.interval, multiplier: bfd.multiplier },
+  };
 }

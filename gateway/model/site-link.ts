@@ -35,7 +35,7 @@ export const policiesOfSites = (model: Parameters<typeof sitesOf>[0]): Policy[] 
   sitesOf(model).flatMap(({ policy }) => policy ?? []);
 
 /** What the site reaches, in its own terms. */
-export const offeredBy = ({ local, translate }: SiteLink): Cidr[] =>
+export const offeredBy = ({ local, translate }: Pick<SiteLink, 'local' | 'translate'>): Cidr[] =>
   local.map((network) => translate.find((each) => each.network.text === network.text)?.as ?? network);
 
 /** The same host in another network. */

@@ -5,6 +5,7 @@
  * 3. A member of a pair that is not active asks nobody, and what it found before says nothing when it becomes active.
  */
 import { linkOfLine, lineTroubleOf } from '../features/sites.js';
+import type { BgpLook } from '../health/bgp-look.js';
 import type { LineLook } from '../health/line-look.js';
 import { LineProbe, type LineProbeOptions } from '../health/line-probe.js';
 import { type LineFault, type LineTally, lineTallied, newLineTally } from '../health/line-tally.js';
@@ -17,6 +18,7 @@ import { lineParent } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { Doorbell } from '../system/doorbell.js';
 import type { CompileInput } from './compile.js';
+import type { Routing } from './routing.js';
 
 /** Of lines without a probe, and of what is told of all. */
 const EVERY_MS = 1_000;
@@ -27,6 +29,8 @@ export interface LineWatchOptions {
   /** What is in force, and what it was compiled with. */
   readonly inForce: () => CompileInput | undefined;
   readonly tell: (type: string, message: string) => void;
+  /** Who speaks with the other ends of lines that learn. */
+  readonly routing: Pick<Routing, 'follow' | 'look' | 'looks' | 'troubleOf'>;
   /** Documents of lines that do not carry; resolves when the kernel holds what follows. */
   readonly onDoubtful: (doubtful: ReadonlySet<string>) => Promise<void>;
 }
@@ -50,6 +54,8 @@ export class LineWatch {
   readonly #watched = new Map<string, Watched>();
   #links: ReadonlyMap<string, LinkReading> = new Map();
   #carrierless: ReadonlySet<string> = new Set();
+  /** By line and peer. */
+  readonly #established = new Map<string, boolean>();
   #doorbell: Doorbell | undefined;
   #timer: NodeJS.Timeout | undefined;
   #resting = false;
@@ -68,7 +74,10 @@ export class LineWatch {
       }
     for (const line of dedicatedLines) this.#watch(line);
     if (dedicatedLines.length > 0) this.#start();
-    else this.stop();
+    else {
+      this.stop();
+      void this.options.routing.follow();
+    }
     if (!same(before, this.#doubtful)) void this.options.onDoubtful(this.#doubtful);
   }
 
@@ -99,9 +108,15 @@ export class LineWatch {
     );
   }
 
+  /** Of all lines that learn. */
+  get sessions(): readonly BgpLook[] {
+    return this.options.routing.looks();
+  }
+
   /** Afresh. */
   async look(): Promise<void> {
     if (this.#watched.size === 0) return;
+    await this.#lookAtSessions();
     const { stdout } = await this.options.run.run({ argv: ['ip', '-j', '-s', 'link', 'show'] });
     const links = JSON.parse(stdout) as LinkReading[];
     this.#links = new Map(links.map((link) => [link.ifname, link]));
@@ -227,6 +242,34 @@ export class LineWatch {
     };
   }
 
+  /** A session for each family: all, some or none of them. */
+  #sessionsOf({ name }: DedicatedLine): [LineLook['state'], string, LineLook['trouble']?] {
+    const { routing } = this.options;
+    const trouble = routing.troubleOf(name);
+    if (trouble) return ['Down', trouble.message, trouble.reason];
+    const sessions = routing.looks(name);
+    const bad = sessions.filter(({ established }) => !established);
+    if (sessions.length === 0) return ['Down', 'the routing program has not said anything yet'];
+    const reason = (bad.length > 0 ? bad : sessions).map((session) => session.reason).join('; ');
+    const state = bad.length === 0 ? 'Up' : bad.length < sessions.length ? 'Degraded' : 'Down';
+    return [state, reason, bad.find(({ fault }) => fault)?.fault];
+  }
+
+  /** What has changed is told of. */
+  async #lookAtSessions(): Promise<void> {
+    const { routing, tell } = this.options;
+    await routing.follow();
+    await routing.look();
+    for (const { line, peer, established, reason } of routing.looks()) {
+      const key = `${line} ${peer}`;
+      if ((this.#established.get(key) ?? false) === established) continue;
+      this.#established.set(key, established);
+      const watched = this.#watched.get(line);
+      if (watched) watched.switchOvers++;
+      tell('Bgp', `${line}: ${reason}`);
+    }
+  }
+
   #stateOf(
     line: DedicatedLine,
     { up, reason, steadySinceMs, patience }: LineTally,
@@ -235,6 +278,7 @@ export class LineWatch {
     const trouble = input && lineTroubleOf(line, input.facts);
     if (trouble) return ['Down', trouble.message, trouble.reason];
     if (input && isPair(input.model) && !input.pressure.active) return ['Idle', 'this member is not the active one'];
+    if (up && line.bgp) return this.#sessionsOf(line);
     if (up) return ['Up', line.probe ? `${line.probe.address.text} answers` : 'has a carrier'];
     if (steadySinceMs === undefined) return ['Down', reason];
     const leftMs = Math.max(0, steadySinceMs + patience * line.steadyMs - this.options.clock.nowMs());

@@ -227,8 +227,8 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
         ...portsOf(document, input).map((free) =>
           condition('PortsAvailable', free, free ? 'Free' : 'NearlyUsedUp', free ? '' : SPILLED),
         ),
-        ...connectedOf(document, input).map(({ state, reason }) => ({
-          ...condition('Connected', state === 'Up' || state === 'Degraded', state, reason),
+        ...connectedOf(document, input).map(({ state, reason, code }) => ({
+          ...condition('Connected', state === 'Up' || state === 'Degraded', code ?? state, reason),
           ...(state === 'Idle' ? { status: 'Unknown' as const } : {}),
         })),
       ],
@@ -237,14 +237,23 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
   });
 }
 
+interface Connected {
+  readonly state: ConnectionLook['state'];
+  readonly reason: string;
+  /** Of what is wrong, where that has a name. */
+  readonly code?: string | undefined;
+}
+
 /** Of what leads to a site, how it stands. */
 function connectedOf(
   { kind, metadata: { name }, spec }: GatewayDocument,
   { tunnels, lines }: ObjectInput,
-): Pick<ConnectionLook | LineLook, 'state' | 'reason'>[] {
+): Connected[] {
   if (kind === 'VpnPeer') return peerLooks(name, tunnels?.get(spec.connection));
-  const look = kind === 'VpnConnection' ? tunnels?.get(name) : kind === 'DedicatedLine' ? lines?.get(name) : undefined;
-  return look ? [look] : [];
+  const tunnel = kind === 'VpnConnection' ? tunnels?.get(name) : undefined;
+  const line = kind === 'DedicatedLine' ? lines?.get(name) : undefined;
+  if (tunnel) return [{ state: tunnel.state, reason: tunnel.reason }];
+  return line ? [{ state: line.state, reason: line.reason, code: line.trouble }] : [];
 }
 
 function peerLooks(name: string, look: ConnectionLook | undefined): Pick<ConnectionLook, 'state' | 'reason'>[] {

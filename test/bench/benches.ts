@@ -8,6 +8,7 @@ import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
 import { idle } from './idle.js';
 import { lbApply, lbConnect } from './lb-apply.js';
+import { lineFailover, lineFailoverProbe } from './line.js';
 import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
@@ -44,6 +45,8 @@ export const benches: Readonly<Record<string, Bench>> = {
   'sync-cost': syncCost,
   'vpn-throughput': vpnThroughput,
   'vpn-peers': vpnPeers,
+  'line-failover': lineFailover,
+  'line-failover-probe': lineFailoverProbe,
   'lb-apply': lbApply,
   'lb-connect': lbConnect,
 };

@@ -199,12 +199,15 @@ interface LineOptions {
   port: string;
   vlan?: number;
   localNetworks?: readonly string[];
+  /** Of a line that learns them: what it accepts. */
   networks: readonly string[];
   priority?: number;
   mtu?: number;
   bandwidth?: Bandwidth;
   rules?: readonly RuleOptions[];
   probe?: Readonly<Record<string, string | number>>;
+  backup?: string;
+  bgp?: Readonly<Record<string, unknown>>;
 }
 
 /** A dedicated line whose ends have the addresses that `Site` gives them. */
@@ -216,6 +219,7 @@ export function dedicatedLine(name: string, options: LineOptions): Document {
     localNetworks = ['10.0.0.0/24', 'fd00:a::/64'],
     networks,
     rules: given,
+    bgp,
     ...more
   } = options;
   const both = [ends(n, false), ends(n, true)];
@@ -224,7 +228,7 @@ export function dedicatedLine(name: string, options: LineOptions): Document {
     localAddresses: both.map(([own]) => own),
     peerAddresses: both.map(([, peer]) => peer),
     localNetworks,
-    static: { networks },
+    ...(bgp ? { bgp: { accept: networks.map((cidr) => ({ cidr })), ...bgp } } : { static: { networks } }),
     ...more,
     ...(given ? { rules: rules(given) } : {}),
   });

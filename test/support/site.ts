@@ -96,6 +96,18 @@ export class Site {
     await this.provider.ip([`link set near-${line} up`, `link set far-${line} master br-${line}`]);
   }
 
+  /** By an address of its own there, as a customer's second connection is. */
+  async reachesInternet(internet: Namespace, address: string): Promise<void> {
+    await internet.ip([`link add to-site up type veth peer name inet0 netns ${this.router.name}`]);
+    await internet.ip([`route add ${address}/32 dev to-site`]);
+    await this.router.ip([
+      'link set inet0 up',
+      `address add ${address}/32 dev inet0`,
+      `route add default dev inet0 src ${address}`,
+    ]);
+    await internet.setSysctls({ 'ipv4/conf/to-site/proxy_arp': 1 });
+  }
+
   /** The router's own way back: by a lost line it would answer in vain. */
   async prefers(n: number): Promise<void> {
     await this.router.ip(

@@ -110,6 +110,11 @@ const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string
     'line0 does not exist',
   ],
   ['NoVlan', {}, { state: 'Down', reason: 'no VLANs', trouble: 'NoVlan' }, 'no VLANs'],
+  ['NoBird', {}, { state: 'Down', reason: 'bird is missing', trouble: 'NoBird' }, 'bird is missing'],
+  ['AuthKeyUnusable', {}, { state: 'Down', reason: 'a.key: is empty', trouble: 'AuthKeyUnusable' }, 'is empty'],
+  ['PeerAsMismatch', {}, { state: 'Down', reason: 'Bad peer AS', trouble: 'PeerAsMismatch' }, 'Bad peer AS'],
+  ['TooManyPrefixes', {}, { state: 'Down', reason: 'more than 5', trouble: 'TooManyPrefixes' }, 'more than 5'],
+  ['LineDegraded', {}, { port: 'line0', state: 'Degraded', reason: 'IPv6 is not' }, 'line0: IPv6 is not'],
   ['LineDown', {}, { port: 'line0', state: 'Down', reason: 'no carrier', since: 'noon' }, 'line0: no carrier'],
   ['BandwidthNotEnforced', { shaper: { leaf: 'bfifo', lacking: 'no HTB' } }, [], 'no HTB'],
 ];

@@ -16,6 +16,17 @@ export const LINE_ROUTES: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/v1/show/bgp',
+    summary: 'Sessions of dedicated lines that learn their networks, and what they told each other',
+    role: 'viewer',
+    answer: answers.bgpRows,
+    handle: async ({ routing }) => {
+      await routing.look();
+      return { body: [...routing.looks()] };
+    },
+  }),
+  route({
+    method: 'GET',
     path: '/v1/show/routes',
     summary: "The ways to the VPC's own networks and to sites, as the kernel has them: which is taken, which come next",
     role: 'viewer',

@@ -323,6 +323,36 @@ export const FAULTS = {
     meaning: 'The line ends at a VLAN, and this kernel has none.',
     fix: 'vpcgw preflight says how to get them; else give the line an interface of its own',
   },
+  NoBird: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The line learns its networks, and the program for that is missing.',
+    fix: 'install the package bird2',
+  },
+  AuthKeyUnusable: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The password of the session is missing, or holds more than a password.',
+    fix: 'write it alone into the file below the folder of keys, which is watched; nothing needs to be restarted',
+  },
+  PeerAsMismatch: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The two ends do not agree on their AS numbers.',
+    fix: 'compare localASN and peerASN with what the other end has',
+  },
+  TooManyPrefixes: {
+    check: 'Line',
+    verdict: 'Fail',
+    meaning: 'The other end told of more networks than maxPrefixes, and the session was closed.',
+    fix: 'let the other end tell of fewer, or raise maxPrefixes; the session is tried again by itself',
+  },
+  LineDegraded: {
+    check: 'Line',
+    verdict: 'Warn',
+    meaning: 'The session of one family of addresses is established, that of the other is not.',
+    fix: 'vpcgw show bgp says why',
+  },
   LineDown: {
     check: 'Line',
     verdict: 'Fail',

@@ -10,6 +10,7 @@ export const line: Check = check<LineLook | undefined>({
     if (!look) return skipped('not looked at yet');
     const { port, state, reason, trouble, since } = look;
     if (trouble) return fault(trouble, [reason]);
+    if (state === 'Degraded') return fault('LineDegraded', [`${port}: ${reason}`]);
     return state === 'Down' ? fault('LineDown', [`${port}: ${reason}`, `since ${since}`]) : pass(`${port}: ${reason}`);
   },
 });

@@ -8,6 +8,7 @@ import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
 import { idle } from './idle.js';
 import { lbApply, lbConnect } from './lb-apply.js';
+import { lbChecks, lbDetect } from './lb-checks.js';
 import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
 import { scrape } from './scrape.js';
@@ -46,4 +47,6 @@ export const benches: Readonly<Record<string, Bench>> = {
   'vpn-peers': vpnPeers,
   'lb-apply': lbApply,
   'lb-connect': lbConnect,
+  'lb-checks': lbChecks,
+  'lb-detect': lbDetect,
 };

@@ -26,9 +26,9 @@ const threshold = z.int().min(1).max(100);
 const healthCheck = z
   .strictObject({
     type: z
-      .enum(['TCP', 'HTTP', 'HTTPS', 'UDP'])
+      .enum(['TCP', 'HTTP', 'HTTPS', 'UDP', 'Ping'])
       .describe(
-        '`TCP`: it takes a connection. `UDP`: no ICMP error comes back. `HTTPS`: certificates are not verified.',
+        '`TCP`: it takes a connection. `UDP`: no ICMP error comes back. `HTTPS`: certificates are not verified. `Ping`: it answers an ICMP echo.',
       ),
     port: port.optional().describe("Instead of the member's port, or of the listener's where it has none."),
     interval: duration
@@ -73,6 +73,8 @@ const healthCheck = z
     const http = check.type === 'HTTP' || check.type === 'HTTPS';
     for (const field of http ? [] : OF_HTTP)
       if (check[field] !== undefined) issue(field, `has no meaning for a check of type ${check.type}; leave it out`);
+    if (check.type === 'Ping' && check.port !== undefined)
+      issue('port', 'has no meaning for a check of type Ping; leave it out');
     if (check.type !== 'HTTPS' && check.serverName !== undefined)
       issue('serverName', `has no meaning for a check of type ${check.type}; leave it out`);
     if (check.method === 'HEAD' && check.body !== undefined) issue('body', 'an answer to HEAD has none');

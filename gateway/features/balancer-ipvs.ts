@@ -10,6 +10,8 @@ import {
   serviceAt,
   serviceOfMark,
   serviceText,
+  SYNCS,
+  syncText,
   TIMEOUTS,
 } from '../kernel/ipvs/entry.js';
 import type { Line } from '../kernel/state.js';
@@ -24,6 +26,7 @@ import {
 } from '../model/balancer.js';
 import type { GatewayModel, PortRange } from '../model/gateway-model.js';
 import { fnv1a64 } from '../model/hash.js';
+import { isPair } from '../model/high-availability.js';
 import { type Cidr, type Family, hostCidr, type IpAddress, parseIp } from '../model/ip.js';
 import {
   BALANCED_MSS_CHAIN,
@@ -50,6 +53,9 @@ const SCHEDULER: Readonly<Record<Algorithm, Scheduler>> = {
 const BALANCED = markBit(MARK.balanced);
 const DEFAULT_FIN_WAIT_MS = 120_000;
 const DEFAULT_MTU = 1500;
+
+/** The kernel's own of IPv4, and the same number on the link in IPv6. */
+const SYNC_GROUP: Readonly<Record<Family, string>> = { 4: '224.0.0.81', 6: 'ff02::51' };
 
 const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
 
@@ -133,7 +139,16 @@ export class Ipvs implements Engine {
       const port = portOf(listener.ports, listener.memberPort);
       return [...own, [memberKey(service, member, port), { text: memberText(0) }]];
     });
-    return [...draining, [TIMEOUTS, timeoutsOf(this.model)]];
+    return [...draining, [TIMEOUTS, timeoutsOf(this.model)], ...this.#syncs()];
+  }
+
+  /** Both members tell and hear all the time, so that a takeover changes nothing here. */
+  #syncs(): IpvsEntry[] {
+    const { highAvailability } = this.model;
+    const [path] = this.context.facts.member?.paths ?? [];
+    if (!isPair(this.model) || !path) return [];
+    const text = syncText(path.interface, SYNC_GROUP[path.address.family], highAvailability.virtualRouterId);
+    return SYNCS.map((key): IpvsEntry => [key, { text }]);
   }
 
   /** Each packet of a range is marked on its way in, after all rules that ask for other marks. */

@@ -1,5 +1,5 @@
 /**
- * One check of one member over a socket of its own. Guarantees:
+ * One check of one member, over a socket of its own but for pings, which have one for all. Guarantees:
  * 1. It is over after its timeout, whatever the member does or sends.
  * 2. No more than 64 KiB of an answer are kept, and no more than 8 KiB of head.
  * 3. It leaves no connection behind: one that the member did not close is reset.
@@ -9,6 +9,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { HealthCheck } from '../model/balancer.js';
 import type { IpAddress } from '../model/ip.js';
+import { EchoProbe } from '../system/echo-probe.js';
 
 export interface Probe {
   readonly check: HealthCheck;
@@ -24,8 +25,29 @@ export type Failure = string | undefined;
 const MAX_HEAD = 8 * 1024;
 const MAX_ANSWER = 64 * 1024;
 
+export class MemberChecks {
+  readonly #echo = new EchoProbe();
+
+  check = (probe: Probe): Promise<Failure> =>
+    probe.check.type === 'Ping' ? byEcho(probe, this.#echo) : checkMember(probe);
+
+  stop(): void {
+    this.#echo.stop();
+  }
+}
+
+/** Of any type but a ping. */
 export const checkMember = (probe: Probe): Promise<Failure> =>
   new Promise((resolve) => (probe.check.type === 'UDP' ? overUdp : overTcp)(probe, resolve));
+
+async function byEcho({ check, address, from }: Probe, echo: EchoProbe): Promise<Failure> {
+  const echoed = await echo.ping(from ?? ANY[address.family], address.text, check.timeoutMs);
+  if (echoed === 'Answered') return undefined;
+  return echoed === 'Lost' ? noAnswer(check) : (WORDS[echoed.unsent] ?? echoed.unsent);
+}
+
+const ANY = { 4: '0.0.0.0', 6: '::' } as const;
+const noAnswer = ({ timeoutMs }: HealthCheck): string => `no answer within ${timeoutMs} ms`;
 
 function overTcp({ check, address, port, from }: Probe, resolve: (failure: Failure) => void): void {
   const where = { host: address.text, port, ...(from === undefined ? {} : { localAddress: from }) };
@@ -45,7 +67,7 @@ function overTcp({ check, address, port, from }: Probe, resolve: (failure: Failu
     else socket.resetAndDestroy();
     resolve(failure);
   };
-  const timer = setTimeout(() => end(`no answer within ${check.timeoutMs} ms`), check.timeoutMs);
+  const timer = setTimeout(() => end(noAnswer(check)), check.timeoutMs);
   socket.once('error', (error: NodeJS.ErrnoException) => end(wordsFor(error)));
   if (check.type === 'TCP') socket.once('connect', () => end(undefined));
   else converse(socket, check, address, end);

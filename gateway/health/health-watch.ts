@@ -1,6 +1,6 @@
 /**
  * Keeps checking the members of all pools that ask for it. Guarantees:
- * 1. Each member has a timer and a socket of its own: a slow or hostile one never delays another.
+ * 1. Each member has a timer of its own, and each check but a ping a socket: a slow or hostile one never delays another.
  * 2. A member that an edit does not touch keeps what is known of it, and its rhythm.
  * 3. While it rests, as a standby that is fenced off has to, what was known last stays known; afterwards the first check
  *    decides at once, as it does of a member that was never checked.
@@ -8,7 +8,7 @@
  */
 import { type Down, type Member, memberId, type Pool } from '../model/balancer.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import { checkMember, type Failure, type Probe } from './check-member.js';
+import { MemberChecks, type Probe } from './check-member.js';
 import { newTally, type Tally, tallied } from './tally.js';
 
 /** Checks are begun up to so much earlier, so that those of many members do not stay together. */
@@ -30,7 +30,7 @@ export class HealthWatch {
   constructor(
     private readonly nowMs: () => number,
     private readonly onChange: (down: Down) => void,
-    private readonly check: (probe: Probe) => Promise<Failure> = checkMember,
+    private readonly checks: Pick<MemberChecks, 'check' | 'stop'> = new MemberChecks(),
     private readonly random: () => number = Math.random,
   ) {}
 
@@ -52,6 +52,7 @@ export class HealthWatch {
   stop(): void {
     for (const { timer } of this.#watched.values()) clearTimeout(timer);
     this.#watched.clear();
+    this.checks.stop();
   }
 
   rest(resting: boolean): void {
@@ -87,7 +88,7 @@ export class HealthWatch {
   async #look(id: string, watched: Watched): Promise<void> {
     const { probe } = watched;
     const began = this.nowMs();
-    const failure = await this.check(probe);
+    const failure = await this.checks.check(probe);
     // Meanwhile the member may have gone, or another check have come.
     if (this.#watched.get(id) !== watched) return;
     const before = watched.tally.up;

@@ -44,7 +44,7 @@ export interface Pool {
 
 /** Defaults explicit; what is of HTTP has no meaning for others. */
 export interface HealthCheck {
-  readonly type: 'TCP' | 'HTTP' | 'HTTPS' | 'UDP';
+  readonly type: 'TCP' | 'HTTP' | 'HTTPS' | 'UDP' | 'Ping';
   readonly port: number | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;

@@ -58,6 +58,10 @@ const bars: Readonly<Record<string, Bar>> = {
   'line-failover-probe-lost': { of: 'value', atMost: 0 },
   'lb-apply': { of: 'ratio', atMost: 1.6 },
   'lb-apply-one': { of: 'ratio', atMost: 3 },
+  'lb-checks-cpu': { of: 'value', atMost: 15 },
+  'lb-checks-http-cpu': { of: 'value', atMost: 30 },
+  'lb-checks-rss': { of: 'value', atMost: 110 },
+  'lb-detect': { of: 'value', atMost: 200 },
   'lb-connect': { of: 'ratio', atLeast: 0.85 },
 };
 

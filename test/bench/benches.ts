@@ -8,6 +8,7 @@ import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
 import { idle } from './idle.js';
 import { lbApply, lbConnect } from './lb-apply.js';
+import { lbChecks, lbDetect } from './lb-checks.js';
 import { lineFailover, lineFailoverProbe } from './line.js';
 import { resync, resyncFull } from './resync.js';
 import type { Bench } from './row.js';
@@ -49,4 +50,6 @@ export const benches: Readonly<Record<string, Bench>> = {
   'line-failover-probe': lineFailoverProbe,
   'lb-apply': lbApply,
   'lb-connect': lbConnect,
+  'lb-checks': lbChecks,
+  'lb-detect': lbDetect,
 };

@@ -38,12 +38,13 @@ export function target(index: number): string {
   return `10.0.${64 + (index >> 8)}.${index & 255}`;
 }
 
-export function gatewayDocument({ number }: Pick<GatewayPlan, 'number'>): string {
+/** `prefixes`: of its VPC, as in a document. */
+export function gatewayDocument({ number }: Pick<GatewayPlan, 'number'>, prefixes = ''): string {
   return `apiVersion: vpcgw.io/v1alpha1
 kind: VpcGateway
 metadata: {name: gateway}
 spec:
-  internal: {interface: vpc0, addresses: [${hosts.nextHop(number)}/16]}
+  internal: {interface: vpc0, addresses: [${hosts.nextHop(number)}/16]${prefixes === '' ? '' : `, prefixes: ${prefixes}`}}
   externals:
     - {name: internet, interface: ext0, addresses: [${hosts.externalAddress(number)}/24], gateways: [100.64.0.1]}
 `;

@@ -58,6 +58,17 @@ describe('health checks', () => {
       await again.close();
     });
 
+    it('ask by ping', async () => {
+      await lab.apply(balanced(eip, vm, { type: 'Ping' }, { port: ports.tcp }));
+      await told('pool all: 2 of 2 members serve');
+      const name = vm(6).includes(':') ? 'net.ipv6.icmp.echo_ignore_all' : 'net.ipv4.icmp_echo_ignore_all';
+      const ignore = (value: 0 | 1) => lab.tenant.vm('app').namespace.exec(['sysctl', '-q', '-w', `${name}=${value}`]);
+      await ignore(1);
+      await told(`pool all: ${vm(6)} is down: no answer within 200 ms`);
+      await ignore(0);
+      await told('pool all: 2 of 2 members serve');
+    });
+
     it('move clients of UDP that are under way', async () => {
       const listener = { protocol: 'UDP', port: 5353 };
       const servers = await Promise.all(

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { FaultCode } from '../../gateway/insight/explain/codes.js';
 import {
   bandwidthPackage,
+  type BalancerMember,
   dnatRule,
   type Document,
   elasticIp,
   firewallBaseline,
   firewallPolicy,
   gateway,
+  loadBalancer,
   snatRule,
 } from './documents.js';
 import { type GatewayLab, ports } from './gateway-lab.js';
@@ -34,9 +36,13 @@ export function healthy(lab: GatewayLab, spec: GatewaySpec = {}): Document[] {
     snatRule('all6', ['fd00:a::/64'], ['shared6']),
     dnatRule('app', { elasticIP: 'shared', protocol: 'TCP', port: 8080, target: '10.0.0.6', targetPort: 80 }),
     dnatRule('app6', { elasticIP: 'shared6', protocol: 'TCP', port: 8080, target: 'fd00:a::6', targetPort: 80 }),
+    balancer([{ address: '10.0.0.5', port: ports.tcp }]),
     dnatRule('names', { elasticIP: 'shared', protocol: 'UDP', port: 53, target: '10.0.0.6' }),
   ];
 }
+
+const balancer = (members: readonly BalancerMember[], pool: object = {}): Document =>
+  loadBalancer('shop', { elasticIP: 'shared', members, listeners: [{ port: 8090 }], pool });
 
 /** With policies, limits and shaping that nothing is refused or slowed by. */
 export const guarded = (lab: GatewayLab): Document[] => [
@@ -61,6 +67,7 @@ export const everything = [
   'eip/routed',
   'snat/all',
   'snat/all6',
+  'lb/shop',
 ].concat(
   ['dnat/app', 'dnat/app6', 'dnat/names', 'eip/web?port=80/tcp', 'eip/web6?port=80/tcp&from=2001:db8:1::1'],
   ['eip/shared?port=8080/tcp&from=198.51.100.7', 'snat/all?from=10.0.0.6&port=443/tcp'],
@@ -119,6 +126,13 @@ const allow = (port: number) => ({ action: 'Allow' as const, ports: [{ protocol:
 const of = (...names: string[]) => ({ elasticIPs: names });
 const denyOut = { action: 'Deny' as const, direction: 'Egress' as const };
 const paused = { paused: true };
+const open5 = { address: '10.0.0.5', port: ports.tcp };
+const closed6 = { address: '10.0.0.6', port: 81 };
+const checked = { healthCheck: { type: 'TCP', interval: '200ms', timeout: '200ms' } };
+
+const isDown = async (lab: GatewayLab): Promise<void> => {
+  await lab.supervisor().statusWhen(({ objects }) => JSON.stringify(objects).includes(' is down: '));
+};
 
 export const FAULTS_SEEDED: readonly Seeded[] = [
   // ---- firewall ---------------------------------------------------------------------------------------------------
@@ -270,6 +284,40 @@ export const FAULTS_SEEDED: readonly Seeded[] = [
       for (const to of [farEnd, '198.51.100.2']) await (await app.udpOpen({ to, port: 9 })).send({ payload: 'x' });
       return undo;
     },
+  },
+  // ---- load balancers ---------------------------------------------------------------------------------------------
+  {
+    what: 'a policy that allows other ports than the listener has',
+    code: 'FirewallDenies',
+    ask: 'lb/shop',
+    documents: [firewallPolicy('shared', of('shared'), [allow(8080)])],
+  },
+  {
+    what: 'a pool of which all members were taken out',
+    code: 'NobodyServes',
+    ask: 'lb/shop',
+    documents: [balancer([{ address: '10.0.0.5', port: ports.tcp, weight: 0 }])],
+  },
+  {
+    what: 'a member that its checks find down',
+    code: 'MembersDown',
+    ask: 'lb/shop',
+    documents: [balancer([open5, closed6], checked)],
+    seed: isDown,
+  },
+  {
+    what: 'a pool that goes on although all of it is down',
+    code: 'FailsOpen',
+    ask: 'lb/shop',
+    documents: [balancer([closed6], { ...checked, allDown: 'FailOpen' })],
+    warns: ['MembersClosed'],
+    seed: isDown,
+  },
+  {
+    what: 'a member without checks at which nothing listens',
+    code: 'MembersClosed',
+    ask: 'lb/shop',
+    documents: [balancer([open5, closed6])],
   },
   // ---- what is used up --------------------------------------------------------------------------------------------
   {

@@ -1,14 +1,18 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HealthWatch } from '../../gateway/health/health-watch.js';
-import { checkMember, judgeAnswer } from '../../gateway/health/check-member.js';
+import { judgeAnswer, MemberChecks } from '../../gateway/health/check-member.js';
 import { newTally, type Tally, tallied } from '../../gateway/health/tally.js';
 import type { GatewayModel } from '../../gateway/model/gateway-model.js';
 import type { Down, HealthCheck } from '../../gateway/model/balancer.js';
 import { parseIp } from '../../gateway/model/ip.js';
+import { Authority } from '../support/certificates.js';
 
 // When a member is up, and what a check makes of servers that are slow, wrong or hostile.
 
@@ -86,8 +90,29 @@ describe('a check', () => {
   const check = (port: number, more: Partial<HealthCheck> = {}) => {
     const address = parseIp('127.0.0.1');
     if (!address) throw new Error('no address');
-    return checkMember({ check: { ...http, ...more }, address, port, from: undefined });
+    return new MemberChecks().check({ check: { ...http, ...more }, address, port, from: undefined });
   };
+
+  it('asks by TLS for the name that it is told, and verifies nothing', async () => {
+    const { cert, key } = await (await Authority.create()).sign('member', '/CN=shop', 'DNS:shop.example');
+    const [certificate, secret] = [readFileSync(cert), readFileSync(key)];
+    const names: string[] = [];
+    const server = createHttpsServer(
+      {
+        cert: certificate,
+        key: secret,
+        SNICallback: (name, done) => {
+          names.push(name);
+          done(null, createSecureContext({ cert: certificate, key: secret }));
+        },
+      },
+      (request, response) => response.writeHead(request.url === '/healthz' ? 204 : 500).end(),
+    );
+    const port = await listen(server);
+    expect(await check(port, { type: 'HTTPS', serverName: 'shop.example' })).toBeUndefined();
+    expect(await check(port, { type: 'HTTPS', path: '/else' })).toBe('status 500');
+    expect(names).toEqual(['shop.example']);
+  });
 
   it('asks for the path and the host', async () => {
     let asked = '';
@@ -165,7 +190,7 @@ describe('a watch', () => {
     const watch = new HealthWatch(
       () => 0,
       onChange,
-      check,
+      { check, stop: () => undefined },
       () => 0.5,
     );
     watch.rest(true);

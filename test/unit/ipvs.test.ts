@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serviceText } from '../../gateway/kernel/ipvs/entry.js';
+import { serviceText, syncText } from '../../gateway/kernel/ipvs/entry.js';
 import { parse } from '../../gateway/kernel/ipvs/parse.js';
 import { ipvs } from '../../gateway/kernel/ipvs/subsystem.js';
 import type { Line } from '../../gateway/kernel/state.js';
@@ -48,6 +48,11 @@ FWM  805310464 IPv6 mh (mh-fallback)
 Timeout (tcp tcpfin udp): 900 120 130
 `;
     expect([...parse(listed)]).toEqual([...parse(SAVED)]);
+  });
+
+  it('stand beside what tells the other of a pair', () => {
+    const said = 'master sync daemon (mcast=sync0, syncid=7, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)\n';
+    expect([...parse(said)]).toEqual([['sync master', { text: syncText('sync0', '224.0.0.81', 7) }]]);
   });
 
   it('change one by one: new ones first, members with their service', () => {

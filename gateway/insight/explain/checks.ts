@@ -6,6 +6,7 @@ import { active, announced, documents, kernel, links, machine, programmed } from
 import { replies, service, target } from './checks/inside.js';
 import { led } from './checks/led.js';
 import { bandwidth, connections, ports, table } from './checks/limits.js';
+import { members, serving } from './checks/members.js';
 import { conflict, nextHop, upstream } from './checks/outside.js';
 import { line } from './checks/line.js';
 import { tunnel } from './checks/tunnel.js';
@@ -31,6 +32,7 @@ export const CHECKS_OF: Readonly<Record<SubjectKind, readonly Check[]>> = {
   ],
   dnat: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, ingress, connections, table, bandwidth, ...OF_A_WAY_IN],
   line: [...OF_THE_GATEWAY, kernel, table, line],
+  lb: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, ingress, connections, table, bandwidth, serving, members],
   vpn: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, table, tunnel],
   snat: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, egress, connections, ports, table, bandwidth, farEnds],
 };

@@ -26,6 +26,8 @@ export const CHECKS = {
   Service: 'Does somebody listen at the port of the VM?',
   Replies: 'Does the VM answer by this gateway?',
   FarEnds: 'Do far ends answer what leaves?',
+  Serving: 'Does some member of each pool serve, and are all up?',
+  Members: 'Do the members that serve take connections?',
   Tunnel: 'Is there a tunnel, and do its peers answer?',
   Line: 'Is there a line, and does it carry?',
 } as const;
@@ -286,6 +288,30 @@ export const FAULTS = {
     verdict: 'Warn',
     meaning: 'Connections stand to several far ends, and none of them has answered.',
     fix: 'are the far ends alive, and does the provider let the address through?',
+  },
+  NobodyServes: {
+    check: 'Serving',
+    verdict: 'Fail',
+    meaning: 'No member of a pool serves: connections are refused.',
+    fix: 'mend the members, or their healthCheck; vpcgw show lb says how each stands',
+  },
+  FailsOpen: {
+    check: 'Serving',
+    verdict: 'Warn',
+    meaning: 'All members of a pool are down by their checks, and go on as if they were up, as allDown says.',
+    fix: 'mend the members, or their healthCheck; vpcgw show lb says how each stands',
+  },
+  MembersDown: {
+    check: 'Serving',
+    verdict: 'Warn',
+    meaning: 'Some members are down by their checks, and get no new connections.',
+    fix: 'mend what the reason names; a member serves again when healthyThreshold checks in a row succeed',
+  },
+  MembersClosed: {
+    check: 'Members',
+    verdict: 'Warn',
+    meaning: 'A member that is taken to be up takes no connection.',
+    fix: 'start the service, or mend the port; a healthCheck would have taken the member out',
   },
   NoWireGuard: {
     check: 'Tunnel',

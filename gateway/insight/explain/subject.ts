@@ -3,7 +3,7 @@ import type { FlowJudge } from '../../model/flow.js';
 import type { DnatRule, ElasticIp, GatewayModel, Origin, SnatRule } from '../../model/gateway-model.js';
 import { type Cidr, hostCidr, type IpAddress } from '../../model/ip.js';
 
-export const SUBJECT_KINDS = ['eip', 'snat', 'dnat', 'vpn', 'line'] as const;
+export const SUBJECT_KINDS = ['eip', 'snat', 'dnat', 'lb', 'vpn', 'line'] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
 /** A way in: what is opened to an elastic IP ends at a VM. */
@@ -50,6 +50,7 @@ export const DOCUMENT_KINDS = {
   eip: 'ElasticIP',
   snat: 'SnatRule',
   dnat: 'DnatRule',
+  lb: 'LoadBalancer',
   vpn: 'VpnConnection',
   line: 'DedicatedLine',
 } as const satisfies Record<SubjectKind, string>;
@@ -79,6 +80,12 @@ const SUBJECTS: Readonly<
     const rule = model.dnatRules.find((candidate) => candidate.name === name);
     return rule && { name, origin: rule.origin, elasticIps: [rule.elasticIp], entries: [entryOf(rule)], exits: [] };
   },
+  lb(name, model) {
+    const balancer = model.loadBalancers.find((candidate) => candidate.name === name);
+    if (!balancer) return undefined;
+    const { origin, elasticIp } = balancer;
+    return { name, origin, elasticIps: elasticIp ? [elasticIp] : [], entries: [], exits: [] };
+  },
   vpn(name, model) {
     const connection = model.vpnConnections.find((candidate) => candidate.name === name);
     return (
@@ -99,12 +106,13 @@ export function subjectOf(kind: SubjectKind, name: string, model: GatewayModel):
 /** All of a kind: whose name may be meant by one that is not there. */
 export const namesOf = (
   kind: SubjectKind,
-  { elasticIps, snatRules, dnatRules, vpnConnections, dedicatedLines }: GatewayModel,
+  { elasticIps, snatRules, dnatRules, loadBalancers, vpnConnections, dedicatedLines }: GatewayModel,
 ): string[] =>
   ({
     eip: () => [...elasticIps.keys()],
     snat: () => snatRules.map(({ name }) => name),
     dnat: () => dnatRules.map(({ name }) => name),
+    lb: () => loadBalancers.map(({ name }) => name),
     vpn: () => vpnConnections.map(({ name }) => name),
     line: () => dedicatedLines.map(({ name }) => name),
   })[kind]();

@@ -6,6 +6,8 @@
  *   -t 203.0.113.10:80 -r 10.0.0.5:8080   -m -w 1                          a member of it
  *   -f 805310464 -6                       -s mh -b mh-fallback                  a service of a range, by its packets' mark
  *   timeouts                              900 120 300                      of connections, in seconds
+ *   sync master                           --mcast-interface sync0 …        tells the other of a pair of connections
+ *   sync backup                           --mcast-interface sync0 …        hears of them
  */
 import type { PortRange } from '../../model/gateway-model.js';
 import type { IpAddress } from '../../model/ip.js';
@@ -17,6 +19,9 @@ export type Scheduler = keyof typeof IPVS_TAGS;
 export const SCHEDULERS = Object.keys(IPVS_TAGS) as readonly Scheduler[];
 
 export const TIMEOUTS = 'timeouts';
+export const SYNCS = ['sync master', 'sync backup'] as const;
+/** Not a service's, nor a member's. */
+export const isBeside = (key: string): boolean => key === TIMEOUTS || key.startsWith('sync ');
 const MEMBER = ' -r ';
 /** The masquerading mode: what comes back passes the gateway, too. */
 const FORWARDING = '-m';
@@ -36,6 +41,10 @@ export const memberKey = (service: string, address: IpAddress, port: number): st
   `${service}${MEMBER}${endOf(address, port)}`;
 
 export const memberText = (weight: number): string => `${FORWARDING} -w ${weight}`;
+
+/** `group`: of the multicast, whose family has to be one of the interface's addresses'. */
+export const syncText = (link: string, group: string, id: number): string =>
+  `--mcast-interface ${link} --syncid ${id} --mcast-group ${group}`;
 
 const TAGGED = new RegExp(`^-s (?:${SCHEDULERS.map((name) => `${name} (?:.* )?-b ${IPVS_TAGS[name]}`).join('|')})$`);
 export const isTagged = (text: string): boolean => TAGGED.test(text);

@@ -5,12 +5,13 @@
  *   TCP  203.0.113.10:80 wrr (flag-3) persistent 10800
  *     -> 10.0.0.5:8080                Masq    1      0          0
  */
-import { isTagged, memberText, TIMEOUTS } from './entry.js';
+import { isTagged, memberText, syncText, TIMEOUTS } from './entry.js';
 import type { Line } from '../state.js';
 
 const COMMAND = /^-([Aa]) (-[tu] \S+|-f \d+(?: -6)?) (?:-r (\S+) )?(.*)$/;
 const SERVICE = /^(TCP|UDP|FWM) +(\S+)( IPv6)? (\S+)(?: \((\S+)\))?(?: persistent (\d+))?(.*)$/;
 const MEMBER = /^-> (\S+) +Masq +(\d+) /;
+const SYNC = /^(master|backup) sync daemon \(mcast=(\S+), syncid=(\d+), .*group=([^,)]+)/;
 const OPTION = { TCP: '-t', UDP: '-u', FWM: '-f' } as const;
 
 export function parse(text: string): Map<string, Line> {
@@ -30,6 +31,8 @@ export function parse(text: string): Map<string, Line> {
     if (verb !== undefined) continue;
     const timeouts = /^Timeout .*: (\d+ \d+ \d+)$/.exec(line)?.[1];
     if (timeouts !== undefined) lines.set(TIMEOUTS, { text: timeouts });
+    const [, role, link = '', id, group = ''] = SYNC.exec(line) ?? [];
+    if (role !== undefined) lines.set(`sync ${role}`, { text: syncText(link, group, Number(id)) });
     const [, kind, name = '', six, scheduler = '', flags, persistence, more = ''] = SERVICE.exec(line) ?? [];
     if (kind !== undefined) {
       listed = `${OPTION[kind as keyof typeof OPTION]} ${name}${six ? ' -6' : ''}`;

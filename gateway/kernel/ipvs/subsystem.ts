@@ -8,7 +8,7 @@ import { VpcgwError } from '../../errors.js';
 import type { Command } from '../command.js';
 import type { Line } from '../state.js';
 import { type Change, diffLines, type Subsystem } from '../subsystem.js';
-import { serviceOf, TIMEOUTS } from './entry.js';
+import { isBeside, serviceOf, SYNCS, TIMEOUTS } from './entry.js';
 import { PatchedMap } from '../patched-map.js';
 import { parse } from './parse.js';
 
@@ -44,7 +44,9 @@ export const ipvs: Subsystem<Lines> = {
     const touched = new Set(changes.map(({ key }) => serviceOf(key) ?? key));
     const few = touched.size <= LIST_AT_MOST;
     const asks = few ? [...touched].flatMap((key) => questionOf(key, desired)) : questions(desired);
-    const stdin = [...changes.map((change) => commandOf(change).text), ...asks].map((text) => `${text}\n`).join('');
+    const stdin = [...changes.flatMap((change) => commandsOf(change).map(({ text }) => text)), ...asks]
+      .map((text) => `${text}\n`)
+      .join('');
     // It goes on after a command that it refuses and says so; it ends where it is asked for a service that is not there.
     const { stdout, stderr } = await run.run({ argv: RESTORE, stdin, okExitCodes: [0, 1], recurs: true });
     const read = parse(stdout);
@@ -55,9 +57,9 @@ export const ipvs: Subsystem<Lines> = {
   },
 };
 
-/** Timeouts are told beside. */
 function sameServices(read: Lines, believed: Lines): boolean {
-  if (read.size !== believed.size - Number(believed.has(TIMEOUTS))) return false;
+  const beside = [TIMEOUTS, ...SYNCS].filter((key) => believed.has(key));
+  if (read.size !== believed.size - beside.length) return false;
   for (const [key, { text }] of read) if (believed.get(key)?.text !== text) return false;
   return true;
 }
@@ -67,11 +69,12 @@ const LIST_AT_MOST = 64;
 const RESTORE: [string, ...string[]] = ['ipvsadm', '-R'];
 
 /** It answers questions among its commands, so that one process changes and reads back. */
-const questions = (desired: Lines): string[] => ['-S -n', ...questionOf(TIMEOUTS, desired)];
+const questions = (desired: Lines): string[] => ['-S -n', ...questionOf(TIMEOUTS, desired), '-L -n --daemon'];
 
 function questionOf(key: string, desired: Lines): string[] {
-  if (!desired.has(key)) return [];
-  return [key === TIMEOUTS ? '-L -n --timeout' : `-L -n ${key}`];
+  if (key === TIMEOUTS) return desired.has(key) ? ['-L -n --timeout'] : [];
+  if (isBeside(key)) return ['-L -n --daemon'];
+  return desired.has(key) ? [`-L -n ${key}`] : [];
 }
 
 const VERBS = {
@@ -79,10 +82,18 @@ const VERBS = {
   member: { add: '-a', replace: '-e', remove: '-d' },
 } as const;
 
-function commandOf({ action, key, lines: [line] }: Change): Line {
-  if (key === TIMEOUTS) return { text: `--set ${line?.text ?? ''}` };
+function commandsOf({ action, key, lines: [line] }: Change): Line[] {
+  const words = (verb: string): Line => ({ text: `${verb} ${line?.text ?? ''}`, origin: line?.origin });
+  if (key === TIMEOUTS) return [words('--set')];
+  if (isBeside(key)) {
+    const [, role] = key.split(' ');
+    return [
+      ...(action === 'add' ? [] : [{ text: `--stop-daemon ${role}` }]),
+      ...(action === 'remove' ? [] : [words(`--start-daemon ${role}`)]),
+    ];
+  }
   const verb = VERBS[serviceOf(key) === undefined ? 'service' : 'member'][action];
-  return { text: action === 'remove' ? `${verb} ${key}` : `${verb} ${key} ${line?.text ?? ''}`, origin: line?.origin };
+  return [action === 'remove' ? { text: `${verb} ${key}` } : words(`${verb} ${key}`)];
 }
 
 /** By what is not there afterwards. */
@@ -92,7 +103,7 @@ function refuse(changes: readonly Change[], after: Lines, stderr: string): never
   );
   const origin = failed?.lines[0]?.origin;
   const said = stderr.trim().split('\n')[0] ?? '';
-  const message = `the kernel refused "${failed ? commandOf(failed).text : 'a line'}": ${said}`;
+  const message = `the kernel refused "${failed ? commandsOf(failed).at(-1)?.text : 'a line'}": ${said}`;
   throw new VpcgwError('KernelRejected', `ipvsadm: ${message}`, {
     diagnostics: origin
       ? [

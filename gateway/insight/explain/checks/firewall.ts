@@ -17,8 +17,8 @@ import {
 } from '../../../model/firewall.js';
 import { type Family, type IpAddress, ipFromValue, parseIp } from '../../../model/ip.js';
 import { type About, type Check, fault, known, type Outcome, pass, skipped, some } from '../check.js';
-import type { AskedPort, Entry, Exit } from '../subject.js';
-import { entriesAsked } from './asked.js';
+import type { AskedPort, Exit } from '../subject.js';
+import { type Opened, openedAsked } from './asked.js';
 
 /** Somebody of whom no rule speaks, unless it speaks of everybody. */
 const STRANGER: Readonly<Record<Family, string>> = { 4: '192.0.2.1', 6: '2001:db8:ffff:ffff::1' };
@@ -37,7 +37,7 @@ interface Judged {
 
 export const ingress: Check = known('Ingress', ['Led'], (about) => {
   const { model } = about;
-  const entries = entriesAsked(about);
+  const entries = openedAsked(about);
   if (entries.length === 0) return skipped('nothing is led in');
   const all = entries.map((entry) => judgeEntry(entry, about));
   const shut = all.find((judged) => judged.every(({ open }) => !open));
@@ -46,7 +46,7 @@ export const ingress: Check = known('Ingress', ['Led'], (about) => {
   return pass(...some(all.flatMap((judged) => opened(judged, about))));
 });
 
-function judgeEntry(entry: Entry, { model, judge, question }: About): Judged[] {
+function judgeEntry(entry: Opened, { model, judge, question }: About): Judged[] {
   const { firewall } = model;
   const { elasticIp } = entry;
   const own = policiesOf(elasticIp, firewall);
@@ -60,8 +60,8 @@ function judgeEntry(entry: Entry, { model, judge, question }: About): Judged[] {
   });
 }
 
-/** The first port of a `DnatRule`; of a whole address those that rules allow, and any. */
-function portsOf({ rule }: Entry, rules: readonly RuleOf[]): AskedPort[] {
+/** The first port of a rule or a listener; of a whole address those that rules allow, and any. */
+function portsOf({ rule }: Opened, rules: readonly RuleOf[]): AskedPort[] {
   if (rule?.protocol === 'ICMP') return [{ protocol: 'icmp', number: 0 }];
   if (rule?.ports) return [{ protocol: rule.protocol === 'UDP' ? 'udp' : 'tcp', number: rule.ports.first }];
   return allowedPorts(rules);

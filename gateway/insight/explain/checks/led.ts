@@ -4,7 +4,7 @@ import { spanOf } from '../../../model/balancer.js';
 import type { Cidr, IpAddress } from '../../../model/ip.js';
 import { bitsOf, containsCidr, hostCidr } from '../../../model/ip.js';
 import type { Entry, Exit } from '../subject.js';
-import { entriesAsked } from './asked.js';
+import { entriesAsked, listenersAsked } from './asked.js';
 
 export const led: Check = known('Led', ['Programmed'], (about) =>
   about.subject.kind === 'snat' ? judgeWayOut(about) : judgeWayIn(about),
@@ -27,22 +27,11 @@ function judgeWayIn(about: About): Outcome {
   );
 }
 
-/** Listeners of load balancers on an elastic IP: all, or the one that takes the port which was asked for. */
-function listenersOf({ subject, question: { port }, model, placeOf }: About): string[] {
-  if (subject.kind !== 'eip') return [];
-  return model.loadBalancers
-    .filter(({ elasticIp }) => elasticIp?.name === subject.name)
-    .flatMap(({ listeners, origin }) =>
-      listeners
-        .filter(({ protocol, ports: { first, last } }) =>
-          port ? port.protocol === protocol.toLowerCase() && port.number >= first && port.number <= last : true,
-        )
-        .map(
-          ({ protocol, ports, pool }) =>
-            `${protocol} ${spanOf(ports)} leads to the members of ${pool.name}: ${origin.id} (${placeOf(origin)})`,
-        ),
-    );
-}
+const listenersOf = (about: About): string[] =>
+  listenersAsked(about).map(
+    ({ balancer: { origin }, listener: { protocol, ports, pool } }) =>
+      `${protocol} ${spanOf(ports)} leads to the members of ${pool.name}: ${origin.id} (${about.placeOf(origin)})`,
+  );
 
 /** A `DnatRule` may be asked for a port that another one has. */
 function unled({ subject, question: { port }, judge, placeOf }: About): string {

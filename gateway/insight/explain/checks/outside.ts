@@ -45,7 +45,7 @@ export const conflict: Check = check<Answered>({
       ({ link, eip }) => eyes.duplicate(link, eip.address),
     ),
   judge(_about, seen) {
-    if (seen.length === 0) return skipped('it is routed: nobody asks for it on the external network');
+    if (seen.length === 0) return skipped('nobody asks for it on the external network');
     const taken = seen.flatMap(({ place, mac }) =>
       mac === undefined ? [] : [`${mac} answers for ${place.eip.address.text} on ${place.link}`],
     );

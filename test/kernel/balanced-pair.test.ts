@@ -1,0 +1,120 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Agent } from '../support/agent.js';
+import { elasticIp, gateway, loadBalancer } from '../support/documents.js';
+import type { Member } from '../support/pair-lab.js';
+import { usePairLab } from '../support/use-pair-lab.js';
+
+// Balanced connections and a planned switchover of a pair. The lab's one processor carries two gateways with all of their
+// daemons, so adverts are a second apart: what is asked here is which connections go on, not how soon.
+
+const EIP = '203.0.113.10';
+const VMS = ['web', 'app', 'db'];
+/** Others in each test: what a member remembers of an earlier one is not counted. */
+const CLIENTS = { old: [1, 2, 3, 4], young: [5, 6, 7, 8] };
+type Age = keyof typeof CLIENTS;
+const clientsOf = (age: Age): string[] => CLIENTS[age].map((host) => `198.51.100.${host}`);
+const EACH = 8;
+const COUNT = 4 * EACH;
+const LISTENERS = [
+  { port: 8000, algorithm: 'RoundRobin' },
+  { port: 8001, algorithm: 'LeastConnections' },
+  { port: 8002, algorithm: 'SourceHash' },
+  { port: 8003, algorithm: 'Maglev' },
+] as const;
+const WITH_AFFINITY = { port: 8004, affinity: { timeout: '1h' } };
+const ALIVE_MS = 20_000;
+const LONG_MS = 200_000;
+
+describe('a pair that balances', () => {
+  const lab = usePairLab({
+    vms: VMS,
+    documents: (tenant) => [
+      gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes', advertInterval: '1s' } } }),
+      elasticIp('vip', EIP),
+      loadBalancer('web', {
+        elasticIP: 'vip',
+        members: VMS.map((_, i) => ({ address: `10.0.0.${5 + i}` })),
+        listeners: [...LISTENERS, WITH_AFFINITY],
+      }),
+    ],
+  });
+  let inet: Agent;
+  beforeAll(async () => {
+    for (const name of VMS) {
+      const agent = await lab.tenant.vm(name).agent();
+      for (const { port } of [...LISTENERS, WITH_AFFINITY]) await agent.tcpServer({ port });
+    }
+    inet = await lab.inet();
+  }, LONG_MS);
+
+  const open = async (port: number, age: Age) => {
+    const targets = clientsOf(age).flatMap((from) => Array.from({ length: EACH }, () => ({ to: EIP, port, from })));
+    const connections = await inet.tcpConnectMany({ targets, concurrency: 10, timeoutMs: ALIVE_MS });
+    expect(connections.errors).toEqual([]);
+    return connections;
+  };
+  const known = async ({ namespace }: Member, port: number, age: Age, mark = ''): Promise<number> => {
+    const { stdout } = await namespace.exec(['ipvsadm', '-L', '-n', '-c']);
+    const own = stdout.split('\n').filter((line) => line.includes(`${EIP}:${port} `) && line.includes(mark));
+    return own.filter((line) => clientsOf(age).some((client) => line.includes(` ${client}:`))).length;
+  };
+  /** Whom each client with affinity comes to. */
+  async function servers(): Promise<Record<string, string>> {
+    const found: [string, string][] = [];
+    for (const from of clientsOf('old')) {
+      const connection = await inet.tcpConnect({ to: EIP, port: WITH_AFFINITY.port, from, timeoutMs: ALIVE_MS });
+      found.push([from, connection.greeting.server]);
+      await connection.close();
+    }
+    return Object.fromEntries(found);
+  }
+  const changeOver = async (): Promise<void> => {
+    const { active, standby } = await lab.settled();
+    const { status, text } = await active.supervisor.post('/v1/failover/switchover', {});
+    expect(status, text).toBe(200);
+    await expect.poll(() => standby.role(), { timeout: LONG_MS, interval: 100 }).toBe('Active');
+  };
+
+  it(
+    'keeps all that the other member was told of, whatever the algorithm, and clients with their members',
+    async () => {
+      await lab.sound();
+      const { standby } = await lab.settled();
+      const all = await Promise.all(LISTENERS.map(({ port }) => open(port, 'old')));
+      const before = await servers();
+      const began = performance.now();
+      for (const [i, connections] of all.entries()) expect(await connections.countAlive(ALIVE_MS), `${i}`).toBe(COUNT);
+      for (const { port } of LISTENERS)
+        await expect.poll(() => known(standby, port, 'old'), { timeout: 20_000, interval: 100 }).toBe(COUNT);
+      // What remembers a client has no port of its.
+      const remembered = () => known(standby, WITH_AFFINITY.port, 'old', ':0 ');
+      await expect.poll(remembered, { timeout: 20_000, interval: 100 }).toBe(clientsOf('old').length);
+      console.log(`standby knew all after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+      await changeOver();
+      for (const [i, connections] of all.entries()) {
+        expect(await connections.countAlive(ALIVE_MS), LISTENERS[i]?.algorithm).toBe(COUNT);
+        await connections.close({ reset: true });
+      }
+      expect(await servers()).toEqual(before);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'keeps young ones too, which IPVS has told nobody of: connection tracking has',
+    async () => {
+      await lab.sound();
+      const { active, standby } = await lab.settled();
+      // As if it had not had the time yet: what it is told of reaches the other within some 2 to 5 s.
+      await active.namespace.exec(['ipvsadm', '--stop-daemon', 'master']);
+      const all = await Promise.all(LISTENERS.map(({ port }) => open(port, 'young')));
+      for (const { port } of LISTENERS) expect(await known(standby, port, 'young')).toBe(0);
+      await changeOver();
+      for (const [i, connections] of all.entries()) {
+        expect(await connections.countAlive(ALIVE_MS), LISTENERS[i]?.algorithm).toBe(COUNT);
+        await connections.close({ reset: true });
+      }
+    },
+    LONG_MS,
+  );
+});

@@ -14,6 +14,7 @@ import type { Allocations, Balancing, Facts, KernelState, Shaper } from '../kern
 import { asksForBandwidth } from '../model/bandwidth.js';
 import type { Drain } from '../model/drain.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { portsOf } from '../model/line.js';
 import type { Member } from '../model/high-availability.js';
 import { NO_PRESSURE, type Pressure, sameDrains } from '../model/pressure.js';
 import { announce } from './announce.js';
@@ -238,7 +239,10 @@ export class Programmer {
     const before = this.view.believed?.links;
     const { links } = await this.view.observe(desired, ['links']);
     const { mtu } = await this.view.facts();
-    if ([...(this.#facts?.mtu ?? [])].some(([name, known]) => mtu.get(name) !== known)) this.#facts = undefined;
+    const known = this.#facts?.mtu ?? new Map<string, number>();
+    // A line's port may come, which was not known.
+    const named = [...known.keys(), ...portsOf(this.#inForce?.model.dedicatedLines ?? [])];
+    if (named.some((name) => mtu.get(name) !== known.get(name))) this.#facts = undefined;
     if (isDeepStrictEqual(before, links)) return [];
     return (['shaping', 'wireguard'] as const).filter((name) => desired[name].size > 0);
   }

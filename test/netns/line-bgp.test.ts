@@ -145,7 +145,7 @@ describe('a line that learns', () => {
     const flood = Array.from({ length: 40 }, (_, i) => `172.20.${i}.0/24`);
     await bird.tell({ ...told, networks: [...ACCEPTED, ...flood] });
     await connected('TooManyPrefixes');
-    expect(await taken()).toContain('172.20.0.0/16 DedicatedLine/spare');
+    await expect.poll(taken).toContain('172.20.0.0/16 DedicatedLine/spare');
     expect(await overTcp(await lab.vm('web'), { to: '172.20.0.1' })).toMatchObject({ server: site.router.label });
     await bird.tell(told);
     await connected('Up');

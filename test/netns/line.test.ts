@@ -160,8 +160,11 @@ describe('dedicated lines', () => {
     await site.mend('line0');
     await connected('Up', 'Up');
     expect(await connection.isAlive()).toBe(true);
-    const rows = JSON.parse((await lab.supervisor().get('/v1/show/routes')).text) as Record<string, unknown>[];
-    expect(rows.filter(({ network }) => network === '172.20.0.0/16')).toEqual([
+    const ways = async () =>
+      (JSON.parse((await lab.supervisor().get('/v1/show/routes')).text) as Record<string, unknown>[]).filter(
+        ({ network }) => network === '172.20.0.0/16',
+      );
+    await expect.poll(ways).toEqual([
       {
         network: '172.20.0.0/16',
         by: 'DedicatedLine/paris0',

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.js';
 import { elasticIp, gateway } from '../support/documents.js';
 import { ports } from '../support/gateway-lab.js';
+import { die, liveAgain } from '../support/pair-faults.js';
 import { pairDocuments, pairOptions, servePair } from '../support/pair-flows.js';
 import type { Member } from '../support/pair-lab.js';
 import { overTcp, silence, silenceMs } from '../support/reach.js';
@@ -12,6 +13,7 @@ import { usePairLab } from '../support/use-pair-lab.js';
 const FORGERY =
   "printf '\\061\\226\\377\\001\\000\\005\\000\\000\\177\\166\\000\\001' | socat -u - IP4-SENDTO:10.0.0.1:112,ip-ttl=255; echo connections | socat -u - UDP4-SENDTO:10.0.0.1:3780";
 
+const OUTSIDE = '198.51.100.1';
 /** Long before all is told again anyway. */
 const SOON_MS = 20_000;
 
@@ -56,6 +58,21 @@ describe('the members of a pair', () => {
     await maintenance(standby, false);
     await lab.settled();
     expect((await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp })).greeting.server).toBe('blue-web');
+  });
+
+  it('forget what they knew of before, when they come back and the other is active', async () => {
+    const { active, standby } = await lab.settled();
+    await die(standby, lab);
+    // As one that the active member ended meanwhile.
+    const stale = ['-p', 'tcp', '-s', '10.0.0.5', '-d', OUTSIDE, '--sport', '4444', '--dport', '4445'];
+    const conntrack = (verb: string, ...more: string[]) =>
+      standby.namespace.exec(['conntrack', verb, ...stale, ...more], { okExitCodes: [0, 1] });
+    await conntrack('-I', '--state', 'ESTABLISHED', '--timeout', '900');
+    expect((await conntrack('-L')).stdout).toContain('sport=4444');
+    await liveAgain(standby, lab);
+    await lab.settled();
+    expect((await conntrack('-L')).stdout).not.toContain('sport=4444');
+    expect(await active.role()).toBe('Active');
   });
 
   it('believe nobody but each other, and count who pretends', async () => {

@@ -31,11 +31,13 @@ export class AddressHistory {
       }),
     );
     const macs = new Map(links.flat());
-    const filter = [...macs.keys()].map((mac) => `ether src ${mac}`).join(' or ');
+    // Of what is sent in great numbers it needs none.
+    const from = [...macs.keys()].map((mac) => `ether src ${mac}`).join(' or ');
+    const filter = `( ${from} ) and ( arp or ( udp and not dst port ${DISCARD} ) )`;
     const vm = tenant.vm(watcher).namespace;
     const captures = await Promise.all([
-      Capture.start(topology.inet.namespace, { interface: 'ext', filter }),
-      Capture.start(vm, { interface: 'eth0', filter }),
+      Capture.start(topology.inet.namespace, { interface: 'ext', filter, amidTraffic: true }),
+      Capture.start(vm, { interface: 'eth0', filter, amidTraffic: true }),
     ]);
     return new AddressHistory(captures, macs);
   }
@@ -66,6 +68,7 @@ export class AddressHistory {
   }
 }
 
+const DISCARD = 9;
 const ROLE_LINKS = ['vg-ext0', 'vg-vpc0'];
 /** Links have addresses of their own too, by which they solicit. */
 const isHeld = (address: string): boolean =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { dnatRule, type Document } from './documents.js';
 import { endHostileVm, startHostileVm } from './hostile-vm.js';
 import type { Member, PairLab } from './pair-lab.js';
+import { flood, holdMany, manyStillThere, overfill } from './pair-loads.js';
 
 // What can happen to a pair, how it is made to happen to real processes and cables, and who has to be active then.
 
@@ -16,6 +17,8 @@ export interface Fault {
   readonly active: Expected;
   /** While it lasts nobody can tell who is active, and both may be. It is healed first, and then there is one. */
   readonly parts?: true;
+  /** Before there are streams whose gaps count. */
+  readonly prepare?: (lab: PairLab) => Promise<void>;
   readonly strike: (member: Member, lab: PairLab) => Promise<void>;
   readonly heal: (member: Member, lab: PairLab) => Promise<void>;
 }
@@ -189,6 +192,33 @@ export const FAULTS: readonly Fault[] = [
     heal: ({ namespace }, lab) => lab.cables.unsilence(namespace, ['sync0'], ['fromMember']),
   },
   {
+    name: '20,000 connections, then node death',
+    active: 'Other',
+    prepare: holdMany,
+    strike: die,
+    async heal(member, lab) {
+      await manyStillThere();
+      await liveAgain(member, lab);
+    },
+  },
+  {
+    name: 'a flood of new connections, and node death in it',
+    active: 'Other',
+    strike: (member, lab) => flood(lab, () => die(member, lab)),
+    heal: liveAgain,
+  },
+  {
+    name: 'external link at twice its rate, and node death',
+    active: 'Other',
+    async strike(member, lab) {
+      const { end } = await overfill(lab);
+      await die(member, lab);
+      await otherSpeaks(member, lab);
+      await end();
+    },
+    heal: liveAgain,
+  },
+  {
     name: 'a hostile VM, then node death',
     active: 'Other',
     async strike(member, lab) {
@@ -209,6 +239,9 @@ const FLAPS = 5;
 const FLAP_MS = 100;
 const HOSTILE_MS = 500;
 const FILLING = 'filling';
+
+const otherSpeaks = (member: Member, lab: PairLab): Promise<void> =>
+  lab.until('the other speaks', () => (lab.members.find((other) => other !== member) as Member).holdsLease());
 
 /** Until nothing more goes onto it. */
 function fill(disk: string): void {

@@ -31,6 +31,7 @@ const PARTED_MS = 1_000;
 
 export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
   const { active, standby } = await lab.settled();
+  await fault.prepare?.(lab);
   // Before there is traffic: tcpdump counts what passes before its filter stands as received.
   const capture = await Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: UNTRANSLATED });
   const history = await AddressHistory.start(lab);

@@ -225,7 +225,7 @@ describe('dedicated lines', () => {
     await lab.tenant.gateway.ip(['link add line2 up type veth peer name line2p', 'link set line2p up']);
     await connected('Up', 'Up');
     await lab.tenant.gateway.ip(['link delete line2']);
-    await connected('Up', 'Down');
+    await connected('Up', 'PortMissing');
     expect(await overTcp(await lab.vm('web'), { to: '172.20.0.1' })).toMatchObject({ client: '10.0.0.5' });
     await lab.apply(documents(lab.tenant));
   });

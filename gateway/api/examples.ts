@@ -360,7 +360,9 @@ are many peers this is the better way: each is added, changed and taken away by 
 edit costs the same whether there are ten or a thousand. Within a connection names and public keys are unique, wherever
 they stand.
 
-A preshared key that is missing or malformed leaves out its peer alone, and says so in the status of its document.`,
+A preshared key that is missing or malformed leaves out its peer alone, and says so in the status of its document:
+\`Ready\` is \`False\` with the reason \`KeyUnusable\`. \`Connected\` says how it stands: \`Up\`, \`Degraded\`, \`Down\` or \`Idle\`.
+Where a gateway has dedicated lines, an edit of a peer takes longer, since what a line and its backup carry is looked at anew.`,
     yaml: `apiVersion: vpcgw.io/v1alpha1
 kind: VpnPeer
 metadata: {name: branch}

@@ -81,6 +81,8 @@ function afterPeers(
   complaints: Complaints,
 ): GatewayModel | undefined {
   if (![...taken, ...given].every(({ kind }) => kind === 'VpnPeer')) return undefined;
+  // Which networks are a line's, and whether its backup covers them, is asked of all of both.
+  if (before.dedicatedLines.length > 0) return undefined;
   const vpnConnections = exchangePeers(
     before.vpnConnections,
     new Set(taken.map(({ id }) => id)),

@@ -19,6 +19,13 @@ export interface ThroughputOptions {
 }
 
 const defaultPort = 5201;
+/** A server sees a moment later that the client before has ended, and then opens its port anew. */
+const MOST_ATTEMPTS = 50;
+
+interface Report {
+  error?: string;
+  end?: { sum_received?: { bits_per_second: number } };
+}
 
 /** What arrived at the receiver of a TCP stream, in bits a second. Needs `iperfServer` at the other end. */
 export async function throughput(client: Namespace, options: ThroughputOptions): Promise<number> {
@@ -28,11 +35,13 @@ export async function throughput(client: Namespace, options: ThroughputOptions):
   argv.push('--parallel', String(streams), ...(from === undefined ? [] : ['--bind', from]));
   if (reverse) argv.push('--reverse');
   if (omittedSeconds > 0) argv.push('--omit', String(omittedSeconds));
-  const { stdout } = await client.exec(undisturbed(processor, argv), {
-    okExitCodes: [0, 1],
-    timeoutMs: (omittedSeconds + seconds + 20) * 1000,
-  });
-  const report = JSON.parse(stdout) as { error?: string; end?: { sum_received?: { bits_per_second: number } } };
+  const timeoutMs = (omittedSeconds + seconds + 20) * 1000;
+  let report: Report = {};
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const { stdout } = await client.exec(undisturbed(processor, argv), { okExitCodes: [0, 1], timeoutMs });
+    report = JSON.parse(stdout) as Report;
+    if (!/busy|refused/.test(report.error ?? '')) break;
+  }
   if (report.error !== undefined) throw new Error(`iperf3 to ${to}: ${report.error}`);
   const bitsPerSecond = report.end?.sum_received?.bits_per_second;
   if (bitsPerSecond === undefined) throw new Error(`iperf3 to ${to} reports no sum`);

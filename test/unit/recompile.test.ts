@@ -125,6 +125,25 @@ metadata: {name: b}
 spec: {type: WireGuard, elasticIP: shared, localNetworks: [10.0.1.0/24], wireGuard: {listenPort: 51821, keyRef: {file: none}}}
 `;
 
+/** Of the networks of `a`, or of nobody's. */
+const LINE = `---
+apiVersion: vpcgw.io/v1alpha1
+kind: DedicatedLine
+metadata: {name: line}
+spec:
+  port: {interface: line0}
+  localAddresses: [169.254.100.1/30]
+  peerAddresses: [169.254.100.2]
+  localNetworks: [10.0.0.0/16]
+  static: {networks: [192.168.1.0/24, 192.168.7.0/24]}
+  backup: a
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnPeer
+metadata: {name: p0}
+spec: {connection: a, publicKey: ${examplePublicKey('covers')}, networks: [192.168.7.0/24]}
+`;
+
 const peer = fc.record({
   name: fc.nat(9),
   connection: fc.constantFrom('a', 'a', 'a', 'b'),
@@ -208,14 +227,14 @@ describe('gives the same model and the same kernel as all documents taken togeth
     };
     let short = 0;
     fc.assert(
-      fc.property(list(peer), (edits) => {
+      fc.property(list(peer), fc.nat(3), (edits, line) => {
         short += walk(
-          TUNNELS,
+          line === 0 ? `${TUNNELS}${LINE}` : TUNNELS,
           edits.map((edit) => edit.map((each) => ({ id: `VpnPeer/p${each.name}`, text: peerText(each) }))),
           facts,
         );
       }),
-      { numRuns: 30 },
+      { numRuns: 40 },
     );
     expect(short).toBeGreaterThan(50);
   }, 60_000);

@@ -34,21 +34,32 @@ interface Moment {
   full?: boolean;
   engine?: Engine;
   enters?: string;
+  doubtful?: readonly string[];
 }
 
 function walked(
   from: string,
   to: string,
   documents: readonly string[],
-  { full = false, engine, enters }: Moment = {},
+  { full = false, engine, enters, doubtful = [] }: Moment = {},
 ): Walk {
   const source = splitDocuments({ file: 'a.yaml', text: documents.join('---\n') });
   const { model } = candidateOf(source, new ParseCache());
   const allocations = allocateAll(NO_ALLOCATIONS, model);
   const balancing = engine && { balancing: { engine, lacking: undefined } };
   const tunnels = { engine: 'wireguard', lacking: undefined, namespace: '' } as const;
-  const facts: CompileContext['facts'] = { mtu: new Map(), tunnels, keys: exampleKeys('own'), ...balancing };
-  const context = contextOf({ model, facts, allocations, pressure: { ...NO_PRESSURE, full } });
+  const facts: CompileContext['facts'] = {
+    mtu: new Map([['line0', 1500]]),
+    tunnels,
+    keys: exampleKeys('own'),
+    ...balancing,
+  };
+  const context = contextOf({
+    model,
+    facts,
+    allocations,
+    pressure: { ...NO_PRESSURE, full, doubtful: new Set(doubtful) },
+  });
   return walk(model, context, parsePacket(from, to), enters);
 }
 const at = ({ hops }: Walk, where: string): string | undefined => hops.find((hop) => hop.at === where)?.what;
@@ -230,6 +241,17 @@ describe('the walk of what a site says, and is told,', () => {
     expect(last(walked('10.0.0.5', '192.168.77.1:25/tcp', office(rules)))).toBe(
       'VG-WO-1: the rule of priority 1 rejects it',
     );
+  });
+
+  it('goes by a line before its backup, which takes what a doubtful one leaves', () => {
+    const line = spec(
+      'DedicatedLine',
+      'paris',
+      `  port: {interface: line0}\n  localAddresses: [169.254.100.1/30]\n  peerAddresses: [169.254.100.2]\n  localNetworks: [10.0.0.0/25]\n  static: {networks: [192.168.77.0/24]}\n  backup: office\n`,
+    );
+    const by = (doubtful: readonly string[]) =>
+      walked('10.0.0.5', '192.168.77.1:80/tcp', [...office(), line], { doubtful }).outcome.link;
+    expect([by([]), by(['DedicatedLine/paris'])]).toEqual(['vg-line0', 'vw-office']);
   });
 
   it('ends at its port of the elastic IP', () => {

@@ -4,7 +4,7 @@ import { classNameOf, type Direction, formatRate, limitOf } from '../../model/ba
 import type { ElasticIp, ExternalNetwork } from '../../model/gateway-model.js';
 import { contains } from '../../model/ip.js';
 import { roleLink, SHAPING, shapingClass, TABLE_VPC, tableOfExternal } from '../../model/ownership.js';
-import { siteOf, sitesOf } from '../../model/site-link.js';
+import { type SiteLink, sitesOf, waysTo } from '../../model/site-link.js';
 import { endText } from './packet.js';
 import { placeOf } from './steps-site.js';
 import { type Outcome, type Route, type Step, type Traveller, VPC } from './traveller.js';
@@ -48,7 +48,7 @@ export const routed: Step = (traveller) => {
   const ofBalancer = model.loadBalancers.some(({ address }) => address?.text === destination.text);
   if (ofBalancer || judge.isOwn(destination.text) || model.byAddress.has(destination.text))
     return traveller.pass('table local', `${destination.text} is an address of the gateway's`);
-  const to = siteOf(sitesOf(model), destination);
+  const to = wayToSite(traveller);
   const toSite = to && placeOf(traveller, to)?.link;
   if (to && !toSite)
     return traveller.end(
@@ -66,6 +66,14 @@ export const routed: Step = (traveller) => {
   const hop = route.via ? `by way of ${route.via.text}` : 'on the link';
   return traveller.pass(`table ${route.table}`, `${destination.text} is ${hop}, ${route.link}`);
 };
+
+/** The first that has a link and carries; what is doubtful comes after all others. */
+function wayToSite(traveller: Traveller): SiteLink | undefined {
+  const { model, context, destination } = traveller;
+  const ways = waysTo(sitesOf(model), destination);
+  const linked = ways.filter((site) => placeOf(traveller, site)?.link);
+  return linked.find(({ origin }) => !context.pressure.doubtful.has(origin.id)) ?? linked[0] ?? ways[0];
+}
 
 function routeInto({ model: { internal }, destination }: Traveller): Route | undefined {
   const link = roleLink(internal.interface);

@@ -1,6 +1,6 @@
 # The gateway's image: one bundled file, Node, and the programs it drives. It runs with a read-only root; what it writes
 # is /var/lib/vpcgw (a volume: the last good documents and the history) and /run (a tmpfs: the API's socket).
-# It needs NET_ADMIN and NET_RAW and no other right.
+# It needs NET_ADMIN and NET_RAW and no other right; NET_BIND_SERVICE too where a dedicated line speaks BGP (TCP port 179).
 #
 # /proc/sys is read-only in a container, so the gateway's network namespace must be given these settings from outside;
 # `vpcgw preflight` tells what is missing. Without the first three lines no gateway forwards right:

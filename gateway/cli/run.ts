@@ -270,6 +270,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     lines.rest(pair.status !== undefined && !active);
     void supervisor
       .setPressure({ active })
+      // Who becomes active speaks at once.
+      .then(() => routing.follow())
       .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
   };
   programmer.onInForce = (model) => {

@@ -176,7 +176,8 @@ export class LineWatch {
   }
 
   #found(watched: Watched, fault: LineFault): void {
-    if (this.#resting) return;
+    // Ways that are learnt go and come with their session.
+    if (this.#resting || watched.line.bgp) return;
     const before = watched.tally;
     const nowMs = this.options.clock.nowMs();
     watched.tally = lineTallied(before, fault, termsOf(watched.line), nowMs);
@@ -278,7 +279,7 @@ export class LineWatch {
     const trouble = input && lineTroubleOf(line, input.facts);
     if (trouble) return ['Down', trouble.message, trouble.reason];
     if (input && isPair(input.model) && !input.pressure.active) return ['Idle', 'this member is not the active one'];
-    if (up && line.bgp) return this.#sessionsOf(line);
+    if (line.bgp) return this.#hasNoCarrier(line) ? ['Down', NO_CARRIER.reason] : this.#sessionsOf(line);
     if (up) return ['Up', line.probe ? `${line.probe.address.text} answers` : 'has a carrier'];
     if (steadySinceMs === undefined) return ['Down', reason];
     const leftMs = Math.max(0, steadySinceMs + patience * line.steadyMs - this.options.clock.nowMs());

@@ -129,7 +129,7 @@ function sessionOf({ line, bgp, number, password }: LearningLine, family: Family
     `  graceful restart ${bgp.gracefulRestart ? 'on' : 'off'};`,
     '  connect delay time 1;',
     '  connect retry time 5;',
-    '  error wait time 1, 60;',
+    '  error wait time 1, 10;',
     ...(password === undefined ? [] : [`  password "${password}";`]),
     `  ipv${family} {`,
     `    import filter takes_${name};`,

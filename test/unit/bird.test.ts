@@ -89,7 +89,7 @@ describe('BIRD', () => {
         graceful restart on;
         connect delay time 1;
         connect retry time 5;
-        error wait time 1, 60;
+        error wait time 1, 10;
         password "word";
         ipv4 {
           import filter takes_line1_4;

@@ -60,6 +60,9 @@ General {
       IPv4_address 127.0.0.1
       IPv6_address ::1
     }
+    State Accept {
+      ESTABLISHED for TCP
+    }
   }
 }
 `;

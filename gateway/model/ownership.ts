@@ -81,6 +81,8 @@ export const FENCE_TABLE = 'vpcgw_fence';
 export const MEMBERS_TABLE = 'vpcgw_members';
 /** The set in the fence that holds an element for as long as this member may speak. */
 export const LEASE_SET = 'lease';
+/** And the one that holds an element while the other member is active, as this kernel hears. */
+export const HEARD_SET = 'heard';
 /** MAC addresses of a pair's role links: locally administered, and `vg`. */
 export const MAC_PREFIX = '02:76:67';
 /** To which no link listens. */

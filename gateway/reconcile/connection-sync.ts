@@ -10,7 +10,8 @@ import type { Role } from '../failover/role.js';
 import { parseSyncState, type SyncState } from '../failover/sync-state.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import type { Member } from '../model/high-availability.js';
+import { heardMs, type HighAvailability, type Member } from '../model/high-availability.js';
+import { FENCE_TABLE, HEARD_SET } from '../model/ownership.js';
 import { Daemon } from '../system/daemon.js';
 import type { Timers } from '../system/timers.js';
 
@@ -45,7 +46,8 @@ export class ConnectionSync {
     this.#daemon = new Daemon({
       name: 'conntrackd',
       directory,
-      argv: (config) => ['conntrackd', '-C', config],
+      // It need not take the processor from what carries the packets: what it hears waits for it in its buffer.
+      argv: (config) => ['chrt', '--batch', '0', 'conntrackd', '-C', config],
       reloads: false,
       leftovers: [this.#lock, this.#control],
       onStart: () => {
@@ -65,9 +67,28 @@ export class ConnectionSync {
   }
 
   async ensure(model: GatewayModel, member: Member): Promise<void> {
+    if (this.#daemon.pid === undefined && (await this.#otherSpeaks(model.highAvailability))) await this.#forget();
     await this.#daemon.ensure(conntrackdConfig(model, member, { lock: this.#lock, control: this.#control }));
     // One that another supervisor started is looked after no less.
     if (!this.#begun) this.#exchange(SETTLE_MS);
+  }
+
+  /**
+   * A member that was away has connections of then, which the other ended without it: by one of them a new connection
+   * of the same ends would not be carried over. Before conntrackd looks, or it would tell the other that they ended.
+   */
+  async #forget(): Promise<void> {
+    this.options.log.info('connections of before are forgotten: the other member is active');
+    await this.options.run.run({ argv: ['conntrack', '-F'] });
+  }
+
+  /** As this kernel hears it: after an advert's time, or after the promise that a `Strict` fence begins with. */
+  async #otherSpeaks(highAvailability: HighAvailability): Promise<boolean> {
+    const { advertIntervalMs, vote } = highAvailability;
+    await new Promise((resolve) => setTimeout(resolve, vote ? heardMs(highAvailability) : advertIntervalMs));
+    const argv = ['nft', 'list', 'set', 'netdev', FENCE_TABLE, HEARD_SET] as const;
+    const { stdout } = await this.options.run.run({ argv: [...argv], okExitCodes: [0, 1] });
+    return stdout.includes('expires');
   }
 
   onRole(): void {

@@ -160,6 +160,7 @@ function membersTable({ member, highAvailability }: FenceInput): string[] {
         'meta l4proto vrrp counter name "dropped" drop',
         `udp dport ${SYNC_PORT} counter name "dropped" drop`,
         `tcp dport ${CHANNEL_PORT} counter name "dropped" drop`,
+        ...(highAvailability.vote ? [`udp dport ${ANSWER_PORT} counter name "dropped" drop`] : []),
       ]),
     ]),
   ];

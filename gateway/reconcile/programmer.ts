@@ -181,6 +181,8 @@ export class Programmer {
       this.#unsettable = unsettable;
       return steps;
     } catch (error) {
+      // What was taken for given may be gone: a port whose site has died.
+      this.#facts = undefined;
       if (!before) throw error;
       this.log.error({ error: messageOf(error) }, 'the change failed; the former state is put back');
       await this.view

@@ -6,6 +6,7 @@ import { edit } from './edit.js';
 import { elasticIp } from './elastic-ip.js';
 import { hairpin } from './hairpin.js';
 import { isolation } from './isolation.js';
+import { line } from './line.js';
 import { loadBalancer } from './load-balancer.js';
 import { nodeDeath } from './node-death.js';
 import { nothingLeaked } from './nothing-leaked.js';
@@ -25,6 +26,7 @@ export const scenes: readonly Scene[] = [
   bandwidth,
   loadBalancer,
   vpn,
+  line,
   drift,
   crash,
   nodeDeath,

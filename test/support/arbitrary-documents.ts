@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { internet, secondInternet } from './addresses.js';
+import { type ChosenLine, chosenLines, linesOf } from './arbitrary-lines.js';
 import { type ChosenTunnel, chosenTunnels, tunnelsOf } from './arbitrary-vpn.js';
 import {
   addressGroup,
@@ -54,6 +55,7 @@ interface Choice {
     weights: readonly number[];
   }[];
   readonly tunnels: readonly ChosenTunnel[];
+  readonly lines: readonly ChosenLine[];
   readonly six: 'None' | 'Full' | 'EgressOnly' | 'Translated';
   readonly policies: readonly { there: boolean; applies: number; rules: readonly ChosenRule[] }[];
   readonly baseline: readonly ChosenRule[];
@@ -123,6 +125,7 @@ const choice: fc.Arbitrary<Choice> = fc.record({
     2,
   ),
   tunnels: chosenTunnels,
+  lines: chosenLines,
   six: fc.constantFrom<Choice['six']>('None', 'Full', 'EgressOnly', 'Translated'),
   policies: list(
     fc.record({
@@ -332,6 +335,7 @@ function documentsOf(chosen: Choice): Document[] {
     ...dnat,
     ...balancersOf(chosen, four),
     ...tunnelsOf(chosen.tunnels, four),
+    ...linesOf(chosen.lines),
     ...six,
     ...packs,
     ...firewallOf(chosen, eips),

@@ -37,7 +37,9 @@ export class Site {
     this.host = new Host(router, options.addresses);
   }
 
-  static async create(gateway: Namespace, options: SiteOptions): Promise<Site> {
+  /** `gateways`: the one, or both members of a pair, on whose network at the far end the line then is. */
+  static async create(gateways: Namespace | readonly Namespace[], options: SiteOptions): Promise<Site> {
+    const members = [gateways].flat();
     const { label = 'site', lines, addresses } = options;
     const [router, provider] = (await Namespace.createAll([label, `${label}-provider`])) as [Namespace, Namespace];
     const site = new Site(router, provider, options);
@@ -50,13 +52,15 @@ export class Site {
     await provider.ip(
       lines.flatMap(({ name }) => [
         `link add br-${name} up type bridge`,
-        `link add near-${name} up type veth peer name ${name} netns ${gateway.name}`,
+        ...members.map(
+          ({ name: member }, i) => `link add near${i}-${name} up type veth peer name ${name} netns ${member}`,
+        ),
         `link add far-${name} up type veth peer name ${name} netns ${router.name}`,
-        `link set near-${name} master br-${name}`,
+        ...members.map((_, i) => `link set near${i}-${name} master br-${name}`),
         `link set far-${name} master br-${name}`,
       ]),
     );
-    await gateway.ip(lines.map(({ name }) => `link set ${name} up`));
+    for (const gateway of members) await gateway.ip(lines.map(({ name }) => `link set ${name} up`));
     await router.ip(['link set lo up', ...addresses.map((address) => `address add ${address} dev lo`)]);
     await router.ip(lines.flatMap((line, n) => site.endOf(line, n)));
     await router.ip(lines.flatMap((_, n) => site.routesBy(n)));
@@ -84,7 +88,7 @@ export class Site {
 
   /** At the gateway's end: its port has no carrier any more. */
   cut(line: string): Promise<void> {
-    return this.provider.ip([`link set near-${line} down`]);
+    return this.provider.ip([`link set near0-${line} down`]);
   }
 
   /** At the far end: the gateway's port stays up, and nothing comes through. */
@@ -93,7 +97,7 @@ export class Site {
   }
 
   async mend(line: string): Promise<void> {
-    await this.provider.ip([`link set near-${line} up`, `link set far-${line} master br-${line}`]);
+    await this.provider.ip([`link set near0-${line} up`, `link set far-${line} master br-${line}`]);
   }
 
   /** By an address of its own there, as a customer's second connection is. */

@@ -47,6 +47,9 @@ export function resolve(
     else kinds.set(document.kind, [document]);
   }
   const ofKind = <K extends Kind>(kind: K) => (kinds.get(kind) ?? []) as unknown as (DocumentOf<K> & GatewayDocument)[];
+  /** Where rules stand one below the other and none goes before the others: to move a document changes nothing. */
+  const byName = <K extends Kind>(kind: K) =>
+    ofKind(kind).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   const gateway = theGateway(ofKind('VpcGateway'), unique, complaints);
   if (!gateway) return { model: undefined, diagnostics: complaints.diagnostics };
 
@@ -65,7 +68,7 @@ export function resolve(
     complaints,
   );
   const vpnConnections = resolveVpns(
-    { connections: ofKind('VpnConnection'), peers: ofKind('VpnPeer') },
+    { connections: byName('VpnConnection'), peers: ofKind('VpnPeer') },
     elasticIps,
     firewall.groups,
     complaints,
@@ -85,10 +88,10 @@ export function resolve(
     packages: ofKind('BandwidthPackage').map((document) => resolvePackage(document, elasticIps, complaints)),
     snatRules: ofKind('SnatRule').map((document) => resolveSnat(document, elasticIps, complaints)),
     dnatRules: ofKind('DnatRule').flatMap((document) => resolveDnat(document, elasticIps, complaints)),
-    loadBalancers: ofKind('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
+    loadBalancers: byName('LoadBalancer').map((document) => resolveBalancer(document, elasticIps, complaints)),
     ipv6Prefixes: ofKind('Ipv6Prefix').flatMap((document) => resolvePrefix(document, externals, complaints)),
     vpnConnections,
-    dedicatedLines: ofKind('DedicatedLine').map((document) =>
+    dedicatedLines: byName('DedicatedLine').map((document) =>
       resolveLine(document, vpnConnections, firewall.groups, complaints),
     ),
   };

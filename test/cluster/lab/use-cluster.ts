@@ -12,6 +12,7 @@ import type { Vms } from './wires.js';
 const allowedUnsafeSysctls = [
   'net.ipv4.ip_forward',
   'net.ipv4.fwmark_reflect',
+  'net.ipv4.ip_early_demux',
   'net.ipv4.conf.*',
   'net.ipv6.*',
   'net.netfilter.*',

@@ -100,7 +100,10 @@ export class Member {
   }
 
   get pids(): number[] {
-    return [this.supervisor.pid, ...this.daemonPids('keepalived'), ...this.daemonPids('conntrackd')];
+    const { pid } = this.supervisor;
+    // What it runs under, as faketime, has it as a child.
+    const wrapped = childrenOf(pid).filter((child) => commandLine(child).includes('vpcgw.js'));
+    return [pid, ...wrapped, ...this.daemonPids('keepalived'), ...this.daemonPids('conntrackd')];
   }
 
   /** Of the peer's address there, as `ip neigh` shows it. */
@@ -126,6 +129,14 @@ export class Member {
     for (const pid of pids) process.kill(pid, signal);
   }
 }
+
+const commandLine = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+};
 
 /** By each process's own account of its parent: not every kernel lists children. */
 function childrenOf(pid: number): number[] {

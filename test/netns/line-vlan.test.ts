@@ -38,8 +38,14 @@ describe('a line on a VLAN', () => {
   afterAll(() => site?.delete());
 
   it.runIf(hasVlans)('carries both families, tagged', async () => {
-    for (const to of ['172.21.0.1', 'fd00:21::1', '172.20.0.1', 'fd00:20::1'])
-      expect(await overTcp(await lab.vm('web'), { to })).toMatchObject({ server: site.router.label });
+    for (const [line, addresses] of [
+      ['172.20.0.1', 'fd00:20::1'],
+      ['172.21.0.1', 'fd00:21::1'],
+    ].entries()) {
+      await site.prefers(line);
+      for (const to of addresses)
+        expect(await overTcp(await lab.vm('web'), { to })).toMatchObject({ server: site.router.label });
+    }
     const { stdout } = await lab.tenant.gateway.exec(['ip', '-d', '-o', 'link', 'show', 'vg-line1.100']);
     expect(stdout).toContain('vlan protocol 802.1Q id 100');
   });

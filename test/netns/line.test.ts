@@ -155,7 +155,7 @@ describe('dedicated lines', () => {
     const connection = await (await lab.vm('web')).tcpConnect({ to: '172.20.0.1', port: ports.tcp });
     await site.cut('line0');
     await site.prefers(1);
-    expect(await connection.isAlive()).toBe(true);
+    expect(await connection.isAlive(5_000)).toBe(true);
     await connected('Down', 'Up');
     await site.mend('line0');
     await connected('Up', 'Up');

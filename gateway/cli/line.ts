@@ -1,17 +1,10 @@
 /** `show line`, `show bgp`, `show routes`. */
 import type { BgpLook } from '../health/bgp-look.js';
-import type { LineLook, LineState } from '../health/line-look.js';
+import type { LineLook } from '../health/line-look.js';
 import type { RouteRow } from '../reconcile/show-routes.js';
 import type { Client } from './client.js';
 import type { Common } from './options.js';
-import { bytesText, dim, green, print, red, table, verdict, yellow } from './output.js';
-
-const COLOURS: Readonly<Record<LineState, (text: string) => string>> = {
-  Up: green,
-  Degraded: yellow,
-  Down: red,
-  Idle: dim,
-};
+import { bytesText, green, print, red, siteStateText, table, verdict, yellow } from './output.js';
 
 export async function showLine(client: Client, { output }: Common): Promise<void> {
   const rows = await client.get<LineLook[]>('/v1/show/line');
@@ -21,7 +14,7 @@ export async function showLine(client: Client, { output }: Common): Promise<void
       [
         { title: 'LINE', value: (row) => row.line },
         { title: 'PORT', value: (row) => row.port },
-        { title: 'STATE', value: (row) => COLOURS[row.state](row.state) },
+        { title: 'STATE', value: (row) => siteStateText(row.state) },
         { title: 'SINCE', value: (row) => row.since },
         { title: 'RECEIVED', value: (row) => bytesText(row.receivedBytes), right: true },
         { title: 'SENT', value: (row) => bytesText(row.sentBytes), right: true },

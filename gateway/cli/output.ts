@@ -1,5 +1,6 @@
 /** Tables for people, JSON and YAML for machines. Colours only on a terminal that wants them. */
 import { stringify } from 'yaml';
+import type { SiteState } from '../health/site-state.js';
 
 export type Format = 'table' | 'json' | 'yaml';
 
@@ -49,6 +50,14 @@ export const dim = paint(2);
 export const red = paint(31);
 export const green = paint(32);
 export const yellow = paint(33);
+
+const SITE_COLOURS: Readonly<Record<SiteState, (text: string) => string>> = {
+  Up: green,
+  Degraded: yellow,
+  Down: red,
+  Idle: dim,
+};
+export const siteStateText = (state: SiteState): string => SITE_COLOURS[state](state);
 
 export const verdict = (ok: boolean, text: string): string => (ok ? green(text) : red(text));
 

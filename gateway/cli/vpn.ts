@@ -1,9 +1,9 @@
 /** `vpn keygen`, `vpn peer-config`, `show vpn`. */
-import type { PeerLook, TunnelState } from '../health/peer-state.js';
+import type { PeerLook } from '../health/peer-state.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { Client } from './client.js';
 import type { Common } from './options.js';
-import { bytesText, dim, green, print, red, table, yellow } from './output.js';
+import { bytesText, print, siteStateText, table } from './output.js';
 import type { Format } from './output.js';
 
 interface KeygenOptions {
@@ -34,13 +34,6 @@ export async function peerConfig(
   print(output, answer, () => answer.config);
 }
 
-const COLOURS: Readonly<Record<TunnelState, (text: string) => string>> = {
-  Up: green,
-  Degraded: yellow,
-  Down: red,
-  Idle: dim,
-};
-
 export async function showVpn(client: Client, { output }: Common): Promise<void> {
   const rows = await client.get<PeerLook[]>('/v1/show/vpn');
   print(output, rows, () =>
@@ -49,7 +42,7 @@ export async function showVpn(client: Client, { output }: Common): Promise<void>
       [
         { title: 'CONNECTION', value: (row) => row.connection },
         { title: 'PEER', value: (row) => row.peer },
-        { title: 'STATE', value: (row) => COLOURS[row.state](row.state) },
+        { title: 'STATE', value: (row) => siteStateText(row.state) },
         { title: 'ENDPOINT', value: (row) => row.endpoint ?? '' },
         { title: 'RECEIVED', value: (row) => bytesText(row.receivedBytes), right: true },
         { title: 'SENT', value: (row) => bytesText(row.sentBytes), right: true },

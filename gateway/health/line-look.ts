@@ -1,15 +1,14 @@
 /** How a dedicated line stands. */
 import type { BgpFault } from './bgp-look.js';
 import type { LineTrouble } from '../features/sites.js';
-
-/** `Idle`: this member of a pair is not the active one. */
-export type LineState = 'Up' | 'Degraded' | 'Down' | 'Idle';
+import type { SiteState } from './site-state.js';
 
 export interface LineLook {
   readonly line: string;
   /** Such as `line0` or `line0.100`. */
   readonly port: string;
-  readonly state: LineState;
+  /** `Idle`: this member of a pair is not the active one. */
+  readonly state: SiteState;
   readonly reason: string;
   /** ISO 8601; since it stands so. */
   readonly since: string;

@@ -1,14 +1,13 @@
 /** How a tunnel stands, from what WireGuard and probes say of its peers. Pure. */
 import type { PeerDump } from '../kernel/wireguard/parse.js';
 import type { WireGuardPeer } from '../model/vpn.js';
-
-/** `Idle`: nobody has had anything to say, so that nothing is known. */
-export type TunnelState = 'Up' | 'Degraded' | 'Down' | 'Idle';
+import type { SiteState } from './site-state.js';
 
 export interface PeerLook {
   readonly connection: string;
   readonly peer: string;
-  readonly state: TunnelState;
+  /** `Idle`: nobody has had anything to say, so that nothing is known. */
+  readonly state: SiteState;
   readonly reason: string;
   readonly endpoint: string | undefined;
   readonly handshakeAgeS: number | undefined;
@@ -27,7 +26,7 @@ export interface ProbeLook {
 }
 
 export interface ConnectionLook {
-  readonly state: TunnelState;
+  readonly state: SiteState;
   readonly reason: string;
   /** Why there is no tunnel at all. */
   readonly trouble?: 'NoWireGuard' | 'KeyUnusable';
@@ -67,7 +66,7 @@ export function lookAtPeer(input: PeerInput): PeerLook {
   };
 }
 
-function judge({ peer, dump, sentBefore, probe }: PeerInput, age: number | undefined): [TunnelState, string] {
+function judge({ peer, dump, sentBefore, probe }: PeerInput, age: number | undefined): [SiteState, string] {
   if (!dump) return ['Down', 'not known to the tunnel'];
   if (probe && probe.sent > 0) {
     if (probe.lost === probe.sent) return ['Down', `${probe.address} answers none of the last ${probe.sent} probes`];
@@ -84,7 +83,7 @@ function judge({ peer, dump, sentBefore, probe }: PeerInput, age: number | undef
 }
 
 export function lookAtConnection(peers: readonly PeerLook[]): ConnectionLook {
-  const having = (state: TunnelState): PeerLook[] => peers.filter((peer) => peer.state === state);
+  const having = (state: SiteState): PeerLook[] => peers.filter((peer) => peer.state === state);
   const bad = [...having('Down'), ...having('Degraded')];
   const up = having('Up').length;
   if (bad.length === 0)

@@ -43,7 +43,7 @@ RUN apt-get -qq update \
   && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
   && mkdir -p /etc/vpcgw /var/lib/vpcgw
 COPY --from=build /node /usr/local/bin/node
-COPY --from=build /src/dist/vpcgw.js /src/dist/vpcgw.js.cache /opt/vpcgw/
+COPY --from=build /src/dist /opt/vpcgw/
 RUN ln -s /opt/vpcgw/vpcgw.js /usr/local/bin/vpcgw
 ENV NODE_ENV=production
 VOLUME /var/lib/vpcgw

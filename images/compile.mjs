@@ -11,7 +11,7 @@ const commands = [
   ['validate', fileURLToPath(new URL('../manifests/examples/blue.yaml', import.meta.url))],
 ];
 
-const script = new Script(readFileSync(0, 'utf8'), { filename: 'vpcgw.js' });
+const script = new Script(readFileSync(0, 'utf8'), { filename: 'program.js' });
 process.exit = () => undefined;
 for (const command of commands) {
   process.argv = [process.execPath, 'vpcgw.js', ...command];

@@ -12,7 +12,6 @@ export class Memory {
   #collect: (() => void) | undefined;
 
   constructor() {
-    setFlagsFromString('--max-semi-space-size=4');
     setFlagsFromString('--optimize-for-size');
   }
 

@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -87,12 +87,14 @@ describe('under traffic', () => {
   });
 
   it('an upgrade to another build costs nothing', async () => {
-    const other = join(currentRun().directory, 'upgraded.js');
-    copyFileSync(fileURLToPath(new URL('../../dist/vpcgw.js', import.meta.url)), other);
+    const upgraded = join(currentRun().directory, 'upgraded');
+    const built = fileURLToPath(new URL('../../dist', import.meta.url));
+    cpSync(built, upgraded, { recursive: true, filter: (path) => path === built || /[.](js|cache)$/.test(path) });
     const lost = await lostDuring(async () => {
       await lab.supervisor().stop();
-      const upgraded = await Supervisor.start(lab.tenant.gateway, { documents: base(lab.tenant), program: other });
-      await upgraded.stop();
+      const program = join(upgraded, 'vpcgw.js');
+      const other = await Supervisor.start(lab.tenant.gateway, { documents: base(lab.tenant), program });
+      await other.stop();
       await lab.supervisor().restart();
     });
     expect(lost).toEqual(nothing);

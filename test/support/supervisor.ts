@@ -208,7 +208,7 @@ export class Supervisor {
     const { source = 'folder', args = [], env = {}, wrapper = [], program = builtProgram } = this.options;
     if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
     const folder = source === 'folder' ? ['--config', this.configDirectory] : [];
-    const argv = [...wrapper, process.execPath, program, 'run', '--source', source, ...folder];
+    const argv = [...wrapper, program, 'run', '--source', source, ...folder];
     argv.push('--state', this.stateDirectory, '--socket', this.socketPath, ...args);
     // Into a file: a supervisor whose reader has died must not block on its log.
     const log = openSync(this.logFile, 'a');

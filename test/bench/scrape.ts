@@ -30,7 +30,7 @@ export const scrape: Bench = {
 };
 
 async function longestWait(supervisor: Supervisor): Promise<number> {
-  const scraper = spawn('socat', ['-t', '30', '-', `UNIX-CONNECT:${supervisor.socketPath}`], {
+  const scraper = spawn('socat', ['-t', '0.1', '-', `UNIX-CONNECT:${supervisor.socketPath}`], {
     stdio: ['pipe', 'ignore', 'inherit'],
   });
   const ended = once(scraper, 'close');

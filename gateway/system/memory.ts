@@ -22,6 +22,7 @@ export class Memory {
 
   static warm(): void {
     setFlagsFromString('--opt');
+    setFlagsFromString('--no-optimize-for-size');
   }
 
   /** To be called when an answer has gone out: gives back what the changes since the last time have left behind. */

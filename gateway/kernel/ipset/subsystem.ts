@@ -1,6 +1,7 @@
 /** Sets. Elements are added before any rule uses them and taken away after; a set that is flushed is filled again. */
 import { SET_PREFIX } from '../../model/ownership.js';
 import { feed } from '../feed.js';
+import { PatchedMap } from '../patched-map.js';
 import type { IpSet, Line } from '../state.js';
 import { type Change, diffLines, type Subsystem } from '../subsystem.js';
 
@@ -76,16 +77,17 @@ function elementLine(action: Change['action'], set: string, element: string, lin
 }
 
 function merge(observed: Sets, changes: readonly Change[], desired: Sets): Sets {
-  const result = new Map([...observed].map(([name, set]) => [name, set] as const));
-  for (const { key, action } of changes) {
-    const [name = '', element = ''] = key.split(' ');
-    const set = result.get(name);
-    if (!set) continue;
-    const elements =
-      set.elements === observed.get(name)?.elements ? new Map(set.elements) : (set.elements as Map<string, Line>);
-    if (action === 'remove') elements.delete(element);
-    else elements.set(element, desired.get(name)?.elements.get(element) ?? { text: '' });
-    result.set(name, { ...set, elements });
+  const result = new Map(observed);
+  for (const [name, set] of observed) {
+    const own = changes.filter(({ key }) => key.startsWith(`${name} `));
+    if (own.length === 0) continue;
+    const elementOf = ({ key }: Change): string => key.slice(name.length + 1);
+    const removed = own.filter(({ action }) => action === 'remove').map(elementOf);
+    const added = own
+      .filter(({ action }) => action !== 'remove')
+      .map(elementOf)
+      .map((element): [string, Line] => [element, desired.get(name)?.elements.get(element) ?? { text: '' }]);
+    result.set(name, { ...set, elements: PatchedMap.of(set.elements, removed, added) });
   }
   return result;
 }

@@ -98,6 +98,8 @@ export const ANSWER_PORT = 3783;
 export const VOTE_PORTS = { asked: 3784, granted: 3785, returned: 3786 } as const;
 /** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */
 export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' : 'ff02::12');
+/** That of the group, as RFC 1112 and RFC 2464 derive it. */
+export const witnessMac = (family: 4 | 6): string => (family === 4 ? '01:00:5e:00:00:12' : '33:33:00:00:00:12');
 /** keepalived insists on an address for each election; an active member has it on `lo`, and nobody uses it. */
 export const roleAddress = (family: 4 | 6, index: number): string =>
   family === 4 ? `127.118.0.${index + 1}/32` : `fe80::7667:${index + 1}/128`;

@@ -26,6 +26,7 @@ import { Channel, type ChannelOptions, type OwnState } from './channel.js';
 import { ConnectionSync } from './connection-sync.js';
 import { Election } from './election.js';
 import { Gatekeeper } from './gatekeeper.js';
+import { MemberNeighbours } from './member-neighbours.js';
 import type { PairStatus } from './pair-status.js';
 import { StandingDown } from './standing-down.js';
 import { Voter } from './voter.js';
@@ -60,6 +61,7 @@ export class Pair {
   readonly #timers: Timers;
   readonly #election: Election;
   readonly #connections: ConnectionSync;
+  readonly #neighbours: MemberNeighbours;
   readonly #standingDown: StandingDown;
   readonly #channel: Channel | undefined;
   readonly #gate: Gatekeeper;
@@ -72,6 +74,7 @@ export class Pair {
   constructor(private readonly options: PairOptions) {
     const { log, clock, run, runDirectory: directory } = options;
     this.#timers = new Timers(clock, (name, error) => log.error({ error: messageOf(error) }, `${name} failed`));
+    this.#neighbours = new MemberNeighbours(run, this.#timers, log);
     this.#standingDown = new StandingDown(this.#files.standingDown, options.stateDirectory);
     this.#election = new Election({
       ...{ directory, run, clock, log },
@@ -174,6 +177,7 @@ export class Pair {
     this.#standingDown.write();
     this.#model = model;
     this.#ensureVoter(model.highAvailability, member);
+    await this.#neighbours.keep(member);
     await this.#connections.ensure(model, member);
     await this.#election.ensure(model, member, files);
     this.#gate.follow(model);
@@ -211,6 +215,7 @@ export class Pair {
     this.#gate.stop();
     await this.#election.stop();
     await this.#connections.stop();
+    await this.#neighbours.end();
   }
 
   /** The daemons go on. */

@@ -38,6 +38,16 @@ describe('the members of a pair', () => {
     await connection.close({ reset: true });
   });
 
+  it('reach each other whatever fills the neighbour table of the node', async () => {
+    for (const { namespace } of lab.members) {
+      const entries = JSON.parse(
+        (await namespace.exec(['ip', '-j', 'neigh', 'show', 'dev', 'sync0'])).stdout,
+      ) as object[];
+      expect(entries).toContainEqual(expect.objectContaining({ dst: '224.0.0.18', state: ['PERMANENT'] }));
+      expect(entries).toContainEqual(expect.objectContaining({ managed: null, extern_learn: null }));
+    }
+  });
+
   it('are silent while they are not active: no ARP, no ping, no answer of any kind', async () => {
     const { active, standby } = await lab.settled();
     const inet = await lab.inet();

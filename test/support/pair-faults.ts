@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dnatRule, type Document } from './documents.js';
 import { endHostileVm, startHostileVm } from './hostile-vm.js';
 import type { Member, PairLab } from './pair-lab.js';
-import { flood, holdMany, manyStillThere, overfill } from './pair-loads.js';
+import { fillNeighbours, flood, holdMany, manyStillThere, overfill } from './pair-loads.js';
 
 // What can happen to a pair, how it is made to happen to real processes and cables, and who has to be active then.
 
@@ -206,6 +206,12 @@ export const FAULTS: readonly Fault[] = [
     active: 'Other',
     strike: (member, lab) => flood(lab, () => die(member, lab)),
     heal: liveAgain,
+  },
+  {
+    name: "the node's neighbour table full",
+    active: 'Same',
+    strike: (_member, lab) => fillNeighbours(lab),
+    heal: nothing,
   },
   {
     name: 'external link at twice its rate, and node death',

@@ -69,6 +69,22 @@ export async function flood(lab: PairLab, strike: () => Promise<void>): Promise<
   await over;
 }
 
+/** All network namespaces of a node share one neighbour table, 1,024 entries by default, which a VM's scan fills. */
+export async function fillNeighbours({ tenant }: PairLab): Promise<void> {
+  const { namespace } = tenant.vm('app');
+  const addresses = Array.from({ length: NEIGHBOURS }, (_, i) => `10.255.${i >> 8}.${i & 255}`);
+  const stdin = addresses.map((to) => `neigh replace ${to} lladdr 02:00:00:00:00:01 dev eth0 nud reachable\n`).join('');
+  const end = performance.now() + FULL_FOR_MS;
+  while (performance.now() < end) {
+    const { stderr } = await namespace.exec(['ip', '-batch', '-'], { stdin, okExitCodes: [0, 1, 2] });
+    if (!stderr.includes('No buffer space')) throw new Error(`the neighbour table has not become full: ${stderr}`);
+  }
+  await namespace.ip(['neigh flush to 10.255.0.0/16']);
+}
+
+const NEIGHBOURS = 2_048;
+const FULL_FOR_MS = 3_000;
+
 const FLOODED = 5_000;
 
 async function connectionsOf(members: readonly Member[]): Promise<number> {

@@ -247,7 +247,11 @@ everybody whom the firewall lets through and \`allowedSources\` names.
 
 Checks are made from the gateway's address in the VPC. A member's first check counts at once, later ones by the thresholds.
 
-Connections are spread by iptables: \`RoundRobin\` and \`LeastConnections\` choose by chance, each member by its weight.
+A TCP connection that was forgotten for its \`idleTimeout\` is reset when its client goes on. A flow of UDP begins anew; where
+the kernel's IPVS balances, it comes to the same member for as long as the longest timeout of all listeners. Of a pair, the
+member that takes over goes by the gateway's \`timeouts\` for the connections that it takes over.
+
+Without IPVS connections are spread by iptables: \`RoundRobin\` and \`LeastConnections\` choose by chance, each member by its weight.
 \`SourceHash\`, \`Maglev\` and \`affinity\` choose by a hash of the client's address, in 64 parts: a client comes back to its
 member for as long as that serves, so that \`affinity.timeout\` has no end, and members in excess of 64 get nobody.`,
     yaml: `apiVersion: vpcgw.io/v1alpha1
@@ -272,6 +276,7 @@ spec:
       port: 8443
       pool: web
       affinity: {timeout: 1h}
+      idleTimeout: 1h
       maxConnections: 10000
       allowedSources: [192.0.2.0/24, 10.0.0.0/24]
     - {protocol: UDP, port: 53, pool: dns, algorithm: SourceHash}

@@ -3,6 +3,8 @@ import { cidr, duration, formatDuration, ipAddress, objectName, port } from './s
 
 export const ALGORITHMS = ['RoundRobin', 'LeastConnections', 'SourceHash', 'Maglev'] as const;
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
+const SHORTEST_IDLE_MS = 1_000;
+const LONGEST_IDLE_MS = 24 * 3_600_000;
 const MOST_LISTENERS = 64;
 const MOST_MEMBERS = 256;
 
@@ -105,6 +107,12 @@ const listener = z
       .strictObject({ timeout: duration.default(10_800_000).describe('After the last connection of a client.') })
       .optional()
       .describe('New connections of one client go to one member.'),
+    idleTimeout: duration
+      .refine((ms) => ms >= SHORTEST_IDLE_MS && ms <= LONGEST_IDLE_MS, { error: 'must be 1s to 24h' })
+      .optional()
+      .describe(
+        "A connection without a packet for so long is forgotten; as the gateway's `timeouts` say when left out.",
+      ),
     maxConnections: z.int().min(1).max(1_000_000).optional().describe('At once; what comes beyond is dropped.'),
     allowedSources: z.array(cidr).min(1).max(256).optional().describe('Who may connect; everybody when left out.'),
   })

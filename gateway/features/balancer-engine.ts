@@ -11,7 +11,7 @@ export interface Place {
   readonly family: Family;
 }
 
-export type Part = Pick<Contribution, 'inbound' | 'admitted' | 'sets' | 'chains' | 'ipvs'>;
+export type Part = Pick<Contribution, 'inbound' | 'admitted' | 'sets' | 'chains' | 'ipvs' | 'idle'>;
 
 /** How a listener's connections come to its members. */
 export interface Engine {

@@ -26,6 +26,7 @@ import {
 } from '../model/balancer.js';
 import type { GatewayModel, PortRange } from '../model/gateway-model.js';
 import { fnv1a64 } from '../model/hash.js';
+import { longestIdleMs } from '../model/idle-timeout.js';
 import { isPair } from '../model/high-availability.js';
 import { type Cidr, type Family, hostCidr, type IpAddress, parseIp } from '../model/ip.js';
 import {
@@ -214,10 +215,10 @@ function marksOf(model: GatewayModel, { pressure }: CompileContext): ReadonlyMap
   );
 }
 
-/** Not forgotten before connection tracking does. */
-function timeoutsOf({ timeouts }: GatewayModel): Line {
-  const { tcpEstablished, tcpFinWait = DEFAULT_FIN_WAIT_MS, udp, udpStream } = timeouts;
-  return { text: [tcpEstablished, tcpFinWait, Math.max(udp, udpStream)].map(seconds).join(' ') };
+/** Not forgotten before connection tracking does, whichever the listener: with a connection of IPVS the tracked one ends. */
+function timeoutsOf(model: GatewayModel): Line {
+  const { tcpFinWait = DEFAULT_FIN_WAIT_MS } = model.timeouts;
+  return { text: [longestIdleMs('TCP', model), tcpFinWait, longestIdleMs('UDP', model)].map(seconds).join(' ') };
 }
 
 /** What else the kernel needs, for IPVS to fit in. */

@@ -2,6 +2,7 @@
  * The contract of a feature: what a tenant asks for, compiled to contributions. Pure; knows no other feature. What two
  * features could both want (a port of an elastic IP, a source's way out) is merged by rank, not by who came first.
  */
+import type { IdleEntry } from '../kernel/idle/render.js';
 import type { IpvsEntry } from '../kernel/ipvs/entry.js';
 import type { Line, Facts, Link, Table, WireGuardLink } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel, Origin } from '../model/gateway-model.js';
@@ -54,6 +55,8 @@ export interface Contribution {
   readonly leaving?: readonly NatEntry[];
   /** Prefixes under a name, `vg-…` without the family's digit. */
   readonly sets?: readonly { readonly family: Family; readonly name: string; readonly prefixes: readonly Cidr[] }[];
+  /** Listeners with an idle timeout of their own. */
+  readonly idle?: readonly IdleEntry[];
   /** Services and members, as entries of the kernel's state. */
   readonly ipvs?: readonly IpvsEntry[];
   /** Whole chains of the feature's own. */

@@ -35,6 +35,7 @@ export const loadBalancer: Feature = {
       sets: parts.flatMap(({ sets }) => sets ?? []),
       chains: [...FAMILIES.map(rejectChain), ...parts.flatMap(({ chains }) => chains ?? []), ...(around.chains ?? [])],
       ipvs: [...ipvs, ...(around.ipvs ?? [])],
+      idle: context.facts.balancing?.untimed === undefined ? parts.flatMap(({ idle }) => idle ?? []) : [],
     };
   },
 };
@@ -69,6 +70,7 @@ function listenerPart(place: Place, engine: Engine, context: CompileContext): Pa
   const chain = `${CHAIN_PREFIX}BL-${key}`;
   const lead = engine.lead(place, addresses, chain, context);
   const admission = admissionOf(place, key, context);
+  const { idleMs, protocol, ports } = listener;
   const admitted = [...admission.lines, ...engine.admits(place)].map((text): Line => ({
     text,
     origin: balancer.origin,
@@ -80,6 +82,13 @@ function listenerPart(place: Place, engine: Engine, context: CompileContext): Pa
       admitted: admitted.length > 0 ? entries(0, admitted) : [],
       sets: admission.sets,
       chains: [...(lead.chains ?? []), ...admission.chains],
+      idle:
+        idleMs === undefined
+          ? []
+          : addresses.map(({ text }) => ({
+              ...{ protocol, family, seconds: Math.round(idleMs / 1000) },
+              listener: `${text} . ${spanOf(ports)}`,
+            })),
     },
   ];
 }
@@ -90,15 +99,19 @@ interface Admission {
   readonly chains: NonNullable<Contribution['chains']>;
 }
 
+/** What goes on after its connection was forgotten: its member would take it for the same connection, and so would IPVS. */
+const REFUSE_FORGOTTEN = `! --tcp-flags FIN,SYN,RST,ACK SYN -j MARK --set-xmark ${markBit(MARK.rejected)}`;
+
 /** What is dropped or refused before it reaches a member. */
 function admissionOf({ balancer, listener, family }: Place, key: string, { pressure }: CompileContext): Admission {
-  const { allowedSources, maxConnections, pool } = listener;
+  const { allowedSources, maxConnections, pool, protocol, idleMs } = listener;
   const set = `${SET_PREFIX}b${key}`;
   const chain = `${CHAIN_PREFIX}BC-${key}`;
   const served = servingOf(pool, family, pressure.down).length > 0;
   return {
     lines: [
       ...(allowedSources ? [`-m set ! --match-set ${set}${family} src -j ${dropChain('Firewall')}`] : []),
+      ...(idleMs !== undefined && protocol === 'TCP' ? [REFUSE_FORGOTTEN] : []),
       ...(served ? [] : [`-j MARK --set-xmark ${markBit(MARK.rejected)}`]),
       ...(maxConnections === undefined ? [] : [`-j ${chain}`]),
     ],

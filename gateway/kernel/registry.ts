@@ -3,6 +3,7 @@ import { VpcgwError } from '../errors.js';
 import { addresses } from './addresses/subsystem.js';
 import { fence } from './fence/subsystem.js';
 import { guard } from './guard/subsystem.js';
+import { idle } from './idle/subsystem.js';
 import { ipsets } from './ipset/subsystem.js';
 import { Iptables, type IptablesVariant } from './iptables/subsystem.js';
 import { ipvs } from './ipvs/subsystem.js';
@@ -21,6 +22,7 @@ export const createSubsystems = (variant: () => IptablesVariant, endpointOf?: En
   ({
     guard,
     fence,
+    idle,
     sets: ipsets,
     iptables4: new Iptables(4, variant),
     iptables6: new Iptables(6, variant),
@@ -38,10 +40,12 @@ export const createSubsystems = (variant: () => IptablesVariant, endpointOf?: En
 const AFTER: Readonly<Record<SubsystemName, readonly SubsystemName[]>> = {
   guard: [],
   sets: [],
+  idle: [],
   // A listener's rules lead to its service.
   ipvs: ['guard'],
-  iptables4: ['guard', 'sets', 'ipvs'],
-  iptables6: ['guard', 'sets', 'ipvs'],
+  // What a listener's rules let in has its timeout from the beginning.
+  iptables4: ['guard', 'sets', 'ipvs', 'idle'],
+  iptables6: ['guard', 'sets', 'ipvs', 'idle'],
   sysctls: ['iptables4', 'iptables6'],
   links: ['sysctls'],
   // Between the making of links and their coming up, which is of a later phase.

@@ -67,6 +67,8 @@ export interface IpSet {
 export interface KernelState {
   /** The whole text of the guard's nftables table. */
   readonly guard: string;
+  /** The text of the table of listeners' idle timeouts; empty where none has any. */
+  readonly idle: string;
   /** The text of a pair's fence; empty without a pair. */
   readonly fence: string;
   readonly sysctls: ReadonlyMap<string, string>;
@@ -111,6 +113,8 @@ export interface Balancing {
   readonly engine: 'ipvs' | 'iptables';
   /** Why it is not IPVS. */
   readonly lacking: string | undefined;
+  /** Why listeners can have no idle timeouts of their own, where they cannot. */
+  readonly untimed?: string;
 }
 
 /** What there is for WireGuard. */

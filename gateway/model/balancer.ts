@@ -28,6 +28,8 @@ export interface Listener {
   readonly pool: Pool;
   readonly algorithm: Algorithm;
   readonly affinityMs: number | undefined;
+  /** Of its own. */
+  readonly idleMs: number | undefined;
   readonly maxConnections: number | undefined;
   readonly allowedSources: readonly Cidr[] | undefined;
 }

@@ -73,8 +73,9 @@ export const tunnelLink = (connection: string, namespace: string): string =>
   namespace === '' && connection.length <= 15 - TUNNEL_PREFIX.length
     ? `${TUNNEL_PREFIX}${connection}`
     : `${TUNNEL_PREFIX}${fnv1a64(`${namespace} ${connection}`).slice(0, 12)}`;
-/** nftables tables: the leak guard; the fence of a pair's member; what members say to each other. */
+/** nftables tables: the leak guard; idle timeouts of listeners; the fence of a pair's member; what members say to each other. */
 export const GUARD_TABLE = 'vpcgw_guard';
+export const IDLE_TABLE = 'vpcgw_idle';
 /** Stands only while `vpcgw trace --live` watches; the kernel takes it away with the process that made it. */
 export const TRACE_TABLE = 'vpcgw_trace';
 export const FENCE_TABLE = 'vpcgw_fence';

@@ -71,9 +71,11 @@ const balancerOf = rememberWithin((document: BalancerDocument, elasticIp: Elasti
     address: spec.address,
     listeners: spec.listeners.flatMap((listener): Listener[] => {
       const pool = pools.get(listener.pool);
-      const { protocol, port, endPort, algorithm, affinity, maxConnections, allowedSources } = listener;
+      const { protocol, port, endPort, algorithm, affinity, idleTimeout, ...limits } = listener;
       const ports = { first: port, last: endPort ?? port };
-      const rest = { algorithm, affinityMs: affinity?.timeout, maxConnections, allowedSources };
+      const { maxConnections, allowedSources } = limits;
+      const times = { affinityMs: affinity?.timeout, idleMs: idleTimeout };
+      const rest = { algorithm, ...times, maxConnections, allowedSources };
       return pool ? [{ protocol, ports, pool, ...rest }] : [];
     }),
     pools: [...pools.values()],

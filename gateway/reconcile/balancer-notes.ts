@@ -1,4 +1,5 @@
 /** What is worth knowing of a load balancer: who serves, and where this engine differs from what was asked. */
+import { formatDuration } from '../api/scalars.js';
 import { isByHash } from '../features/balancer-rules.js';
 import {
   addressesOf,
@@ -11,6 +12,7 @@ import {
   servingOf,
   spanOf,
 } from '../model/balancer.js';
+import { longestIdleMs } from '../model/idle-timeout.js';
 import { sharingEnds } from '../model/shared-ends.js';
 import type { Balancing } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
@@ -20,17 +22,19 @@ export const BY_RULES = 'load balancers work by rules of iptables, since the ker
 
 export function balancerNotes(
   name: string,
-  { loadBalancers }: GatewayModel,
-  { down, engine }: { readonly down: Down; readonly engine: Balancing['engine'] },
+  model: GatewayModel,
+  { down, engine, untimed }: { readonly down: Down } & Pick<Balancing, 'engine' | 'untimed'>,
 ): string[] {
+  const { loadBalancers } = model;
   const balancer = loadBalancers.find((candidate) => candidate.name === name);
   return balancer
     ? [
         ...balancer.pools.flatMap((pool) => poolNotes(balancer, pool, down)),
         ...balancer.listeners.flatMap((listener) => {
           const shared = engine === 'ipvs' && sharingEnds(loadBalancers).has(listener);
-          if (engine === 'ipvs' && !shared) return [];
-          return [...(shared ? [sharedNote(listener)] : []), ...difference(listener)];
+          const timed = idleNotes(listener, engine === 'ipvs' && !shared, model, untimed);
+          if (engine === 'ipvs' && !shared) return timed;
+          return [...timed, ...(shared ? [sharedNote(listener)] : []), ...difference(listener)];
         }),
       ]
     : [];
@@ -60,6 +64,20 @@ const nameOf = ({ protocol, ports }: Listener): string => `${protocol} ${spanOf(
 
 const sharedNote = (listener: Listener): string =>
   `${nameOf(listener)}: by rules of iptables, since another listener leads to a port of its members, too`;
+
+/** IPVS remembers its flows for as long as the longest timeout of all: it has one for each protocol. */
+function idleNotes(listener: Listener, byIpvs: boolean, model: GatewayModel, untimed: string | undefined): string[] {
+  const { idleMs, protocol } = listener;
+  if (idleMs === undefined) return [];
+  if (untimed !== undefined)
+    return [`${nameOf(listener)}: no idle timeout of its own, which this kernel lacks: ${untimed}`];
+  const longest = longestIdleMs(protocol, model);
+  return byIpvs && protocol === 'UDP' && idleMs < longest
+    ? [
+        `${nameOf(listener)}: a flow that was forgotten comes to its former member for ${formatDuration(longest)} (IPVS)`,
+      ]
+    : [];
+}
 
 function difference(listener: Listener): string[] {
   const { algorithm, affinityMs } = listener;

@@ -4,6 +4,7 @@ import type { CompileContext, Contribution, NatEntry, ShapingEntry } from '../fe
 import { FAMILIES } from '../features/feature.js';
 import { FEATURES } from '../features/index.js';
 import { guardTable } from '../kernel/guard/render.js';
+import { idleTable, type OtherStates } from '../kernel/idle/render.js';
 import { prefixTree } from '../kernel/iptables/prefix-tree.js';
 import { LEAST_BANKS } from '../kernel/shaping/entry.js';
 import type { Allocations, Facts, IpSet, IptablesState, KernelState, Line, Link, Table } from '../kernel/state.js';
@@ -77,6 +78,10 @@ export function compile(input: CompileInput): Compiled {
       model,
       publicPrefixes.map(({ prefix }) => prefix),
     ),
+    idle: idleTable(
+      parts.flatMap((part) => part.idle ?? []),
+      otherStates(model),
+    ),
     fence: parts.map((part) => part.fence ?? '').join(''),
     sysctls: new Map(parts.flatMap((part) => Object.entries(part.sysctls ?? {}))),
     sets: sets(model, parts, context),
@@ -97,6 +102,14 @@ export function compile(input: CompileInput): Compiled {
     .filter((source) => !source.origin.id.startsWith('ElasticIP/'));
   const sharedSources = new Set(shared.map(({ prefix }) => elementOf(prefix)));
   return { input, state, trees, sharedSources, lookUps: countLookUps(new Map(), shaping, 1) };
+}
+
+/** As the gateway has them for all connections. */
+function otherStates({ timeouts }: GatewayModel): OtherStates {
+  const { tcpSynSent, tcpFinWait, tcpTimeWait, tcpClose } = timeouts;
+  const given = { syn_sent: tcpSynSent, fin_wait: tcpFinWait, time_wait: tcpTimeWait, close: tcpClose };
+  const entries = Object.entries(given).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return Object.fromEntries(entries.map(([state, ms]) => [state, Math.max(1, Math.round(ms / 1000))]));
 }
 
 function linksOf(parts: readonly Contribution[]): Map<string, Link> {

@@ -12,6 +12,7 @@ import {
   CHAIN_PREFIX,
   FENCE_TABLE,
   GUARD_TABLE,
+  IDLE_TABLE,
   LEASE_SET,
   LINK_PREFIX,
   MEMBERS_TABLE,
@@ -140,6 +141,7 @@ export class DriftWatch {
     const [, family, table = '', chain = ''] = match;
     if (family === 'inet' || family === 'netdev') {
       if (table === GUARD_TABLE) this.#suspect('guard');
+      else if (table === IDLE_TABLE) this.#suspect('idle');
       // The lease comes and goes; who empties it is one of ours, and who fills it the kernel.
       else if ((table === FENCE_TABLE || table === MEMBERS_TABLE) && chain !== LEASE_SET) this.#suspect('fence');
     } else if (chain.startsWith(CHAIN_PREFIX) && !/^delete (chain|table)/.test(line)) {

@@ -328,6 +328,7 @@ function ownNotes(document: GatewayDocument, { model, pressure, balancing, facts
       return balancerNotes(document.metadata.name, model, {
         down: pressure.down,
         engine: balancing?.engine ?? 'iptables',
+        untimed: balancing?.untimed,
       });
     case 'VpnConnection':
       return facts?.tunnels?.engine === 'wireguard-go' ? [USERSPACE] : [];

@@ -243,7 +243,7 @@ async function probeVlans(run: CommandRunner): Promise<Finding> {
 }
 
 async function probeBalancing(run: CommandRunner): Promise<Finding> {
-  const { lacking } = await chooseBalancing(run);
+  const { lacking } = await chooseEngine(run);
   return {
     check: 'IPVS',
     state: lacking === undefined ? 'Ok' : 'Degraded',
@@ -444,8 +444,28 @@ function openable(device: string): boolean {
 
 const CONNTRACK_OF_IPVS = 'net.ipv4.vs.conntrack';
 
-/** What this kernel has for load balancers: a service of each sort, by marks that no packet has, is made and taken away. */
+/** What this kernel has for load balancers. */
 export async function chooseBalancing(run: CommandRunner): Promise<Balancing> {
+  const [engine, untimed] = [await chooseEngine(run), await tryIdleTimeout(run)];
+  return untimed === undefined ? engine : { ...engine, untimed };
+}
+
+/** Why connections can be given no timeouts of their own. */
+async function tryIdleTimeout(run: CommandRunner): Promise<string | undefined> {
+  const table = `inet vgprobe${process.pid}`;
+  const timeout = 'ct timeout one { protocol tcp; l3proto ip; policy = { established : 60 }; }';
+  const rule = 'chain prerouting { type filter hook prerouting priority 0; ip protocol 253 ct timeout set "one"; }';
+  const lines = [`table ${table} {`, timeout, rule, '}', `delete table ${table}`];
+  try {
+    await run.run({ argv: ['nft', '-f', '-'], stdin: `${lines.join('\n')}\n` });
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** IPVS, where a service of each sort, by marks that no packet has, can be made and taken away. */
+async function chooseEngine(run: CommandRunner): Promise<Balancing> {
   const byRules = (lacking: string): Balancing => ({ engine: 'iptables', lacking });
   const ipvsadm = (lines: readonly string[]) =>
     run.run({ argv: ['ipvsadm', '-R'], stdin: lines.map((line) => `${line}\n`).join('') });

@@ -50,6 +50,7 @@ function readable(state: KernelState): string {
   const texts = (map: ReadonlyMap<string, unknown>): string[] => [...map.keys()];
   return [
     section('leak guard', state.guard.split('\n')),
+    ...(state.idle === '' ? [] : [section('idle timeouts', state.idle.split('\n'))]),
     ...(state.fence === '' ? [] : [section('fence', [state.fence])]),
     section('sets', [...state.sets].flatMap(([name, { type, elements }]) => [
       `${name} ${type}`,

@@ -1,18 +1,21 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { SYNC_PORT } from '../../gateway/model/ownership.js';
 import type { Agent } from '../support/agent.js';
 import { elasticIp, gateway, loadBalancer } from '../support/documents.js';
+import { die } from '../support/pair-faults.js';
 import type { Member } from '../support/pair-lab.js';
 import { usePairLab } from '../support/use-pair-lab.js';
 
-// Balanced connections and a planned switchover of a pair. The lab's one processor carries two gateways with all of their
-// daemons, so adverts are a second apart: what is asked here is which connections go on, not how soon.
+// Balanced connections of a pair, a planned switchover and a node's death. The lab's one processor carries two gateways
+// with all of their daemons, so adverts are a second apart: what is asked here is which connections go on, not how soon.
 
 const EIP = '203.0.113.10';
 const VMS = ['web', 'app', 'db'];
 /** Others in each test: what a member remembers of an earlier one is not counted. */
-const CLIENTS = { old: [1, 2, 3, 4], young: [5, 6, 7, 8] };
+const CLIENTS = { old: 0, young: 4, told: 8, untold: 12 };
 type Age = keyof typeof CLIENTS;
-const clientsOf = (age: Age): string[] => CLIENTS[age].map((host) => `198.51.100.${host}`);
+/** Local to the internet's host, all of them. */
+const clientsOf = (age: Age): string[] => [1, 2, 3, 4].map((host) => `198.18.0.${CLIENTS[age] + host}`);
 const EACH = 8;
 const COUNT = 4 * EACH;
 const LISTENERS = [
@@ -22,12 +25,15 @@ const LISTENERS = [
   { port: 8003, algorithm: 'Maglev' },
 ] as const;
 const WITH_AFFINITY = { port: 8004, affinity: { timeout: '1h' } };
+/** Where a member hears of connections: from conntrackd, and from the kernel's IPVS. */
+const HEARS = { conntrackd: SYNC_PORT, ipvs: 8848 };
 const ALIVE_MS = 20_000;
 const LONG_MS = 200_000;
 
 describe('a pair that balances', () => {
   const lab = usePairLab({
     vms: VMS,
+    before: ({ inet: { namespace } }) => namespace.ip(['route add local 198.18.0.0/16 dev lo']),
     documents: (tenant) => [
       gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes', advertInterval: '1s' } } }),
       elasticIp('vip', EIP),
@@ -113,6 +119,43 @@ describe('a pair that balances', () => {
       for (const [i, connections] of all.entries()) {
         expect(await connections.countAlive(ALIVE_MS), LISTENERS[i]?.algorithm).toBe(COUNT);
         await connections.close({ reset: true });
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'keeps at a node’s death what IPVS alone has told of, and by hash also what nobody has',
+    async () => {
+      await lab.sound();
+      const { active, standby } = await lab.settled();
+      const deafen = (port: number) =>
+        standby.namespace.exec([
+          'iptables',
+          '-I',
+          'INPUT',
+          '-i',
+          'sync0',
+          '-p',
+          'udp',
+          '--dport',
+          `${port}`,
+          '-j',
+          'DROP',
+        ]);
+      await deafen(HEARS.conntrackd);
+      const told = await Promise.all(LISTENERS.map(({ port }) => open(port, 'told')));
+      for (const { port } of LISTENERS)
+        await expect.poll(() => known(standby, port, 'told'), { timeout: 20_000, interval: 100 }).toBe(COUNT);
+      await deafen(HEARS.ipvs);
+      const untold = await Promise.all(LISTENERS.map(({ port }) => open(port, 'untold')));
+      await die(active, lab);
+      await expect.poll(() => standby.role(), { timeout: LONG_MS, interval: 100 }).toBe('Active');
+      for (const [i, { algorithm }] of LISTENERS.entries()) {
+        expect(await told[i]?.countAlive(ALIVE_MS), `${algorithm}, told`).toBe(COUNT);
+        const alive = await untold[i]?.countAlive(ALIVE_MS);
+        console.log(`${algorithm}: ${alive} of ${COUNT} that nobody was told of`);
+        if (algorithm === 'SourceHash' || algorithm === 'Maglev') expect(alive, algorithm).toBe(COUNT);
       }
     },
     LONG_MS,

@@ -49,6 +49,14 @@ apiVersion: vpcgw.io/v1alpha1
 kind: DnatRule
 metadata: {name: ssh}
 spec: {elasticIP: nat, protocol: TCP, port: 2200, target: {address: 10.0.0.6}, targetPort: 22}
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: LoadBalancer
+metadata: {name: shop}
+spec:
+  elasticIP: nat
+  pools: [{name: all, members: [{address: 10.0.0.7}]}]
+  listeners: [{protocol: TCP, port: 80, pool: all, idleTimeout: 1h}]
 `;
 
 interface Case {
@@ -103,6 +111,16 @@ const CASES: readonly Case[] = [
     name: 'the leak guard’s chain flushed',
     change: [['nft', 'flush', 'chain', 'inet', 'vpcgw_guard', 'postrouting']],
     reported: /^guard: replace vpcgw_guard$/,
+  },
+  {
+    name: 'the table of idle timeouts deleted',
+    change: [['nft', 'delete', 'table', 'inet', 'vpcgw_idle']],
+    reported: /^idle: add vpcgw_idle$/,
+  },
+  {
+    name: 'a listener’s idle timeout taken away',
+    change: [['nft', 'flush', 'set', 'inet', 'vpcgw_idle', 'tcp4-3600']],
+    reported: /^idle: replace vpcgw_idle$/,
   },
   { name: 'nft flush ruleset', change: [['nft', 'flush', 'ruleset']], reported: /^guard: add/ },
   { name: 'ipset flush', change: [['ipset', 'flush']], reported: /^sets: add vg-vpc4 10.0.0.0\/24$/ },

@@ -245,6 +245,48 @@ describe('a load balancer', () => {
       for (const connection of open) await connection.close();
     });
 
+    it('forgets a connection that idles for as long as its listener says, also beside edits, and no other', async () => {
+      const [own, long] = [
+        { port: 8000, idleTimeout: '2s' },
+        { protocol: 'UDP', port: 5353, idleTimeout: '1h' },
+      ] as const;
+      const members = [{ port: ports.tcp }];
+      const udp = loadBalancer('dns', {
+        ...(family === 'IPv4' ? { elasticIP: 'ipv4' } : { elasticIP: 'ipv6' }),
+        members: [{ address: kind.vm(HOSTS.web), port: ports.udp }],
+        listeners: [long],
+      });
+      const given = (...more: BalancerListener[]) => [
+        ...documentsOf(lab.tenant, kind, { members, listeners: [own, { port: 8001 }, ...more] }),
+        udp,
+      ];
+      await lab.apply(given());
+      const inet = await lab.inet();
+      const [short, common] = [await inet.tcpConnect(to(8000)), await inet.tcpConnect(to(8001))];
+      const socket = await inet.udpOpen(to(5353));
+      await socket.send({ payload: 'one' });
+      await socket.receive();
+      /** Seconds that are left to a flow. */
+      const left = async (protocol: string, port: number): Promise<number | undefined> => {
+        const where = ['-f', family.toLowerCase(), '-p', protocol, '--orig-dst', eip, '--dport', `${port}`];
+        const { stdout } = await lab.tenant.gateway.exec(['conntrack', '-L', ...where]);
+        const found = /^\w+ +\d+ (\d+) (?!.*CLOSE|.*WAIT)/m.exec(stdout)?.[1];
+        return found === undefined ? undefined : Number(found);
+      };
+      // While it is used it stays, and what is edited beside it leaves it its timeout.
+      await lab.apply(given({ port: 8002, idleTimeout: '3s' }));
+      for (const began = performance.now(); performance.now() - began < 3_000;)
+        expect(await short.isAlive()).toBe(true);
+      await expect.poll(() => left('tcp', 8000), { timeout: 10_000, interval: 50 }).toBeUndefined();
+      expect(await left('tcp', 8001)).toBeGreaterThan(600);
+      expect(await left('udp', 5353)).toBeGreaterThan(3_500);
+      expect(await short.isAlive(silenceMs)).toBe(false);
+      expect(await common.isAlive()).toBe(true);
+      expect(await overTcp(inet, to(8000))).toMatchObject({ server: 'blue-web' });
+      await common.close({ reset: true });
+      await socket.close();
+    });
+
     it('is judged by the firewall on its public port, and not at all inside', async () => {
       const documents = documentsOf(lab.tenant, kind, { members: [{ port: ports.tcp }], listeners: [TCP] });
       const deny = firewallPolicy('closed', { elasticIPs: [family.toLowerCase()] }, [

@@ -272,7 +272,7 @@ function balancersOf({ balancers }: Choice, four: readonly { name: string }[]): 
             protocol,
             port,
             ...(udp ? { endPort: port + 5 } : {}),
-            ...(closed ? { maxConnections: 50 } : {}),
+            ...(closed ? { maxConnections: 50, idleTimeout: '90s' } : {}),
           },
           {
             protocol,

@@ -125,6 +125,7 @@ export interface BalancerListener {
   pool?: string;
   algorithm?: 'RoundRobin' | 'LeastConnections' | 'SourceHash' | 'Maglev';
   affinity?: { timeout?: string };
+  idleTimeout?: string;
   maxConnections?: number;
   allowedSources?: readonly string[];
 }

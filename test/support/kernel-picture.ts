@@ -20,7 +20,7 @@ export async function kernelPicture(namespace: Namespace): Promise<string> {
 // One shell, since in the kernel lab processes are dear. Order is the kernel's where it means something, else sorted.
 const SCRIPT = `
 iptables-save; ip6tables-save; nft -s list tables | sort
-for table in $(nft list tables inet | cut -d' ' -f3); do nft -s list table inet $table; done
+for table in $(nft list tables inet | sort | cut -d' ' -f3); do nft -s list table inet $table; done
 ipset save | sed 's/ \\(hashsize\\|bucketsize\\|initval\\) [^ ]*//g' | sort
 ip -o link show | sed 's/^[0-9]*: //; s/ link.*//; s/ qdisc.*state/ state/; s/ state UNKNOWN / state UP /'
 ip -o address show | sed 's/^[0-9]*: //; s/\\\\\\\\.*//' | sort

@@ -126,7 +126,13 @@ export class Member {
   }
 
   signal(pids: readonly number[], signal: NodeJS.Signals): void {
-    for (const pid of pids) process.kill(pid, signal);
+    for (const pid of pids)
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        // keepalived's child is killed by its parent's death, sooner than by us.
+        if (signal !== 'SIGKILL' || (error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
   }
 }
 

@@ -640,6 +640,11 @@ describe('objects', () => {
     expect(inside(web, `${listener('port: 80, endPort: 90')}${listener('port: 8, endPort: 7')}`)).toMatchInlineSnapshot(
       `"bad.yaml:10:41: spec.listeners[1].endPort: is 7, below port 8"`,
     );
+    expect(inside(web, `${listener('port: 80, idleTimeout: 500ms')}${listener('port: 81, idleTimeout: 25h')}`))
+      .toMatchInlineSnapshot(`
+        "bad.yaml:9:46: spec.listeners[0].idleTimeout: must be 1s to 24h
+        bad.yaml:10:46: spec.listeners[1].idleTimeout: must be 1s to 24h"
+      `);
     expect(inside(web, `${listener('port: 80')}${listener('port: 79, endPort: 80')}`)).toMatchInlineSnapshot(`
       "bad.yaml:9:29: spec.listeners[0].port: TCP 10.0.0.100 port 80 overlaps TCP 10.0.0.100 port 79-80 of LoadBalancer/shop (bad.yaml:1)
       bad.yaml:10:42: spec.listeners[1].endPort: a range keeps its ports, and 10.0.0.21 of pool web has port 8080"

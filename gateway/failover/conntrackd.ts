@@ -16,6 +16,12 @@ const HASH_SIZE = 32_768;
 const DEFAULT_HASH_LIMIT = 1_048_576;
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Not of one that is only being opened. The end of a connection is told with the state that it had, so the filter must let
+ * pass all in which one may end: else the other member kept it, and a later one between the same ports was not taken over.
+ */
+const TOLD_STATES = 'ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSED';
+
 export function conntrackdConfig(model: GatewayModel, member: Member, files: SyncFiles): string {
   if (!isPair(model)) return '';
   const [path] = member.paths;
@@ -61,7 +67,7 @@ General {
       IPv6_address ::1
     }
     State Accept {
-      ESTABLISHED for TCP
+      ${TOLD_STATES} for TCP
     }
   }
 }

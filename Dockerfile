@@ -1,6 +1,7 @@
 # The gateway's image: one bundled file, Node, and the programs it drives. It runs with a read-only root; what it writes
 # is /var/lib/vpcgw (a volume: the last good documents and the history) and /run (a tmpfs: the API's socket).
-# It needs NET_ADMIN and NET_RAW and no other right; NET_BIND_SERVICE too where a dedicated line speaks BGP (TCP port 179).
+# It needs NET_ADMIN and NET_RAW and no other right; NET_BIND_SERVICE too where a dedicated line speaks BGP (TCP port 179) or a
+# VPN connection is of type IPsec (UDP port 500).
 #
 # /proc/sys is read-only in a container, so the gateway's network namespace must be given these settings from outside;
 # `vpcgw preflight` tells what is missing. Without the first three lines no gateway forwards right:
@@ -39,7 +40,7 @@ FROM debian:bookworm-slim
 # Of what the packages bring, the gateway reads neither documents nor translations.
 RUN apt-get -qq update \
   && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-    bird2 conntrack conntrackd iproute2 ipset iptables ipvsadm iputils-arping iputils-ping keepalived libstdc++6 ndisc6 nftables perl-base procps tcpdump ulogd2 ulogd2-json wireguard-go wireguard-tools >/dev/null \
+    bird2 charon-systemd conntrack conntrackd iproute2 ipset iptables ipvsadm iputils-arping iputils-ping keepalived libstdc++6 libstrongswan-standard-plugins ndisc6 nftables perl-base procps strongswan-swanctl tcpdump ulogd2 ulogd2-json wireguard-go wireguard-tools >/dev/null \
   && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man /usr/share/locale \
   && mkdir -p /etc/vpcgw /var/lib/vpcgw
 COPY --from=build /node /usr/local/bin/node

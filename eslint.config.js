@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 // The core that turns documents into a plan. It must give the same answer for the same input, anywhere, so it may
 // reach neither Node nor the machine; whatever it needs from them is handed in.
 const pureFiles = [
-  'gateway/{api,model,features,documents,failover,routing}/**/*.ts',
+  'gateway/{api,model,features,documents,failover,ipsec,routing}/**/*.ts',
   'gateway/reconcile/{compile,plan}*.ts',
   'gateway/kernel/**/{state,parse,diff,render}.ts',
   'gateway/insight/explain/{check,checks,codes,subject}.ts',

@@ -330,7 +330,27 @@ an elastic IP, of which it takes one UDP port; the elastic IP keeps all others f
 Both sides with the same network: each shows its own to the other as something else. In the example the site sees the VPC's
 10.0.1.0/24 as 100.64.7.0/24.
 
-Where the kernel has no WireGuard, \`wireguard-go\` does its work, more slowly; the status says so.`,
+Where the kernel has no WireGuard, \`wireguard-go\` does its work, more slowly; the status says so.
+
+With \`type: IPsec\` the tunnel is one between the elastic IP and one \`peer\`, by IKEv2 with a preshared key, which strongSwan
+negotiates; it takes UDP ports 500 and 4500 and the protocol ESP of the elastic IP, which all such connections of it share.
+All of the above holds for it too. The preshared key is a file of printable characters; \`vpcgw vpn keygen --psk\` makes one.
+Where the kernel has no ESP, \`Ready\` is \`False\` with the reason \`NoIpsec\`; nothing stands in for it.
+
+\`\`\`yaml
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnConnection
+metadata: {name: plant}
+spec:
+  type: IPsec
+  elasticIP: vpn
+  localNetworks: [10.0.0.0/24]
+  ipsec:
+    peer: 198.51.100.9
+    networks: [192.168.90.0/24]
+    presharedKeyRef: {file: plant.psk}
+    proposals: [{encryption: aes256gcm16, hash: sha384, group: ecp384}]
+\`\`\``,
     yaml: `apiVersion: vpcgw.io/v1alpha1
 kind: VpnConnection
 metadata: {name: offices}

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { rules } from './firewall-policy.js';
+import { ipsec } from './ipsec.js';
 import { endpoint, keyRef, wireGuardKey } from './keys.js';
-import { bandwidth, cidr, duration, ipAddress, objectName, port } from './scalars.js';
+import { tunnelProbe } from './peer.js';
+import { bandwidth, cidr, duration, objectName, port } from './scalars.js';
 import { linkMtu, localNetworks, translate } from './site.js';
 
 export const DEFAULT_LISTEN_PORT = 51_820;
@@ -24,18 +26,7 @@ export const peerFields = {
     })
     .default(0)
     .describe('Says something so often, so that a NAT in between keeps the way open; `0s`: never.'),
-  probe: z
-    .strictObject({
-      address: ipAddress.describe('One that answers a ping, in `networks`.'),
-      interval: duration
-        .refine((ms) => ms >= 200 && ms <= 3_600_000, { error: 'must be 200ms to 1h' })
-        .default(5_000)
-        .describe('From one ping to the next.'),
-    })
-    .optional()
-    .describe(
-      'Asked through the tunnel, from the next hop; loss and round trip are told. Without it, handshakes count.',
-    ),
+  probe: tunnelProbe,
 } as const;
 
 const peer = z.strictObject({
@@ -53,17 +44,35 @@ const wireGuard = z.strictObject({
     .describe('The other ends; those of documents of their own (`VpnPeer`) come on top.'),
 });
 
-export const vpnConnectionSpec = z.strictObject({
-  type: z.literal('WireGuard', { error: 'must be WireGuard' }).describe('What the tunnel is made of.'),
-  elasticIP: objectName.describe("The elastic IP that the tunnel's packets arrive at and leave from."),
-  localNetworks,
-  translate,
-  mtu: linkMtu.describe('In bytes; what the external interface leaves when left out. TCP follows by itself.'),
-  bandwidth: bandwidth.optional().describe('What passes inside the tunnel at most. Ingress: from the site to the VPC.'),
-  rules: rules
-    .optional()
-    .describe(
-      'Who may open connections through it; `Ingress`: the site. What no rule matches is denied, in each direction that has rules. Without any, all may pass between the networks of both sides.',
-    ),
-  wireGuard: wireGuard.describe("The gateway's end, and the others."),
-});
+export const vpnConnectionSpec = z
+  .strictObject({
+    type: z
+      .enum(['WireGuard', 'IPsec'], { error: 'must be WireGuard or IPsec' })
+      .describe('What the tunnel is made of; `wireGuard` or `ipsec` says the rest.'),
+    elasticIP: objectName.describe("The elastic IP that the tunnel's packets arrive at and leave from."),
+    localNetworks,
+    translate,
+    mtu: linkMtu.describe('In bytes; what the external interface leaves when left out. TCP follows by itself.'),
+    bandwidth: bandwidth
+      .optional()
+      .describe('What passes inside the tunnel at most. Ingress: from the site to the VPC.'),
+    rules: rules
+      .optional()
+      .describe(
+        'Who may open connections through it; `Ingress`: the site. What no rule matches is denied, in each direction that has rules. Without any, all may pass between the networks of both sides.',
+      ),
+    wireGuard: wireGuard.optional().describe("Of `WireGuard`: the gateway's end, and the others."),
+    ipsec: ipsec.optional().describe('Of `IPsec`, IKEv2: the other end, and what both have agreed on.'),
+  })
+  .superRefine((spec, context) => {
+    const own = spec.type === 'IPsec' ? 'ipsec' : 'wireGuard';
+    const other = spec.type === 'IPsec' ? 'wireGuard' : 'ipsec';
+    if (spec[own] === undefined)
+      context.addIssue({ code: 'custom', path: [own], message: `is missing: type ${spec.type} needs it` });
+    if (spec[other] !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: [other],
+        message: `has no meaning for type ${spec.type}; leave it out`,
+      });
+  });

@@ -311,7 +311,7 @@ export function createProgram({ env, exit }: Process): Command {
     );
 
   jsonToo(common(vpn.command('peer-config').argument('<name>', 'of the VpnConnection')))
-    .description('prints what the other end needs, as a file for wg-quick; without secrets')
+    .description('prints what the other end needs, as a file for wg-quick or swanctl; without secrets')
     .option('--peer <name>', 'of this peer alone')
     .action(async (name: string, options: Given & { peer?: string }) =>
       (await import('./vpn.js')).peerConfig(name, { ...withFormat(options), peer: options.peer }),

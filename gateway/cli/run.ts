@@ -27,6 +27,7 @@ import { DriftWatch } from '../reconcile/drift-watch.js';
 import { PortWatch } from '../reconcile/port-watch.js';
 import { Pair } from '../reconcile/pair.js';
 import { Programmer } from '../reconcile/programmer.js';
+import { Ipsec } from '../reconcile/ipsec.js';
 import { Routing } from '../reconcile/routing.js';
 import { Show } from '../reconcile/show.js';
 import { Supervisor } from '../reconcile/supervisor.js';
@@ -42,10 +43,11 @@ import { Journal } from '../system/journal.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
-import { readPassword } from '../system/password-file.js';
+import { passwordKey, readPassword } from '../system/password-file.js';
 import { PacketLog } from '../system/packet-log.js';
 import {
   chooseBalancing,
+  chooseIpsec,
   chooseShaper,
   chooseTunnels,
   chooseVariant,
@@ -76,8 +78,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const subsystems = createSubsystems(() => variant, endpoints.of);
   const keys = new KeyFolder(flags.keys);
   const tunnels = new TunnelFacts(
-    () => chooseTunnels(runner),
-    (file, use) => keys.read(file, use),
+    { wireGuard: () => chooseTunnels(runner), ipsec: () => chooseIpsec(runner) },
+    (file, use) => (use === 'password' ? passwordKey(keys.directory, file) : keys.read(file, use)),
   );
   const machine = {
     chooseShaper: () => chooseShaper(runner),
@@ -116,7 +118,15 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
     onTold: () => supervisor.endStaleFlows(),
   });
+  const ipsec = new Ipsec({
+    directory: join(dirname(flags.socket), 'ipsec'),
+    log,
+    run: runner,
+    clock: systemClock,
+    inForce: () => programmer.inForce?.compiled.input,
+  });
   const vpn = new VpnWatch({
+    ipsec,
     run: runner,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
@@ -271,7 +281,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     void supervisor
       .setPressure({ active })
       // Who becomes active speaks at once.
-      .then(() => routing.follow())
+      .then(() => Promise.all([routing.follow(), ipsec.follow()]))
       .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
   };
   programmer.onInForce = (model) => {
@@ -309,6 +319,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     vpn.stop();
     lines.stop();
     routing.leave();
+    ipsec.leave();
     health.stop();
     packets.stop();
     pair.leave();

@@ -33,6 +33,8 @@ export interface Contribution {
   readonly ifbs?: readonly { readonly parent: string }[];
   /** Tunnels, and what each is told. */
   readonly tunnels?: readonly { readonly link: Link; readonly wireGuard: WireGuardLink }[];
+  /** Interfaces of tunnels of IPsec. */
+  readonly xfrmLinks?: readonly Link[];
   /** Classes and filters, as entries of the kernel's state. */
   readonly shaping?: readonly ShapingEntry[];
   /** Addresses that role links hold. */

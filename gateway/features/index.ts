@@ -6,6 +6,7 @@ import { elasticIp } from './elastic-ip.js';
 import type { Feature } from './feature.js';
 import { firewall } from './firewall.js';
 import { highAvailability } from './high-availability.js';
+import { ipsec } from './ipsec.js';
 import { ipv6Prefix } from './ipv6-prefix.js';
 import { dedicatedLine } from './line.js';
 import { loadBalancer } from './load-balancer.js';
@@ -23,6 +24,7 @@ export const FEATURES: readonly Feature[] = [
   ipv6Prefix,
   siteLink,
   wireGuard,
+  ipsec,
   dedicatedLine,
   firewall,
   connectionLimit,

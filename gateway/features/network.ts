@@ -31,6 +31,7 @@ import {
 import { limitsInbound, limitsSources } from '../model/limits.js';
 import { portsOf } from '../model/line.js';
 import { sitesOf } from '../model/site-link.js';
+import { endMatches } from '../model/vpn.js';
 import { byIpvs, type CompileContext, type Contribution, FAMILIES, type Feature, ofFamily, scope } from './feature.js';
 import { networkSysctls } from './network-sysctls.js';
 import { heardOnLine, placedLines } from './line.js';
@@ -416,7 +417,8 @@ function ownServices(
 const tunnelEnds = (family: Family, { vpnConnections }: GatewayModel): string[] =>
   vpnConnections
     .filter(({ elasticIp }) => elasticIp.address.family === family)
-    .map(
-      ({ elasticIp, wireGuard }) =>
-        `-d ${hostCidr(elasticIp.address).text} -p udp -m udp --dport ${wireGuard.listenPort}`,
-    );
+    .flatMap((connection) =>
+      endMatches(connection).map((match) => `-d ${hostCidr(connection.elasticIp.address).text} ${match}`),
+    )
+    // Tunnels of IPsec share theirs.
+    .filter((match, i, all) => all.indexOf(match) === i);

@@ -1,10 +1,16 @@
 /** Where the links of sites are in this kernel, and what there is to say of one that cannot be. Pure. */
 import type { Facts } from '../kernel/state.js';
-import type { ElasticIp, GatewayModel } from '../model/gateway-model.js';
+import type { GatewayModel } from '../model/gateway-model.js';
 import type { DedicatedLine } from '../model/line.js';
 import { lineParent, roleLink, tunnelLink } from '../model/ownership.js';
 import type { SiteLink } from '../model/site-link.js';
-import { keysOf, type VpnConnection, type WireGuardPeer } from '../model/vpn.js';
+import {
+  keysOf,
+  type Proposal,
+  type VpnConnection,
+  type WireGuardConnection,
+  type WireGuardPeer,
+} from '../model/vpn.js';
 import type { CompileContext } from './feature.js';
 
 /** A site with its link. */
@@ -40,7 +46,7 @@ const placed = (site: SiteLink, link: PlacedLink | undefined, { siteNumber }: Co
 const tunnelOf = (connection: VpnConnection, context: CompileContext): PlacedLink | undefined =>
   troubleOf(connection, context.facts)
     ? undefined
-    : { name: linkOf(connection.name, context.facts), mtu: mtuOf(connection, context), line: undefined };
+    : { name: linkOf(connection, context.facts), mtu: mtuOf(connection, context), line: undefined };
 
 function lineLink(line: DedicatedLine, facts: Facts): PlacedLink | undefined {
   const mtu = line.mtu ?? facts.mtu.get(line.port) ?? DEFAULT_MTU;
@@ -70,31 +76,58 @@ export function lineTroubleOf({ port, vlan, mtu }: DedicatedLine, facts: Facts):
 export const linkedSites = (model: GatewayModel, context: CompileContext) =>
   placedSites(model, context).flatMap(({ site, number, link }) => (link ? [{ site, number, link }] : []));
 
-export const linkOf = (connection: string, { tunnels }: Facts): string =>
-  tunnelLink(connection, tunnels?.namespace ?? '');
+export const linkOf = ({ name, type }: VpnConnection, { tunnels }: Facts): string =>
+  tunnelLink(name, type === 'WireGuard' ? (tunnels?.namespace ?? '') : '');
 
-/** Of the outer header, UDP and WireGuard's own. */
-const overheadOf = ({ address }: ElasticIp): number => (address.family === 4 ? 20 : 40) + 8 + 32;
+/** Of the outer header, UDP (of IPsec: behind a NAT), and the tunnel's own. */
+const overheadOf = (connection: VpnConnection): number =>
+  (connection.elasticIp.address.family === 4 ? 20 : 40) +
+  8 +
+  (connection.type === 'WireGuard' ? 32 : Math.max(...connection.ipsec.proposals.map(espOverhead)));
+
+/** Number and sequence, initialisation vector, padding with its length and the next header, and the check value. */
+function espOverhead({ encryption, hash }: Proposal): number {
+  if (encryption.includes('gcm')) return 8 + 8 + (3 + 2) + 16;
+  return 8 + 16 + (15 + 2) + { sha256: 16, sha384: 24, sha512: 32 }[hash];
+}
+
 const DEFAULT_MTU = 1500;
 
-export function mtuOf({ mtu, elasticIp }: VpnConnection, { facts, external }: CompileContext): number {
-  const outer = facts.mtu.get(external(elasticIp.external).interface) ?? DEFAULT_MTU;
-  return mtu ?? outer - overheadOf(elasticIp);
+export function mtuOf(connection: VpnConnection, { facts, external }: CompileContext): number {
+  const outer = facts.mtu.get(external(connection.elasticIp.external).interface) ?? DEFAULT_MTU;
+  return connection.mtu ?? outer - overheadOf(connection);
 }
 
 /** What keeps a connection from having a tunnel. */
 export interface Trouble {
-  readonly reason: 'NoWireGuard' | 'KeyUnusable';
+  readonly reason: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable';
   readonly message: string;
 }
 
 export function troubleOf(connection: VpnConnection, facts: Facts): Trouble | undefined {
-  const { tunnels } = facts;
-  if (tunnels?.lacking !== undefined) return { reason: 'NoWireGuard', message: tunnels.lacking };
+  return (
+    engineTrouble(connection, facts) ??
+    keyTroubles(connection, facts) ??
+    (connection.type === 'WireGuard' ? twinTroubles(connection, facts) : undefined)
+  );
+}
+
+function engineTrouble({ type }: VpnConnection, { tunnels, ipsec }: Facts): Trouble | undefined {
+  const lacking = type === 'WireGuard' ? tunnels?.lacking : ipsec?.lacking;
+  return lacking === undefined
+    ? undefined
+    : { reason: type === 'WireGuard' ? 'NoWireGuard' : 'NoIpsec', message: lacking };
+}
+
+function keyTroubles(connection: VpnConnection, facts: Facts): Trouble | undefined {
   for (const file of keysOf(connection)) {
     const trouble = keyTrouble(file, facts);
     if (trouble) return trouble;
   }
+  return undefined;
+}
+
+function twinTroubles(connection: WireGuardConnection, facts: Facts): Trouble | undefined {
   for (const peer of connection.wireGuard.peers) {
     const trouble = peer.place.own ? undefined : twinTrouble(peer, connection, facts);
     if (trouble) return trouble;
@@ -103,7 +136,7 @@ export function troubleOf(connection: VpnConnection, facts: Facts): Trouble | un
 }
 
 /** What keeps a peer that has a document of its own out of a tunnel, which is there for the others. */
-export const peerTrouble = (peer: WireGuardPeer, connection: VpnConnection, facts: Facts): Trouble | undefined =>
+export const peerTrouble = (peer: WireGuardPeer, connection: WireGuardConnection, facts: Facts): Trouble | undefined =>
   (peer.presharedKey === undefined ? undefined : keyTrouble(peer.presharedKey, facts)) ??
   twinTrouble(peer, connection, facts);
 
@@ -113,7 +146,7 @@ function keyTrouble(file: string, { keys }: Facts): Trouble | undefined {
   return { reason: 'KeyUnusable', message: `${file}: ${fact ? fact.wrong : 'was not read yet'}` };
 }
 
-function twinTrouble({ name, publicKey }: WireGuardPeer, { wireGuard }: VpnConnection, { keys }: Facts) {
+function twinTrouble({ name, publicKey }: WireGuardPeer, { wireGuard }: WireGuardConnection, { keys }: Facts) {
   const own = keys?.get(wireGuard.key);
   if (!own || !('key' in own) || publicKey !== own.key.fingerprint) return undefined;
   return { reason: 'KeyUnusable', message: `peer ${name} has the public key of this gateway` } as const;

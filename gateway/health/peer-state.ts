@@ -29,7 +29,7 @@ export interface ConnectionLook {
   readonly state: SiteState;
   readonly reason: string;
   /** Why there is no tunnel at all. */
-  readonly trouble?: 'NoWireGuard' | 'KeyUnusable';
+  readonly trouble?: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'PeerRefuses';
   readonly peers: readonly PeerLook[];
 }
 
@@ -66,13 +66,18 @@ export function lookAtPeer(input: PeerInput): PeerLook {
   };
 }
 
+/** What probes say, as soon as there are any. */
+export function judgeProbes(probe: ProbeLook | undefined): [SiteState, string] | undefined {
+  if (!probe || probe.sent === 0) return undefined;
+  if (probe.lost === probe.sent) return ['Down', `${probe.address} answers none of the last ${probe.sent} probes`];
+  if (probe.lost > 0) return ['Degraded', `${probe.address} lost ${probe.lost} of the last ${probe.sent} probes`];
+  return ['Up', `${probe.address} answers`];
+}
+
 function judge({ peer, dump, sentBefore, probe }: PeerInput, age: number | undefined): [SiteState, string] {
   if (!dump) return ['Down', 'not known to the tunnel'];
-  if (probe && probe.sent > 0) {
-    if (probe.lost === probe.sent) return ['Down', `${probe.address} answers none of the last ${probe.sent} probes`];
-    if (probe.lost > 0) return ['Degraded', `${probe.address} lost ${probe.lost} of the last ${probe.sent} probes`];
-    return ['Up', `${probe.address} answers`];
-  }
+  const probed = judgeProbes(probe);
+  if (probed) return probed;
   const speaks = peer.keepaliveMs > 0 || dump.sentBytes > sentBefore;
   if (age === undefined)
     return dump.sentBytes > 0 || speaks

@@ -8,12 +8,16 @@ import type { Command, CommandResult, CommandRunner } from './command.js';
 
 export interface IpLink {
   readonly ifname: string;
-  readonly link?: string;
+  /** `null` where it could have one. */
+  readonly link?: string | null;
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly ifalias?: string;
   readonly address?: string;
-  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: { readonly id?: number } };
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_data?: { readonly id?: number; readonly if_id?: string };
+  };
 }
 
 export interface IpAddresses {

@@ -12,7 +12,7 @@ export interface Line {
 export interface Link {
   readonly name: string;
   /** A WireGuard link is the kernel's, or `wireguard-go`'s where the kernel has none. */
-  readonly kind: 'macvlan' | 'vlan' | 'ifb' | TunnelEngine;
+  readonly kind: 'macvlan' | 'vlan' | 'ifb' | 'xfrm' | TunnelEngine;
   /** Empty for what stands above nothing. */
   readonly parent: string;
   readonly up: boolean;
@@ -22,6 +22,8 @@ export interface Link {
   readonly mtu?: number;
   /** Its number, of a `vlan`. */
   readonly vlan?: number;
+  /** Of an `xfrm` interface: of the security associations that are its own. */
+  readonly xfrmId?: number;
 }
 
 export type TunnelEngine = 'wireguard' | 'wireguard-go';
@@ -102,6 +104,8 @@ export interface Facts {
   readonly vlans?: { readonly lacking: string | undefined };
   /** Asked for only when a document wants a tunnel. */
   readonly tunnels?: Tunnels;
+  /** Why there can be no tunnel of IPsec; asked for only when a document wants one. */
+  readonly ipsec?: { readonly lacking: string | undefined };
   /** By the name of the file, of the keys that documents name. */
   readonly keys?: ReadonlyMap<string, KeyFact>;
   /** Asked for only when a document wants a load balancer. */

@@ -1,10 +1,10 @@
 /** What must hold between tunnels, their peers and what the gateway has already. */
 import type { Complaints } from './complaints.js';
-import type { GatewayModel } from './gateway-model.js';
-import { type Cidr, contains, containsCidr, overlaps } from './ip.js';
+import type { ElasticIp, GatewayModel } from './gateway-model.js';
+import { type Cidr, contains, containsCidr, type IpAddress, overlaps } from './ip.js';
 import { SYNC_PORT } from './ownership.js';
 import type { SiteLink } from './site-link.js';
-import type { VpnConnection } from './vpn.js';
+import { type IpsecConnection, ipsecsOf, type TunnelProbe, type WireGuardConnection } from './vpn.js';
 
 /** By network. */
 type Owners = Map<string, { readonly peer: string; readonly id: string }>;
@@ -14,12 +14,15 @@ const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).j
 
 export function checkVpn(model: GatewayModel, complaints: Complaints): void {
   const networks: Owners = new Map();
-  const ports = new Map<number, VpnConnection>();
+  const ports = new Map<number, WireGuardConnection>();
   for (const connection of model.vpnConnections) {
     const at: At = (path, message) => complaints.of(connection.origin.id, ['spec', ...path], message);
     checkLocal(connection, model, at);
-    checkPort(connection, ports, complaints, at);
-    checkPeers(connection, networks, model, complaints);
+    if (connection.type === 'IPsec') checkIpsec(connection, networks, model, complaints, at);
+    else {
+      checkPort(connection, ports, complaints, at);
+      checkPeers(connection, networks, model, complaints);
+    }
   }
 }
 
@@ -48,7 +51,12 @@ export function checkLocal(
 }
 
 /** A tunnel listens on all addresses of the gateway, and is reached by one. */
-function checkPort(connection: VpnConnection, ports: Map<number, VpnConnection>, complaints: Complaints, at: At): void {
+function checkPort(
+  connection: WireGuardConnection,
+  ports: Map<number, WireGuardConnection>,
+  complaints: Complaints,
+  at: At,
+): void {
   const { listenPort } = connection.wireGuard;
   const path = ['wireGuard', 'listenPort'];
   const other = ports.get(listenPort);
@@ -63,7 +71,7 @@ function checkPort(connection: VpnConnection, ports: Map<number, VpnConnection>,
 }
 
 function checkPeers(
-  { name, origin, elasticIp, wireGuard }: VpnConnection,
+  { name, origin, elasticIp, wireGuard }: WireGuardConnection,
   networks: Owners,
   model: GatewayModel,
   complaints: Complaints,
@@ -82,28 +90,66 @@ function checkPeers(
     const twin = seen.get(peer.publicKey);
     if (twin !== undefined) at(['publicKey'], `is the public key of peer ${twin} already`);
     seen.set(`name ${peer.name}`, '').set(peer.publicKey, peer.name);
-    if (endpoint && endpoint.address.family !== elasticIp.address.family)
-      at(
-        ['endpoint'],
-        `${endpoint.text} is IPv${endpoint.address.family}, and elastic IP ${elasticIp.name} is IPv${elasticIp.address.family}`,
-      );
-    if (probe && !peer.networks.some((network) => contains(network, probe.address)))
-      at(['probe', 'address'], `${probe.address.text} is in none of its networks (${list(peer.networks)})`);
-    peer.networks.forEach((network, k) => {
-      const owner = networks.get(network.text);
-      if (owner)
-        at(
-          ['networks', k],
-          `${network.text} is a network of peer ${owner.peer} of ${complaints.where(owner.id)} already`,
-        );
-      else networks.set(network.text, { peer: peer.name, id: origin.id });
-      const taken = own.find(({ cidr }) => overlaps(cidr, network));
-      if (taken)
-        at(['networks', k], `${network.text} ${relation(network, taken.cidr)} ${taken.what} ${taken.cidr.text}`);
-    });
+    if (endpoint) checkFamily(endpoint.text, endpoint.address, elasticIp, ['endpoint'], at);
+    checkProbe(probe, peer.networks, at);
+    checkNetworks(peer.networks, { peer: peer.name, id: origin.id }, networks, own, complaints, at);
     if (peer.presharedKey === wireGuard.key)
       at(['presharedKeyRef', 'file'], `${wireGuard.key} is the private key of ${name} already`);
   }
+}
+
+function checkIpsec(
+  connection: IpsecConnection,
+  networks: Owners,
+  model: GatewayModel,
+  complaints: Complaints,
+  at: At,
+): void {
+  const { name, origin, elasticIp, site, ipsec } = connection;
+  const inside: At = (path, message) => at(['ipsec', ...path], message);
+  checkFamily(ipsec.peer.text, ipsec.peer, elasticIp, ['peer'], inside);
+  checkProbe(ipsec.probe, site.remote, inside);
+  checkNetworks(site.remote, { peer: name, id: origin.id }, networks, ownNetworks(model), complaints, inside);
+  // Who calls is known by its address and its name: of two with the same, one would answer for the other.
+  const twin = ipsecsOf(model).find(
+    (other) => other.elasticIp === elasticIp && other.ipsec.peer.text === ipsec.peer.text,
+  );
+  if (twin && twin.origin.id !== origin.id)
+    inside(
+      ['peer'],
+      `${ipsec.peer.text} has a tunnel with elastic IP ${elasticIp.name} by ${complaints.where(twin.origin.id)} already`,
+    );
+}
+
+function checkFamily(text: string, address: IpAddress, eip: ElasticIp, path: readonly PropertyKey[], at: At): void {
+  if (address.family !== eip.address.family)
+    at(path, `${text} is IPv${address.family}, and elastic IP ${eip.name} is IPv${eip.address.family}`);
+}
+
+function checkProbe(probe: TunnelProbe | undefined, networks: readonly Cidr[], at: At): void {
+  if (probe && !networks.some((network) => contains(network, probe.address)))
+    at(['probe', 'address'], `${probe.address.text} is in none of its networks (${list(networks)})`);
+}
+
+function checkNetworks(
+  given: readonly Cidr[],
+  owner: { readonly peer: string; readonly id: string },
+  owners: Owners,
+  own: ReturnType<typeof ownNetworks>,
+  complaints: Complaints,
+  at: At,
+): void {
+  given.forEach((network, k) => {
+    const other = owners.get(network.text);
+    if (other)
+      at(
+        ['networks', k],
+        `${network.text} is a network of peer ${other.peer} of ${complaints.where(other.id)} already`,
+      );
+    else owners.set(network.text, owner);
+    const taken = own.find(({ cidr }) => overlaps(cidr, network));
+    if (taken) at(['networks', k], `${network.text} ${relation(network, taken.cidr)} ${taken.what} ${taken.cidr.text}`);
+  });
 }
 
 export const relation = (network: Cidr, own: Cidr): string =>

@@ -5,11 +5,12 @@
  */
 import { addressesOf, spanOf } from './balancer.js';
 import type { GatewayModel, Origin, PortRange } from './gateway-model.js';
+import { endsOf, ipsecsOf, wireGuardsOf } from './vpn.js';
 
 export interface Claim {
   readonly address: string;
   /** `All`: every protocol and port. */
-  readonly protocol: 'TCP' | 'UDP' | 'ICMP' | 'All';
+  readonly protocol: 'TCP' | 'UDP' | 'ICMP' | 'ESP' | 'All';
   readonly ports: PortRange;
   readonly what: string;
   readonly path: readonly PropertyKey[];
@@ -44,15 +45,7 @@ export function claimsOf(model: GatewayModel): Claim[] {
           origin: balancer.origin,
         }),
       );
-  for (const { elasticIp, wireGuard, origin } of model.vpnConnections)
-    claims.push({
-      address: elasticIp.address.text,
-      protocol: 'UDP',
-      ports: { first: wireGuard.listenPort, last: wireGuard.listenPort },
-      what: `UDP ${elasticIp.address.text} port ${wireGuard.listenPort}`,
-      path: ['spec', 'wireGuard', 'listenPort'],
-      origin,
-    });
+  claims.push(...claimsOfTunnels(model));
   for (const { elasticIp, protocol, ports, origin } of model.dnatRules) {
     const address = elasticIp.address.text;
     const span = ports ? ` port ${spanOf(ports)}` : '';
@@ -66,6 +59,27 @@ export function claimsOf(model: GatewayModel): Claim[] {
     });
   }
   return claims;
+}
+
+/** All tunnels of IPsec of one elastic IP share its ends: one program speaks for them. */
+function claimsOfTunnels(model: GatewayModel): Claim[] {
+  const ipsecs = ipsecsOf(model);
+  const speakers = ipsecs.filter(
+    ({ elasticIp }, i) => ipsecs.findIndex((other) => other.elasticIp === elasticIp) === i,
+  );
+  return [...wireGuardsOf(model), ...speakers].flatMap((connection) =>
+    endsOf(connection).map(({ protocol, port }): Claim => {
+      const address = connection.elasticIp.address.text;
+      return {
+        address,
+        protocol: protocol === 'udp' ? 'UDP' : 'ESP',
+        ports: { first: port, last: port },
+        what: protocol === 'udp' ? `UDP ${address} port ${port}` : `ESP ${address}`,
+        path: connection.type === 'IPsec' ? ['spec', 'type'] : ['spec', 'wireGuard', 'listenPort'],
+        origin: connection.origin,
+      };
+    }),
+  );
 }
 
 /** Pairs that overlap, the earlier first; each later claim is named once. */

@@ -6,7 +6,7 @@ import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } 
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
 import { meantBy, offeredBy, permits, seenAs, type SiteLink, sitesOf, waysTo } from './site-link.js';
-import { endAt } from './vpn.js';
+import { endAt, endsOf } from './vpn.js';
 
 export interface Tuple {
   readonly source: string;
@@ -361,8 +361,9 @@ function translationsOf({
     for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
   for (const { prefix, internalPrefix, mode } of ipv6Prefixes)
     keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
-  for (const { elasticIp, wireGuard } of vpnConnections)
-    keys.add(`end ${elasticIp.address.text} ${wireGuard.listenPort}`);
+  for (const connection of vpnConnections)
+    for (const { protocol, port } of endsOf(connection))
+      keys.add(`end ${connection.elasticIp.address.text} ${protocol} ${port}`);
   for (const site of sitesOf({ vpnConnections, dedicatedLines })) {
     for (const network of [...site.local, ...site.remote, ...site.translate.map(({ as }) => as)])
       keys.add(`site ${site.origin.id} ${network.text}`);

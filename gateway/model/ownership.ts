@@ -62,7 +62,7 @@ export function lineParent(port: string, vlan: number | undefined): string {
 }
 /** Intermediate functional blocks, where what comes in is shaped: `vi-` + the name of the external parent. */
 export const IFB_PREFIX = 'vi-';
-/** WireGuard links, and the IFBs of those that are shaped. */
+/** Links of tunnels, and the IFBs of those that are shaped. */
 export const TUNNEL_PREFIX = 'vw-';
 export const TUNNEL_IFB_PREFIX = 'vj-';
 /**
@@ -73,6 +73,10 @@ export const tunnelLink = (connection: string, namespace: string): string =>
   namespace === '' && connection.length <= 15 - TUNNEL_PREFIX.length
     ? `${TUNNEL_PREFIX}${connection}`
     : `${TUNNEL_PREFIX}${fnv1a64(`${namespace} ${connection}`).slice(0, 12)}`;
+/** By which the kernel tells the security associations of one interface (`vw-…`, of IPsec) from another's. */
+const XFRM_IDS = 0x766700;
+export const xfrmId = (number: number): number => XFRM_IDS | number;
+export const isXfrmId = (id: number): boolean => (id & ~0xff) === XFRM_IDS;
 /** nftables tables: the leak guard; idle timeouts of listeners; the fence of a pair's member; what members say to each other. */
 export const GUARD_TABLE = 'vpcgw_guard';
 export const IDLE_TABLE = 'vpcgw_idle';

@@ -8,7 +8,13 @@ import { elasticIpNamed, named } from './named.js';
 import { originOf } from './origin.js';
 import { remember } from './remember.js';
 import { resolveRules } from './resolve-firewall.js';
-import type { VpnConnection, WireGuardPeer } from './vpn.js';
+import {
+  type IpsecEnd,
+  type VpnConnection,
+  type WireGuardConnection,
+  type WireGuardPeer,
+  wireGuardsOf,
+} from './vpn.js';
 
 /** Above that of a dedicated line, which is taken while it is up. */
 const VPN_METRIC = 200;
@@ -23,11 +29,20 @@ export function resolveVpns(
   groups: readonly AddressGroup[],
   complaints: Complaints,
 ): VpnConnection[] {
-  const peers = new Map(documents.connections.map(({ metadata }) => [metadata.name, [] as WireGuardPeer[]]));
+  // Of IPsec none has peers of its own.
+  const peers = new Map(
+    documents.connections
+      .filter(({ spec }) => spec.type === 'WireGuard')
+      .map(({ metadata }) => [metadata.name, [] as WireGuardPeer[]]),
+  );
   for (const document of documents.peers) addPeer(document, peers, complaints);
   return documents.connections
     .flatMap((document) => resolveVpn(document, elasticIps, groups, complaints))
-    .map((connection) => withPeers(connection, [...connection.wireGuard.peers, ...(peers.get(connection.name) ?? [])]));
+    .map((connection) =>
+      connection.type === 'IPsec'
+        ? connection
+        : withPeers(connection, [...connection.wireGuard.peers, ...(peers.get(connection.name) ?? [])]),
+    );
 }
 
 /** The same with some peers taken away, by the ids of their documents, and others put in. */
@@ -37,9 +52,10 @@ export function exchangePeers(
   given: readonly PeerDocument[],
   complaints: Complaints,
 ): VpnConnection[] {
-  const coming = new Map(before.map(({ name }) => [name, [] as WireGuardPeer[]]));
+  const coming = new Map(wireGuardsOf({ vpnConnections: before }).map(({ name }) => [name, [] as WireGuardPeer[]]));
   for (const document of given) addPeer(document, coming, complaints);
   return before.map((connection) => {
+    if (connection.type === 'IPsec') return connection;
     const staying = connection.wireGuard.peers.filter(({ place }) => !taken.has(place.id));
     const come = coming.get(connection.name) ?? [];
     const same = staying.length === connection.wireGuard.peers.length && come.length === 0;
@@ -52,7 +68,7 @@ function addPeer(document: PeerDocument, peers: ReadonlyMap<string, WireGuardPee
   named('VpnConnection', connection, peers, document, ['spec', 'connection'], complaints)?.push(ownPeerOf(document));
 }
 
-const withPeers = (connection: VpnConnection, peers: readonly WireGuardPeer[]): VpnConnection => ({
+const withPeers = (connection: WireGuardConnection, peers: readonly WireGuardPeer[]): WireGuardConnection => ({
   ...connection,
   site: { ...connection.site, remote: peers.flatMap(({ networks }) => networks) },
   wireGuard: { ...connection.wireGuard, peers },
@@ -81,7 +97,7 @@ export const ownPeerOf = remember(({ id, metadata, spec }: PeerDocument): WireGu
 );
 
 const inlinePeersOf = remember(({ id, spec }: ConnectionDocument): readonly WireGuardPeer[] =>
-  spec.wireGuard.peers.map((peer, i) =>
+  (spec.wireGuard?.peers ?? []).map((peer, i) =>
     peerOf(peer.name, peer, { id, path: ['spec', 'wireGuard', 'peers', i], own: false }),
   ),
 );
@@ -96,33 +112,43 @@ function resolveVpn(
   const elasticIp = elasticIpNamed(spec.elasticIP, elasticIps, document, ['spec', 'elasticIP'], complaints);
   if (!elasticIp) return [];
   const origin = originOf(document);
-  const { listenPort, keyRef } = spec.wireGuard;
   const policy: Policy | undefined = spec.rules && {
     name: metadata.name,
     rules: resolveRules(document, spec.rules, new Map(groups.map((group) => [group.name, group])), complaints),
     flushes: true,
     origin,
   };
-  return [
-    {
-      name: metadata.name,
-      elasticIp,
-      mtu: spec.mtu,
+  const common = {
+    name: metadata.name,
+    elasticIp,
+    mtu: spec.mtu,
+    origin,
+    site: {
+      local: spec.localNetworks,
+      remote: spec.ipsec?.networks ?? [],
+      translate: spec.translate,
+      metric: VPN_METRIC,
+      bandwidth: spec.bandwidth ?? NO_LIMIT,
+      policy,
       origin,
-      site: {
-        local: spec.localNetworks,
-        remote: [],
-        translate: spec.translate,
-        metric: VPN_METRIC,
-        bandwidth: spec.bandwidth ?? NO_LIMIT,
-        policy,
-        origin,
-      },
-      wireGuard: {
-        listenPort,
-        key: keyRef.file,
-        peers: inlinePeersOf(document),
-      },
     },
-  ];
+  };
+  if (spec.ipsec) return [{ ...common, type: 'IPsec', ipsec: ipsecEndOf(spec.ipsec, elasticIp) }];
+  if (!spec.wireGuard) return [];
+  const { listenPort, keyRef } = spec.wireGuard;
+  const wireGuard = { listenPort, key: keyRef.file, peers: inlinePeersOf(document) };
+  return [{ ...common, type: 'WireGuard', wireGuard }];
 }
+
+const ipsecEndOf = (
+  { peer, localId, peerId, presharedKeyRef, proposals, dpd, probe }: NonNullable<ConnectionDocument['spec']['ipsec']>,
+  { address }: ElasticIp,
+): IpsecEnd => ({
+  peer,
+  localId: localId ?? address.text,
+  peerId: peerId ?? peer.text,
+  presharedKey: presharedKeyRef.file,
+  proposals,
+  dpdMs: dpd,
+  probe: probe && { address: probe.address, intervalMs: probe.interval },
+});

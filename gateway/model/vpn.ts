@@ -4,15 +4,33 @@ import type { ElasticIp, GatewayModel, Origin } from './gateway-model.js';
 import type { Cidr, IpAddress } from './ip.js';
 import type { SiteLink } from './site-link.js';
 
-export interface VpnConnection {
+export type VpnConnection = WireGuardConnection | IpsecConnection;
+
+interface Connection {
   readonly name: string;
   readonly elasticIp: ElasticIp;
   /** In bytes; `undefined`: what the external interface leaves. */
   readonly mtu: number | undefined;
   readonly site: SiteLink;
-  readonly wireGuard: WireGuardEnd;
   readonly origin: Origin;
 }
+
+export interface WireGuardConnection extends Connection {
+  readonly type: 'WireGuard';
+  readonly wireGuard: WireGuardEnd;
+}
+
+export interface IpsecConnection extends Connection {
+  readonly type: 'IPsec';
+  readonly ipsec: IpsecEnd;
+}
+
+type Connections = Pick<GatewayModel, 'vpnConnections'>;
+
+export const wireGuardsOf = ({ vpnConnections }: Connections): WireGuardConnection[] =>
+  vpnConnections.filter((connection) => connection.type === 'WireGuard');
+export const ipsecsOf = ({ vpnConnections }: Connections): IpsecConnection[] =>
+  vpnConnections.filter((connection) => connection.type === 'IPsec');
 
 /** This gateway's end. Keys are names of files. */
 export interface WireGuardEnd {
@@ -31,24 +49,72 @@ export interface WireGuardPeer {
   readonly networks: readonly Cidr[];
   /** 0: none. */
   readonly keepaliveMs: number;
-  readonly probe: { readonly address: IpAddress; readonly intervalMs: number } | undefined;
+  readonly probe: TunnelProbe | undefined;
+}
+
+export interface TunnelProbe {
+  readonly address: IpAddress;
+  readonly intervalMs: number;
+}
+
+/** Both ends of a tunnel of IPsec. The key is the name of a file. */
+export interface IpsecEnd {
+  readonly peer: IpAddress;
+  /** What each end calls itself. */
+  readonly localId: string;
+  readonly peerId: string;
+  readonly presharedKey: string;
+  readonly proposals: readonly Proposal[];
+  /** From one question whether the peer lives to the next, while it says nothing. */
+  readonly dpdMs: number;
+  readonly probe: TunnelProbe | undefined;
+}
+
+/** In strongSwan's words. */
+export interface Proposal {
+  readonly encryption: 'aes128gcm16' | 'aes256gcm16' | 'aes128' | 'aes256';
+  readonly hash: 'sha256' | 'sha384' | 'sha512';
+  readonly group: string;
 }
 
 /** The files that the keys of a connection's own document are in, the gateway's first. */
-export const keysOf = ({ wireGuard }: VpnConnection): string[] => [
-  wireGuard.key,
-  ...wireGuard.peers.flatMap(({ presharedKey, place }) => (place.own ? [] : (presharedKey ?? []))),
-];
+export const keysOf = (connection: VpnConnection): string[] =>
+  connection.type === 'IPsec'
+    ? [connection.ipsec.presharedKey]
+    : [
+        connection.wireGuard.key,
+        ...connection.wireGuard.peers.flatMap(({ presharedKey, place }) => (place.own ? [] : (presharedKey ?? []))),
+      ];
+
+/** IKE, IKE and ESP behind a NAT, and ESP by itself. */
+const IPSEC_ENDS = [
+  { protocol: 'udp', port: 500 },
+  { protocol: 'udp', port: 4500 },
+  { protocol: 'esp', port: 0 },
+] as const;
+
+/** At its elastic IP. A protocol without ports has port 0. */
+export const endsOf = (connection: VpnConnection): readonly { protocol: 'udp' | 'esp'; port: number }[] =>
+  connection.type === 'IPsec' ? IPSEC_ENDS : [{ protocol: 'udp', port: connection.wireGuard.listenPort }];
+
+/** Where a tunnel ends, in the words of iptables. */
+export const endMatches = (connection: VpnConnection): string[] =>
+  endsOf(connection).map(({ protocol, port }) => (protocol === 'udp' ? `-p udp -m udp --dport ${port}` : '-p esp'));
+
+/** As it is called, and as connection tracking prints it. */
+const ESP_NAMES = ['esp', '50'];
 
 /** The connection whose tunnel ends at a port of an elastic IP. */
 export const endAt = (
-  { vpnConnections }: Pick<GatewayModel, 'vpnConnections'>,
+  { vpnConnections }: Connections,
   address: string,
   protocol: string,
   port: number,
 ): VpnConnection | undefined =>
-  protocol === 'udp'
-    ? vpnConnections.find(
-        ({ elasticIp, wireGuard }) => elasticIp.address.text === address && wireGuard.listenPort === port,
-      )
-    : undefined;
+  vpnConnections.find(
+    (connection) =>
+      connection.elasticIp.address.text === address &&
+      endsOf(connection).some((end) =>
+        end.protocol === 'udp' ? protocol === 'udp' && end.port === port : ESP_NAMES.includes(protocol),
+      ),
+  );

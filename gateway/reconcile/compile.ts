@@ -77,6 +77,7 @@ export function compile(input: CompileInput): Compiled {
     guard: guardTable(
       model,
       publicPrefixes.map(({ prefix }) => prefix),
+      parts.some(({ xfrmLinks = [] }) => xfrmLinks.length > 0),
     ),
     idle: idleTable(
       parts.flatMap((part) => part.idle ?? []),
@@ -127,6 +128,7 @@ function linksOf(parts: readonly Contribution[]): Map<string, Link> {
     }),
     ...parts.flatMap((part) => part.lines ?? []).map((link) => ({ ...link, ...macOf(link.name) })),
     ...parts.flatMap((part) => part.tunnels ?? []).map(({ link }) => link),
+    ...parts.flatMap((part) => part.xfrmLinks ?? []),
     ...ifbs.map(({ parent }): Link => ({ name: ifbOf(parent), kind: 'ifb', parent: '', up: true })),
   ];
   return new Map(links.map((link) => [link.name, link]));

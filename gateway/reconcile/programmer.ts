@@ -41,7 +41,7 @@ export interface Programmed {
 }
 
 /** Facts that are asked for only when a document needs them. */
-const FOUND = ['shaper', 'balancing', 'vlans', 'tunnels', 'keys'] as const;
+const FOUND = ['shaper', 'balancing', 'vlans', 'tunnels', 'ipsec', 'keys'] as const;
 
 export class Programmer {
   readonly view: KernelView;

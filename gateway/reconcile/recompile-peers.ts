@@ -8,12 +8,12 @@ import type { IpSet, KernelState, Line } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { Cidr } from '../model/ip.js';
 import { siteSet } from '../model/ownership.js';
-import type { VpnConnection, WireGuardPeer } from '../model/vpn.js';
+import { type VpnConnection, type WireGuardConnection, type WireGuardPeer, wireGuardsOf } from '../model/vpn.js';
 import { type Compiled, type CompileInput, contextOf, elementOf, halves, routeEntry } from './compile.js';
 
 /** Of one connection. */
 interface Edit {
-  readonly connection: VpnConnection;
+  readonly connection: WireGuardConnection;
   readonly placed: PlacedSite;
   readonly gone: readonly WireGuardPeer[];
   readonly come: readonly WireGuardPeer[];
@@ -26,8 +26,9 @@ export function recompilePeers(input: CompileInput, before: Compiled): Compiled 
   if (!sameButPeers(model, known)) return undefined;
   const context = contextOf(input);
   const edits: Edit[] = [];
-  for (const [i, connection] of model.vpnConnections.entries()) {
-    const former = known.vpnConnections[i];
+  const formerly = wireGuardsOf(known);
+  for (const [i, connection] of wireGuardsOf(model).entries()) {
+    const former = formerly[i];
     if (!former || former === connection) continue;
     const [was, is] = [new Set(former.wireGuard.peers), new Set(connection.wireGuard.peers)];
     const placed = placedTunnel(connection, context);
@@ -56,9 +57,9 @@ function sameButPeers(model: GatewayModel, known: GatewayModel): boolean {
 
 function isSame(connection: VpnConnection, known: VpnConnection | undefined): boolean {
   if (connection === known) return true;
+  if (connection.type === 'IPsec' || known?.type !== 'WireGuard') return false;
   const { elasticIp, mtu, origin, site, wireGuard } = connection;
   return (
-    known !== undefined &&
     elasticIp === known.elasticIp &&
     mtu === known.mtu &&
     origin === known.origin &&

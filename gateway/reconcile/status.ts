@@ -252,7 +252,7 @@ function connectedOf(
   if (kind === 'VpnPeer') return peerLooks(name, tunnels?.get(spec.connection));
   const tunnel = kind === 'VpnConnection' ? tunnels?.get(name) : undefined;
   const line = kind === 'DedicatedLine' ? lines?.get(name) : undefined;
-  if (tunnel) return [{ state: tunnel.state, reason: tunnel.reason }];
+  if (tunnel) return [{ state: tunnel.state, reason: tunnel.reason, code: tunnel.trouble }];
   return line ? [{ state: line.state, reason: line.reason, code: line.trouble }] : [];
 }
 
@@ -277,7 +277,8 @@ function siteTrouble(document: GatewayDocument, { model, facts }: ObjectInput): 
     }
     case 'VpnPeer': {
       const connection = tunnel(document.spec.connection);
-      return connection && (troubleOf(connection, facts) ?? peerTrouble(ownPeerOf(document), connection, facts));
+      if (connection?.type !== 'WireGuard') return undefined;
+      return troubleOf(connection, facts) ?? peerTrouble(ownPeerOf(document), connection, facts);
     }
     case 'DedicatedLine': {
       const line = model.dedicatedLines.find((each) => each.name === name);
@@ -331,7 +332,7 @@ function ownNotes(document: GatewayDocument, { model, pressure, balancing, facts
         untimed: balancing?.untimed,
       });
     case 'VpnConnection':
-      return facts?.tunnels?.engine === 'wireguard-go' ? [USERSPACE] : [];
+      return document.spec.type === 'WireGuard' && facts?.tunnels?.engine === 'wireguard-go' ? [USERSPACE] : [];
     case 'FirewallPolicy':
       return [`judges ${judgedCount(document, model)}`];
     default:

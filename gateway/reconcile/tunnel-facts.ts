@@ -1,31 +1,42 @@
 /** What tunnels depend on beside documents: what this machine has for them, and the keys. */
 import type { Facts, KeyFact, Tunnels } from '../kernel/state.js';
-import type { VpnConnection } from '../model/vpn.js';
+import { ipsecsOf, type VpnConnection, wireGuardsOf } from '../model/vpn.js';
 
-type ReadKey = (file: string, use: 'private' | 'preshared') => KeyFact;
+type ReadKey = (file: string, use: 'private' | 'preshared' | 'password') => KeyFact;
 
 export class TunnelFacts {
   #tunnels: Tunnels | undefined;
+  #ipsec: Facts['ipsec'];
   #keys: ReadonlyMap<string, KeyFact> | undefined;
 
   constructor(
-    /** Finds out what this machine has; called once, when a document first wants a tunnel. */
-    private readonly choose: () => Promise<Tunnels>,
+    /** Find out what this machine has; each called once, when a document first wants such a tunnel. */
+    private readonly choose: {
+      readonly wireGuard: () => Promise<Tunnels>;
+      readonly ipsec: () => Promise<NonNullable<Facts['ipsec']>>;
+    },
     private readonly readKey: ReadKey,
   ) {}
 
   /** Keys are read each time; the very same map when none has changed. */
-  async of(connections: readonly VpnConnection[]): Promise<Pick<Facts, 'tunnels' | 'keys'>> {
-    this.#tunnels ??= await this.choose();
+  async of(vpnConnections: readonly VpnConnection[]): Promise<Pick<Facts, 'tunnels' | 'ipsec' | 'keys'>> {
+    const [wireGuards, ipsecs] = [wireGuardsOf({ vpnConnections }), ipsecsOf({ vpnConnections })];
+    if (wireGuards.length > 0) this.#tunnels ??= await this.choose.wireGuard();
+    if (ipsecs.length > 0) this.#ipsec ??= await this.choose.ipsec();
     const keys = new Map<string, KeyFact>();
-    for (const { wireGuard } of connections) {
+    for (const { ipsec } of ipsecs) keys.set(ipsec.presharedKey, this.readKey(ipsec.presharedKey, 'password'));
+    for (const { wireGuard } of wireGuards) {
       keys.set(wireGuard.key, this.readKey(wireGuard.key, 'private'));
       for (const { presharedKey } of wireGuard.peers)
         if (presharedKey !== undefined && !keys.has(presharedKey))
           keys.set(presharedKey, this.readKey(presharedKey, 'preshared'));
     }
     if (!this.#keys || !sameKeys(this.#keys, keys)) this.#keys = keys;
-    return { tunnels: this.#tunnels, keys: this.#keys };
+    return {
+      ...(this.#tunnels ? { tunnels: this.#tunnels } : {}),
+      ...(this.#ipsec ? { ipsec: this.#ipsec } : {}),
+      keys: this.#keys,
+    };
   }
 }
 

@@ -5,6 +5,7 @@
 import { troubleOf, linkOf } from '../features/sites.js';
 import type { Endpoints } from '../health/endpoints.js';
 import { type ConnectionLook, lookAtConnection, lookAtPeer, type PeerLook } from '../health/peer-state.js';
+import { lookAtIpsec } from '../health/ipsec-state.js';
 import { type PingOptions, PingWatch } from '../health/ping-watch.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { nearest } from '../documents/explain.js';
@@ -12,14 +13,16 @@ import { VpcgwError } from '../errors.js';
 import { readDump } from '../kernel/wireguard/subsystem.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { isPair } from '../model/high-availability.js';
-import type { VpnConnection } from '../model/vpn.js';
+import type { TunnelProbe, VpnConnection, WireGuardConnection } from '../model/vpn.js';
 import type { Clock } from '../system/clock.js';
 import { type CompileInput, contextOf } from './compile.js';
-import { peerConfig } from './peer-config.js';
+import type { Ipsec } from './ipsec.js';
+import { ipsecPeerConfig, peerConfig } from './peer-config.js';
 
 const EVERY_MS = 2_000;
 
 export interface VpnWatchOptions {
+  readonly ipsec: Pick<Ipsec, 'look' | 'stateOf'>;
   readonly run: CommandRunner;
   readonly clock: Clock;
   /** What is in force, and what it was compiled with. */
@@ -77,6 +80,8 @@ export class VpnWatch {
           all.map((each) => each.name),
         )}`,
       );
+    const context = contextOf(inForce);
+    if (connection.type === 'IPsec') return ipsecPeerConfig(connection, context);
     const { peers } = connection.wireGuard;
     const named = peers.filter((peer) => peerName === undefined || peer.name === peerName);
     if (named.length === 0 && peerName !== undefined)
@@ -87,13 +92,14 @@ export class VpnWatch {
           peers.map((peer) => peer.name),
         )}`,
       );
-    return named.map((peer) => peerConfig(connection, peer, contextOf(inForce))).join('\n');
+    return named.map((peer) => peerConfig(connection, peer, context)).join('\n');
   }
 
   async #look(): Promise<void> {
     const inForce = this.options.inForce();
     const connections = inForce?.model.vpnConnections ?? [];
     if (inForce) this.#followProbes(inForce.model);
+    await this.options.ipsec.look();
     const looks = new Map<string, ConnectionLook>();
     for (const connection of connections)
       if (inForce) looks.set(connection.name, await this.#lookAt(connection, inForce));
@@ -111,8 +117,16 @@ export class VpnWatch {
       return { state: 'Idle', reason: 'this member is not the active one', peers: [] };
     const trouble = troubleOf(connection, facts);
     if (trouble) return { state: 'Down', reason: trouble.message, trouble: trouble.reason, peers: [] };
-    const { name, wireGuard } = connection;
-    const dump = await readDump(this.options.run, linkOf(name, facts)).catch(() => undefined);
+    if (connection.type === 'IPsec') {
+      const { name, ipsec } = connection;
+      const probe = this.#pings.get(`${name}/${ipsec.peer.text}`)?.look;
+      return lookAtIpsec(connection, this.options.ipsec.stateOf(name), probe);
+    }
+    return this.#lookAtPeers(connection, linkOf(connection, facts));
+  }
+
+  async #lookAtPeers({ name, wireGuard }: WireGuardConnection, link: string): Promise<ConnectionLook> {
+    const dump = await readDump(this.options.run, link).catch(() => undefined);
     if (!dump) return { state: 'Down', reason: 'the tunnel is not there', peers: [] };
     for (const { publicKey, endpoint } of dump.peers)
       if (endpoint !== undefined) this.options.endpoints.saw(dump.publicKey, publicKey, endpoint);
@@ -136,15 +150,10 @@ export class VpnWatch {
 
   #followProbes({ vpnConnections, internal }: GatewayModel): void {
     const wanted = new Map(
-      vpnConnections.flatMap(({ name, wireGuard }) =>
-        wireGuard.peers.flatMap((peer) => {
-          if (!peer.probe) return [];
-          const { address, intervalMs } = peer.probe;
-          const from = internal.addresses.find((own) => own.address.family === address.family)?.address.text;
-          const options = { address: address.text, from, intervalMs };
-          return [[`${name}/${peer.name}`, options] as [string, PingOptions]];
-        }),
-      ),
+      vpnConnections.flatMap(probesOf).map(([key, { address, intervalMs }]): [string, PingOptions] => {
+        const from = internal.addresses.find((own) => own.address.family === address.family)?.address.text;
+        return [key, { address: address.text, from, intervalMs }];
+      }),
     );
     for (const [key, ping] of this.#pings) {
       if (JSON.stringify(wanted.get(key)) === JSON.stringify(ping.options)) continue;
@@ -153,4 +162,14 @@ export class VpnWatch {
     }
     for (const [key, options] of wanted) if (!this.#pings.has(key)) this.#pings.set(key, new PingWatch(options));
   }
+}
+
+/** By connection and peer. */
+function probesOf(connection: VpnConnection): [string, TunnelProbe][] {
+  const { name } = connection;
+  const peers =
+    connection.type === 'IPsec'
+      ? [{ name: connection.ipsec.peer.text, probe: connection.ipsec.probe }]
+      : connection.wireGuard.peers;
+  return peers.flatMap(({ name: peer, probe }): [string, TunnelProbe][] => (probe ? [[`${name}/${peer}`, probe]] : []));
 }

@@ -123,6 +123,7 @@ export class Daemon {
   }
 
   async #lookAfter(): Promise<void> {
+    this.#boundLog();
     if (this.#wanted === undefined || this.#processId() !== undefined) return;
     if (this.#adopted) this.options.onEnd();
     this.#adopted = false;

@@ -2,9 +2,16 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KeyFact } from '../kernel/state.js';
 import { Secret } from '../model/secret.js';
 
 export type PasswordFact = { readonly password: Secret } | { readonly wrong: string };
+
+/** As a key among others. */
+export function passwordKey(directory: string, file: string): KeyFact {
+  const fact = readPassword(directory, file);
+  return 'wrong' in fact ? fact : { key: fact.password };
+}
 
 /** TCP MD5 takes no more. */
 const MAX_CHARACTERS = 80;

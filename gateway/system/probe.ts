@@ -1,8 +1,8 @@
 /** Finds out what this machine gives a gateway: programs, rights, kernel features, switches. Leaves nothing behind. */
-import { accessSync, constants, readlinkSync } from 'node:fs';
+import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
 import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
-import type { CommandRunner } from '../kernel/command.js';
+import { CommandError, type CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { SCHEDULERS, serviceText } from '../kernel/ipvs/entry.js';
 import { parse as parseIpvs } from '../kernel/ipvs/parse.js';
@@ -163,6 +163,7 @@ export async function probe(run: CommandRunner): Promise<Finding[]> {
     ...(await probeShaping(run)),
     await probeBalancing(run),
     await probeTunnels(run),
+    await probeIpsec(run),
     await probeVlans(run),
   );
   return [...findings, ...(await probeSysctls(run))];
@@ -431,6 +432,56 @@ export async function chooseTunnels(run: CommandRunner): Promise<Tunnels> {
       : `this kernel has no WireGuard, and ${TUN} cannot be opened`
     : 'this kernel has no WireGuard, and the program wireguard-go is missing';
   return { engine: 'wireguard-go', lacking, namespace: readlinkSync('/proc/self/ns/net') };
+}
+
+/** A security association that nobody uses is made and taken away, and an interface of such. */
+export async function chooseIpsec(run: CommandRunner): Promise<{ readonly lacking: string | undefined }> {
+  for (const program of IPSEC_PROGRAMS)
+    if (!existsSync(program.path))
+      return { lacking: `the program ${program.path} is missing; install the package ${program.package}` };
+  const name = `vgx${process.pid}`;
+  const where = [
+    'src',
+    '127.0.0.1',
+    'dst',
+    '127.0.0.1',
+    'proto',
+    'esp',
+    'spi',
+    `0x${(0x7667_0000 + process.pid).toString(16)}`,
+  ];
+  const cipher = ['aead', 'rfc4106(gcm(aes))', `0x${'00'.repeat(20)}`, '128'];
+  try {
+    await run.run({ argv: ['ip', 'xfrm', 'state', 'add', ...where, 'mode', 'tunnel', ...cipher] });
+    await run.run({ argv: ['ip', 'xfrm', 'state', 'delete', ...where] });
+  } catch (error) {
+    return { lacking: `this kernel has no ESP with AES-GCM (CONFIG_INET_ESP, CONFIG_CRYPTO_GCM): ${lastOf(error)}` };
+  }
+  try {
+    await run.run({ argv: ['ip', 'link', 'add', name, 'type', 'xfrm', 'if_id', '1'] });
+    await run.run({ argv: ['ip', 'link', 'delete', name] });
+  } catch (error) {
+    return { lacking: `this kernel has no interfaces of IPsec (CONFIG_XFRM_INTERFACE): ${lastOf(error)}` };
+  }
+  return { lacking: undefined };
+}
+
+const IPSEC_PROGRAMS = [
+  { path: '/usr/sbin/charon-systemd', package: 'charon-systemd' },
+  { path: '/usr/sbin/swanctl', package: 'strongswan-swanctl' },
+];
+
+const lastOf = (error: unknown): string =>
+  error instanceof CommandError ? error.result.stderr.trim().split('\n').at(-1) || 'refused' : messageOf(error);
+
+async function probeIpsec(run: CommandRunner): Promise<Finding> {
+  const { lacking } = await chooseIpsec(run);
+  return {
+    check: 'IPsec',
+    state: lacking === undefined ? 'Ok' : 'Degraded',
+    found: lacking ?? '',
+    fix: 'a kernel with CONFIG_INET_ESP, CONFIG_CRYPTO_GCM and CONFIG_XFRM_INTERFACE, and the packages strongswan-swanctl, charon-systemd and libstrongswan-standard-plugins; without them VPN connections of type IPsec stay down',
+  };
 }
 
 function openable(device: string): boolean {

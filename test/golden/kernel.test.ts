@@ -23,7 +23,7 @@ const facts = {
   mtu: new Map([['vpc0', 1400], ['ext0', 1500], ['ext1', 1500], ['line0', 1500], ['line1', 1500]]),
   member: exampleMember,
   tunnels: { engine: 'wireguard', lacking: undefined, namespace: '' } as const,
-  keys: exampleKeys('offices.key', 'psk-paris', 'lab.key'),
+  keys: exampleKeys('offices.key', 'psk-paris', 'lab.key', 'psk-plant'),
 };
 
 const read = (name: string) =>
@@ -60,7 +60,7 @@ function readable(state: KernelState): string {
     section('ip6tables', chains(state.iptables6)),
     ...(state.ipvs.size === 0 ? [] : [section('ipvs', [...state.ipvs].map(([key, { text, origin }]) => `${key}  ${text}${origin ? `   # ${origin.id}` : ''}`))]),
     section('sysctls', [...state.sysctls].map(([key, value]) => `${key} = ${value}`)),
-    section('links', [...state.links.values()].map(({ name, kind, parent, up, mac, mtu, vlan }) => `${name} ${{ macvlan: `above ${parent}`, vlan: `VLAN ${vlan} of ${parent}`, ifb: 'an IFB', wireguard: `a tunnel of ${mtu} bytes`, 'wireguard-go': '' }[kind]}, ${up ? 'up' : 'down'}${mac === undefined ? '' : `, ${mac}`}`)),
+    section('links', [...state.links.values()].map(({ name, kind, parent, up, mac, mtu, vlan, xfrmId }) => `${name} ${{ macvlan: `above ${parent}`, xfrm: `IPsec number 0x${xfrmId?.toString(16)}, of ${mtu} bytes`, vlan: `VLAN ${vlan} of ${parent}`, ifb: 'an IFB', wireguard: `a tunnel of ${mtu} bytes`, 'wireguard-go': '' }[kind]}, ${up ? 'up' : 'down'}${mac === undefined ? '' : `, ${mac}`}`)),
     ...(state.shaping.size === 0 ? [] : [section('traffic control', [...state.shaping].map(([key, { text, origin }]) => `${key}  ${text}${origin ? `   # ${origin.id}` : ''}`))]),
     section('addresses', texts(state.addresses)),
     section('routes', texts(state.routes)),

@@ -183,7 +183,8 @@ describe.each(outers)('WireGuard over $outer', ({ eip, site, at }) => {
     expect((await lab.supervisor().metrics()).value('vpcgw_vpn_peer_up', { name: 'site', peer: 'site' })).toBe(1);
     await plain.namespace.ip([`link set ${plain.link} down`]);
     await connected('Down');
-    expect(lab.supervisor().logged('→ Down: site: 192.168.77.1 answers none')).toHaveLength(1);
+    // Told before it is in the status, by another way.
+    await expect.poll(() => lab.supervisor().logged('→ Down: site: 192.168.77.1 answers none')).toHaveLength(1);
     await plain.namespace.ip([
       `link set ${plain.link} up`,
       ...[...LOCAL, '203.0.113.10/32'].map((network) => `route replace ${network} dev ${plain.link}`),

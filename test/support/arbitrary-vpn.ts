@@ -1,11 +1,19 @@
 import fc from 'fast-check';
-import { type Bandwidth, type Document, type RuleOptions, vpnConnection, vpnPeer } from './documents.js';
+import {
+  type Bandwidth,
+  type Document,
+  ipsecConnection,
+  type RuleOptions,
+  vpnConnection,
+  vpnPeer,
+} from './documents.js';
 import { examplePublicKey } from './example-keys.js';
 
-// Tunnels with peers in the connection's document and in documents of their own; some lack a key.
+// Tunnels of IPsec, and of WireGuard with peers in the connection's document and in documents of their own; some lack a key.
 
 export interface ChosenTunnel {
   readonly there: boolean;
+  readonly ipsec: boolean;
   readonly eip: number;
   readonly keyless: boolean;
   readonly translated: boolean;
@@ -22,6 +30,7 @@ export interface ChosenTunnel {
 export const chosenTunnels: fc.Arbitrary<readonly ChosenTunnel[]> = fc.array(
   fc.record({
     there: fc.boolean(),
+    ipsec: fc.integer({ min: 0, max: 2 }).map((n) => n === 0),
     eip: fc.nat(7),
     keyless: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
     translated: fc.boolean(),
@@ -43,7 +52,7 @@ const LIMITS: Bandwidth = { ingress: '20M', egress: '10M' };
 
 /** On elastic IPs of IPv4. */
 export function tunnelsOf(tunnels: readonly ChosenTunnel[], four: readonly { name: string }[]): Document[] {
-  return tunnels.flatMap(({ there, eip, keyless, translated, limited, judged, inline, own, psk, moved }, i) => {
+  return tunnels.flatMap(({ there, ipsec, eip, keyless, translated, limited, judged, inline, own, psk, moved }, i) => {
     const elastic = four[eip % Math.max(1, four.length)];
     if (!there || !elastic) return [];
     const name = `tunnel${i}`;
@@ -57,16 +66,24 @@ export function tunnelsOf(tunnels: readonly ChosenTunnel[], four: readonly { nam
           ...(k === 1 ? { endpoint: `198.51.100.${10 + k}:51820`, keepalive: '25s' } : {}),
           ...(psk > 0 && k === 2 ? { psk: psk === 1 ? 'missing-psk' : 'psk' } : {}),
         }));
+    const common = {
+      elasticIP: elastic.name,
+      localNetworks: ['10.0.0.0/24', 'fd00:a::/64'],
+      ...(translated ? { translate: [{ network: '10.0.0.0/24', as: `100.127.${i}.0/24` }] } : {}),
+      ...(limited ? { bandwidth: LIMITS } : {}),
+      ...(judged ? { rules: RULES } : {}),
+    };
+    if (ipsec) {
+      const networks = [`172.${20 + i}.${moved ? 201 : 200}.0/24`, `fd00:${i + 1}:200::/64`];
+      const peer = `198.51.100.${20 + i}`;
+      return [ipsecConnection(name, { ...common, peer, networks, psk: keyless ? 'missing' : 'psk' })];
+    }
     return [
       vpnConnection(name, {
-        elasticIP: elastic.name,
+        ...common,
         key: keyless ? 'missing' : name,
-        localNetworks: ['10.0.0.0/24', 'fd00:a::/64'],
         listenPort: 51_820 + i,
         peers: peersOf(inline, 0),
-        ...(translated ? { translate: [{ network: '10.0.0.0/24', as: `100.127.${i}.0/24` }] } : {}),
-        ...(limited ? { bandwidth: LIMITS } : {}),
-        ...(judged ? { rules: RULES } : {}),
       }),
       ...peersOf(own, 3).map((peer) => vpnPeer(name, peer)),
     ];

@@ -187,6 +187,28 @@ export function vpnConnection(name: string, options: VpnOptions): Document {
   });
 }
 
+interface IpsecOptions extends Pick<
+  VpnOptions,
+  'elasticIP' | 'localNetworks' | 'translate' | 'bandwidth' | 'mtu' | 'rules'
+> {
+  peer: string;
+  networks: readonly string[];
+  psk: string;
+  /** Further fields of `ipsec`. */
+  more?: Readonly<Record<string, unknown>>;
+}
+
+export function ipsecConnection(name: string, options: IpsecOptions): Document {
+  const { localNetworks = ['10.0.0.0/24', 'fd00:a::/64'], rules: given, peer, networks, psk, more, ...rest } = options;
+  return document('VpnConnection', name, {
+    type: 'IPsec',
+    localNetworks,
+    ...rest,
+    ...(given ? { rules: rules(given) } : {}),
+    ipsec: { peer, networks, presharedKeyRef: { file: psk }, ...more },
+  });
+}
+
 /** In a document of its own. */
 export const vpnPeer = (connection: string, { name, psk, ...peer }: VpnPeer): Document =>
   document('VpnPeer', name, {

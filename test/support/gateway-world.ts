@@ -16,7 +16,7 @@ import { AuditFile } from '../../gateway/system/audit-file.js';
 import { systemClock } from '../../gateway/system/clock.js';
 import { SystemRunner } from '../../gateway/system/command-runner.js';
 import { Journal } from '../../gateway/system/journal.js';
-import { chooseBalancing, chooseShaper, chooseTunnels, chooseVlans } from '../../gateway/system/probe.js';
+import { chooseBalancing, chooseShaper, chooseIpsec, chooseTunnels, chooseVlans } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
 import { exampleKeyFact } from './example-keys.js';
@@ -28,11 +28,13 @@ import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
 
-const foundOf = ({ shaper, balancing, vlans, tunnels, keys }: Facts) => ({
+const foundOf = ({ shaper, balancing, vlans, tunnels, ipsec, keys }: Facts) => ({
   ...(shaper && { shaper }),
   ...(balancing && { balancing }),
   ...(vlans && { vlans }),
-  ...(tunnels && keys && { tunnels, keys }),
+  ...(tunnels && { tunnels }),
+  ...(ipsec && { ipsec }),
+  ...(keys && { keys }),
 });
 const subsystems = () => createSubsystems(() => 'nft');
 const filesOf = (documents: readonly Document[]) => [
@@ -73,8 +75,14 @@ export class GatewayWorld {
     this.runner = new FaultyRunner(this.namespace, () => this.guarded());
     const log = pino({ level: 'silent' });
     const tunnels = new TunnelFacts(
-      async () => ({ ...(await chooseTunnels(this.runner)), namespace: this.namespace.name }),
-      (file, use) => (file.startsWith('missing') ? { wrong: 'is missing' } : exampleKeyFact(file, use)),
+      {
+        wireGuard: async () => ({ ...(await chooseTunnels(this.runner)), namespace: this.namespace.name }),
+        ipsec: () => chooseIpsec(this.runner),
+      },
+      (file, use) =>
+        file.startsWith('missing')
+          ? { wrong: 'is missing' }
+          : exampleKeyFact(file, use === 'private' ? use : 'preshared'),
     );
     const machine = {
       chooseShaper: () => chooseShaper(this.runner),
@@ -125,7 +133,9 @@ export class GatewayWorld {
     const { stdout } = await this.namespace.exec(['sh', '-c', GUARDED]);
     const [four, six, ...guard] = stdout.split('\n');
     if (four === '1' || six === '1')
-      expect(guard.join(' '), 'forwarding without the leak guard').toMatch(/saddr .*@outside counter drop/);
+      expect(guard.join(' '), 'forwarding without the leak guard').toMatch(
+        /saddr .*@outside( rt ipsec missing)? counter drop/,
+      );
   }
 
   destroy(): void {

@@ -829,6 +829,58 @@ describe('VPN connections', () => {
     );
   });
 
+  const ipsec = (name: string, more = '', fields = '', type = 'IPsec'): string =>
+    spec(
+      'VpnConnection',
+      name,
+      `  type: ${type}\n  elasticIP: vpn\n  localNetworks: [10.0.0.0/24]\n  ipsec:\n    peer: 198.51.100.9\n    presharedKeyRef: {file: a.psk}\n${fields === '' ? '    networks: [192.168.90.0/24]\n' : fields}${more}`,
+    );
+
+  it('of IPsec', () => {
+    expect(beside(ipsec('a'))).toBe('accepted');
+    // Beside WireGuard on one elastic IP, and beside another of its own sort.
+    const far = ipsec('b', '', '    networks: [192.168.91.0/24]\n').replace('198.51.100.9', '198.51.100.10');
+    expect(beside(`${ipsec('a')}---\n${vpn('c', site)}---\n${far}`)).toBe('accepted');
+    expect(beside(ipsec('a', '', '', 'WireGuard'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:3: spec.wireGuard: is missing: type WireGuard needs it
+      bad.yaml:9:5: spec.ipsec: has no meaning for type WireGuard; leave it out"
+    `);
+    expect(beside(vpn('a', site).replace('WireGuard', 'IPsec'))).toMatchInlineSnapshot(`
+      "bad.yaml:5:3: spec.ipsec: is missing: type IPsec needs it
+      bad.yaml:9:5: spec.wireGuard: has no meaning for type IPsec; leave it out"
+    `);
+    expect(beside(`${ipsec('a')}---\n${far.replace('198.51.100.10', '198.51.100.9')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:21:11: spec.ipsec.peer: 198.51.100.9 has a tunnel with elastic IP vpn by VpnConnection/a (bad.yaml:1) already"`,
+    );
+    expect(beside(ipsec('a', '    localId: "a b"\n    dpd: 500ms\n'))).toMatchInlineSnapshot(`
+      "bad.yaml:12:14: spec.ipsec.localId: "a b" is not an identity, such as 198.51.100.7, vpn.example.com or gw@example.com
+      bad.yaml:13:10: spec.ipsec.dpd: must be whole seconds, 1s to 1h"
+    `);
+    expect(beside(ipsec('a', '    proposals: [{encryption: 3des, hash: md5, group: modp1024}]\n')))
+      .toMatchInlineSnapshot(`
+      "bad.yaml:12:30: spec.ipsec.proposals[0].encryption: must be aes128gcm16, aes256gcm16, aes128 or aes256
+      bad.yaml:12:42: spec.ipsec.proposals[0].hash: must be sha256, sha384 or sha512
+      bad.yaml:12:54: spec.ipsec.proposals[0].group: must be curve25519, ecp256, ecp384, modp2048, modp3072 or modp4096"
+    `);
+    expect(beside(ipsec('a', '', '    networks: [10.0.0.0/8]\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:11:16: spec.ipsec.networks[0]: 10.0.0.0/8 swallows the VPC's 10.0.0.0/24"`,
+    );
+    expect(beside(ipsec('a', '    probe: {address: 192.168.91.1}\n'))).toMatchInlineSnapshot(
+      `"bad.yaml:12:22: spec.ipsec.probe.address: 192.168.91.1 is in none of its networks (192.168.90.0/24)"`,
+    );
+    expect(beside(ipsec('a').replace('198.51.100.9', '"2001:db8::9"'))).toMatchInlineSnapshot(
+      `"bad.yaml:9:11: spec.ipsec.peer: 2001:db8::9 is IPv6, and elastic IP vpn is IPv4"`,
+    );
+    expect(beside(`${ipsec('a')}---\n${vpn('c', site, { end: '    listenPort: 4500\n' })}`)).toMatchInlineSnapshot(
+      `"bad.yaml:5:9: spec.type: UDP 203.0.113.60 port 4500 overlaps UDP 203.0.113.60 port 4500 of VpnConnection/c (bad.yaml:13)"`,
+    );
+    expect(
+      beside(
+        `${ipsec('a')}---\n${vpn('c', site)}---\n${spec('VpnPeer', 'p', `  connection: a\n  publicKey: ${OTHER}\n  networks: [192.168.92.0/24]\n`)}`,
+      ),
+    ).toMatchInlineSnapshot(`"bad.yaml:29:15: spec.connection: there is no VpnConnection a"`);
+  });
+
   it('ports and endpoints', () => {
     expect(beside(`${vpn('a', site)}---\n${vpn('b', peer('far', OTHER, '192.168.78.0/24'))}`)).toMatchInlineSnapshot(
       `"bad.yaml:21:5: spec.wireGuard.listenPort: UDP 203.0.113.60 port 51820 overlaps UDP 203.0.113.60 port 51820 of VpnConnection/a (bad.yaml:1)"`,
@@ -862,7 +914,7 @@ describe('VPN connections', () => {
       `"bad.yaml:11:119: spec.wireGuard.peers[0].keepalive: must be 0s for none, or whole seconds up to 65535s"`,
     );
     expect(beside(vpn('a', site).replace('WireGuard', 'OpenVPN'))).toMatchInlineSnapshot(
-      `"bad.yaml:5:9: spec.type: must be WireGuard"`,
+      `"bad.yaml:5:9: spec.type: must be WireGuard or IPsec"`,
     );
   });
 });

@@ -90,6 +90,8 @@ const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string
   ['ConntrackFull', {}, { count: 1000, max: 1000 }, '1000 of 1000'],
   ['ConntrackNearlyFull', {}, { count: 900, max: 1000 }, '900 of 1000'],
   ['NoWireGuard', {}, { state: 'Down', reason: 'no WireGuard', trouble: 'NoWireGuard', peers: [] }, 'no WireGuard'],
+  ['NoIpsec', {}, { state: 'Down', reason: 'no ESP', trouble: 'NoIpsec', peers: [] }, 'no ESP'],
+  ['PeerRefuses', {}, { state: 'Down', reason: 'another key', trouble: 'PeerRefuses', peers: [] }, 'another key'],
   ['KeyUnusable', {}, { state: 'Down', reason: 'own.key: is empty', trouble: 'KeyUnusable', peers: [] }, 'is empty'],
   [
     'PeersSilent',

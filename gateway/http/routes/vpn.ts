@@ -20,7 +20,7 @@ export const VPN_ROUTES: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v1/vpn/{name}/peer-config',
-    summary: 'What the other ends of a VPN connection need, as a file for wg-quick; without secrets',
+    summary: 'What the other ends of a VPN connection need, as a file for wg-quick or swanctl; without secrets',
     role: 'viewer',
     params: z.strictObject({ name }),
     query: z.strictObject({ peer: name.optional().describe('Of this one alone.') }),

@@ -319,6 +319,18 @@ export const FAULTS = {
     meaning: 'This machine has nothing to make a tunnel with.',
     fix: 'vpcgw preflight says how to get it',
   },
+  NoIpsec: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning: 'This machine has nothing to make a tunnel of IPsec with: a program is missing, or the kernel has no ESP.',
+    fix: 'vpcgw preflight says how to get it; a connection of type WireGuard needs no kernel for it',
+  },
+  PeerRefuses: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning: 'The two ends of a tunnel of IPsec do not come to terms, as the reason says.',
+    fix: 'compare the key and what vpcgw vpn peer-config prints with what the other end has; it is tried again by itself',
+  },
   KeyUnusable: {
     check: 'Tunnel',
     verdict: 'Fail',

@@ -11,7 +11,10 @@ import { GUARD_TABLE, lineParent, roleLink } from '../../model/ownership.js';
 /** Runs after every NAT hook (100) and before connections are confirmed. */
 const AFTER_TRANSLATION = 300;
 
-export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[]): string {
+/** `encrypts`: there are tunnels of IPsec. */
+export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[], encrypts: boolean): string {
+  // The kernel shows what goes into such a tunnel a second time, as if it left as it is, just before it is encrypted.
+  const bare = encrypts ? ' rt ipsec missing' : '';
   const outside = [
     ...model.externals.flatMap((external) => [roleLink(external.interface), external.interface]),
     // Beside the links of lines.
@@ -45,8 +48,8 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[])
     ]),
     `chain postrouting { type filter hook postrouting priority ${AFTER_TRANSLATION}; policy accept;`,
     // The source first: every packet passes here, and few that leave still have one of the VPC's.
-    ...sources4.matches.map((match) => `ip saddr ${match} oifname @outside counter drop`),
-    ...sources6.matches.map((match) => `ip6 saddr ${match} ip6 saddr != @public6 oifname @outside counter drop`),
+    ...sources4.matches.map((match) => `ip saddr ${match} oifname @outside${bare} counter drop`),
+    ...sources6.matches.map((match) => `ip6 saddr ${match} ip6 saddr != @public6 oifname @outside${bare} counter drop`),
     ...lines.flatMap(({ link, four, six }) => [
       ...sources4.matches.map((match) => `ip saddr ${match} oifname "${link}" ip daddr != @${four} counter drop`),
       ...sources6.matches.map((match) => `ip6 saddr ${match} oifname "${link}" ip6 daddr != @${six} counter drop`),

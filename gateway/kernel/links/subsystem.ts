@@ -22,7 +22,11 @@ export const links: Subsystem<Links> = {
     for (const [name, link] of desired) {
       const known = observed.get(name);
       const misplaced =
-        known !== undefined && (known.parent !== link.parent || known.kind !== link.kind || known.vlan !== link.vlan);
+        known !== undefined &&
+        (known.parent !== link.parent ||
+          known.kind !== link.kind ||
+          known.vlan !== link.vlan ||
+          known.xfrmId !== link.xfrmId);
       if (misplaced)
         changes.push({ phase: 'prepare', action: 'remove', key: name, lines: [{ text: `link delete dev ${name}` }] });
       if (!known || misplaced)
@@ -71,10 +75,15 @@ export const links: Subsystem<Links> = {
 const mtuOf = ({ name, mtu }: Link): Line => ({ text: `link set dev ${name} mtu ${mtu}` });
 
 function creationOf(link: Link): Line[] {
-  const { name, kind } = link;
-  if (kind !== 'wireguard' && kind !== 'wireguard-go')
+  const { name, kind, xfrmId } = link;
+  if (kind !== 'wireguard' && kind !== 'wireguard-go' && kind !== 'xfrm')
     return [{ text: `link add ${typeOf(link)}` }, ...(link.mtu === undefined ? [] : [mtuOf(link)])];
-  const made = kind === 'wireguard' ? `link add name ${name} type wireguard` : `${PROGRAM} ${name}`;
+  const made = {
+    wireguard: `link add name ${name} type wireguard`,
+    // Above nothing: where its packets go is a matter of routes.
+    xfrm: `link add name ${name} type xfrm if_id ${xfrmId}`,
+    'wireguard-go': `${PROGRAM} ${name}`,
+  }[kind];
   return [{ text: made }, { text: `link set dev ${name} addrgenmode none` }, mtuOf(link)];
 }
 
@@ -102,6 +111,7 @@ const KINDS: Readonly<Record<string, { readonly kind: Link['kind']; readonly pre
   vlan: { kind: 'vlan', prefixes: [LINK_PREFIX] },
   ifb: { kind: 'ifb', prefixes: [IFB_PREFIX, TUNNEL_IFB_PREFIX] },
   wireguard: { kind: 'wireguard', prefixes: [TUNNEL_PREFIX] },
+  xfrm: { kind: 'xfrm', prefixes: [TUNNEL_PREFIX] },
   tun: { kind: 'wireguard-go', prefixes: [TUNNEL_PREFIX] },
 };
 
@@ -114,9 +124,11 @@ function ownLinks(links: readonly IpLink[]): Map<string, Link> {
   return new Map(
     links.flatMap((found): [string, Link][] => {
       const kind = kindOf(found);
-      const { ifname: name, link: parent = '', flags, address = '', mtu, linkinfo } = found;
+      const { ifname: name, flags, address = '', mtu, linkinfo } = found;
+      const parent = found.link ?? '';
       const vlan = kind === 'vlan' ? { vlan: linkinfo?.info_data?.id ?? 0 } : {};
-      return kind ? [[name, { name, kind, parent, up: flags.includes('UP'), mac: address, mtu, ...vlan }]] : [];
+      const id = kind === 'xfrm' ? { xfrmId: Number(linkinfo?.info_data?.if_id ?? 0) } : {};
+      return kind ? [[name, { name, kind, parent, up: flags.includes('UP'), mac: address, mtu, ...vlan, ...id }]] : [];
     }),
   );
 }

@@ -1,0 +1,34 @@
+/** How a tunnel of IPsec stands, from what the IKE daemon and probes say of it. Pure. */
+import type { NoTunnel, SaState } from '../ipsec/sas.js';
+import type { IpsecConnection } from '../model/vpn.js';
+import { type ConnectionLook, judgeProbes, type PeerLook, type ProbeLook } from './peer-state.js';
+
+export function lookAtIpsec(
+  { name, ipsec }: IpsecConnection,
+  { state, fault }: { readonly state: SaState | undefined; readonly fault: NoTunnel | undefined },
+  probe: ProbeLook | undefined,
+): ConnectionLook {
+  const [how, reason] = judge(state, fault, probe);
+  const peer: PeerLook = {
+    connection: name,
+    peer: ipsec.peer.text,
+    state: how,
+    reason,
+    endpoint: state?.remote,
+    handshakeAgeS: state?.ageS,
+    receivedBytes: state?.receivedBytes ?? 0,
+    sentBytes: state?.sentBytes ?? 0,
+    probe,
+  };
+  const refused = !state?.installed && fault?.refuses === true;
+  return { state: how, reason, ...(refused ? { trouble: 'PeerRefuses' as const } : {}), peers: [peer] };
+}
+
+function judge(
+  state: SaState | undefined,
+  fault: NoTunnel | undefined,
+  probe: ProbeLook | undefined,
+): [PeerLook['state'], string] {
+  if (!state?.installed) return ['Down', fault?.reason ?? 'no keys were agreed on yet'];
+  return judgeProbes(probe) ?? ['Up', `keys agreed on ${state.ageS} s ago`];
+}

@@ -1,0 +1,260 @@
+import { stringify } from 'yaml';
+import { describe, expect, it } from 'vitest';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import { mtuOf, troubleOf } from '../../gateway/features/sites.js';
+import { lookAtIpsec } from '../../gateway/health/ipsec-state.js';
+import { parseSas, whyNot } from '../../gateway/ipsec/sas.js';
+import { parseStates } from '../../gateway/ipsec/states.js';
+import { loadedConnection, swanctlConfig } from '../../gateway/ipsec/swanctl.js';
+import { type Facts, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
+import { FlowJudge } from '../../gateway/model/flow.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { endAt, type IpsecConnection } from '../../gateway/model/vpn.js';
+import { allocateAll } from '../../gateway/reconcile/allocate.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { contextOf } from '../../gateway/reconcile/compile.js';
+import { ipsecPeerConfig } from '../../gateway/reconcile/peer-config.js';
+import { elasticIp, ipsecConnection } from '../support/documents.js';
+import { exampleKeys } from '../support/example-keys.js';
+
+// Tunnels of IPsec: what the IKE daemon is told, and what is made of what it says.
+
+const GATEWAY = {
+  apiVersion: 'vpcgw.io/v1alpha1',
+  kind: 'VpcGateway',
+  metadata: { name: 'blue' },
+  spec: {
+    internal: { interface: 'vpc0', addresses: ['10.0.0.1/24'] },
+    externals: [{ name: 'internet', interface: 'ext0', addresses: ['100.64.0.11/24'], gateways: ['100.64.0.1'] }],
+  },
+};
+const modelOf = (more: Readonly<Record<string, unknown>> = {}) => {
+  const documents = [
+    GATEWAY,
+    elasticIp('vpn', '203.0.113.40', { target: '10.0.0.6' }),
+    ipsecConnection('plant', {
+      elasticIP: 'vpn',
+      localNetworks: ['10.0.0.0/24'],
+      peer: '198.51.100.9',
+      networks: ['192.168.90.0/24'],
+      psk: 'psk',
+      more,
+    }),
+  ];
+  const text = documents.map((each) => stringify(each)).join('---\n');
+  return candidateOf(splitDocuments({ file: 'given.yaml', text }), new ParseCache()).model;
+};
+const facts: Facts = { mtu: new Map([['ext0', 1500]]), ipsec: { lacking: undefined }, keys: exampleKeys('psk') };
+const plantOf = (more: Readonly<Record<string, unknown>> = {}) => modelOf(more).vpnConnections[0] as IpsecConnection;
+const contextFor = (model = modelOf()) =>
+  contextOf({ model, facts, allocations: allocateAll(NO_ALLOCATIONS, model), pressure: NO_PRESSURE });
+const key = { reveal: () => 'a "quoted" \\ key' };
+
+describe('what the daemon is told', () => {
+  it('has all that both ends agreed on, the mark that leads out, and a key in which no character means more', () => {
+    const loaded = loadedConnection(plantOf({ peerId: 'plant.example.com' }), 3, key);
+    expect(swanctlConfig([loaded]).replaceAll(loaded.name, 'NAME')).toMatchInlineSnapshot(`
+      "connections {
+        NAME {
+          version = 2
+          local_addrs = 203.0.113.40
+          remote_addrs = 198.51.100.9
+          proposals = aes128gcm16-prfsha256-curve25519, aes256gcm16-prfsha384-ecp384, aes256-sha256-modp2048
+          dpd_delay = 10s
+          keyingtries = 0
+          mobike = no
+          unique = replace
+          if_id_in = 7759619
+          if_id_out = 7759619
+          local { auth = psk
+            id = "203.0.113.40"
+          }
+          remote { auth = psk
+            id = "plant.example.com"
+          }
+          children {
+            net {
+              local_ts = 10.0.0.0/24
+              remote_ts = 192.168.90.0/24
+              esp_proposals = aes128gcm16-curve25519, aes256gcm16-ecp384, aes256-sha256-modp2048
+              set_mark_out = 0x3000/0xffffffff
+              set_mark_in = 0x0/0xffffffff
+              start_action = trap|start
+              dpd_action = restart
+            }
+          }
+        }
+      }
+      secrets {
+        ike-NAME {
+          id-1 = "203.0.113.40"
+          id-2 = "plant.example.com"
+          secret = "0sYSAicXVvdGVkIiBcIGtleQ=="
+        }
+      }
+      "
+    `);
+    expect(atob(/"0s(.*)"/.exec(swanctlConfig([loaded]))?.[1] ?? '')).toBe(key.reveal());
+  });
+
+  it('is another connection once it says something else, and the same with another key', () => {
+    const nameOf = (more: Readonly<Record<string, unknown>> = {}, of = key): string =>
+      loadedConnection(plantOf(more), 3, of).name;
+    expect(nameOf()).toMatch(/^plant-[0-9a-f]{8}$/);
+    expect(nameOf({}, { reveal: () => 'another' })).toBe(nameOf());
+    expect(nameOf({ networks: ['192.168.91.0/24'] })).not.toBe(nameOf());
+    expect(nameOf({ dpd: '5s' })).not.toBe(nameOf());
+  });
+});
+
+describe('a tunnel of IPsec', () => {
+  it('leaves room for what its largest proposal adds', () => {
+    const mtu = (...proposals: object[]): number => {
+      const model = modelOf({ proposals });
+      return mtuOf(model.vpnConnections[0] as IpsecConnection, contextFor(model));
+    };
+    const gcm = { encryption: 'aes256gcm16', hash: 'sha384', group: 'ecp384' };
+    expect(mtu(gcm)).toBe(1435);
+    expect(mtu(gcm, { encryption: 'aes256', hash: 'sha512', group: 'modp2048' })).toBe(1399);
+  });
+
+  it('ends at its elastic IP by IKE and ESP, and leaves the rest to others', () => {
+    const model = modelOf();
+    for (const [protocol, port] of [
+      ['udp', 500],
+      ['udp', 4500],
+      ['50', 0],
+      ['esp', 0],
+    ] as const)
+      expect(endAt(model, '203.0.113.40', protocol, port)?.name).toBe('plant');
+    expect(endAt(model, '203.0.113.40', 'udp', 501)).toBeUndefined();
+    expect(new FlowJudge(model).destinationOf('203.0.113.40', 'tcp', 80)).toBeDefined();
+  });
+
+  it('is told apart from one that cannot be', () => {
+    expect(troubleOf(plantOf(), facts)).toBeUndefined();
+    expect(troubleOf(plantOf(), { ...facts, ipsec: { lacking: 'no ESP' } })).toEqual({
+      reason: 'NoIpsec',
+      message: 'no ESP',
+    });
+    expect(troubleOf(plantOf(), { ...facts, keys: new Map([['psk', { wrong: 'is empty' }]]) })).toEqual({
+      reason: 'KeyUnusable',
+      message: 'psk: is empty',
+    });
+  });
+
+  it('says what the other end must set, its own key left out', () => {
+    const model = modelOf();
+    expect(ipsecPeerConfig(model.vpnConnections[0] as IpsecConnection, contextFor(model))).toMatchInlineSnapshot(`
+      "# The other end of VpnConnection plant, 198.51.100.9, as a file for swanctl; tunnel net.
+      # Packets of up to 1415 bytes pass the tunnel.
+      connections {
+        plant {
+          version = 2
+          local_addrs = %any
+          remote_addrs = 203.0.113.40
+          proposals = aes128gcm16-prfsha256-curve25519, aes256gcm16-prfsha384-ecp384, aes256-sha256-modp2048
+          dpd_delay = 10s
+          keyingtries = 0
+          mobike = no
+          unique = replace
+          local { auth = psk
+            id = "198.51.100.9"
+          }
+          remote { auth = psk
+            id = "203.0.113.40"
+          }
+          children {
+            net {
+              local_ts = 192.168.90.0/24
+              remote_ts = 10.0.0.0/24
+              esp_proposals = aes128gcm16-curve25519, aes256gcm16-ecp384, aes256-sha256-modp2048
+              start_action = trap
+            }
+          }
+        }
+      }
+      secrets {
+        ike-plant {
+          id-1 = "198.51.100.9"
+          id-2 = "203.0.113.40"
+          # secret = what the gateway has in psk
+        }
+      }
+      "
+    `);
+  });
+});
+
+const sa = (child: string, state = 'ESTABLISHED'): string =>
+  `list-sa event {plant-00112233 {uniqueid=1 version=2 state=${state} local-host=203.0.113.40 local-port=500 local-id=203.0.113.40 remote-host=198.51.100.9 remote-port=4500 remote-id=198.51.100.9 initiator=yes established=12 child-sas {${child}}}}\nlist-sas reply {}\n`;
+const child = (state: string): string =>
+  `net-1 {name=net uniqueid=1 reqid=1 state=${state} mode=TUNNEL bytes-in=84 packets-in=1 bytes-out=168 install-time=7 local-ts=[10.0.0.0/24 fd00:a::/64] remote-ts=[192.168.90.0/24]}`;
+
+describe('what a killed daemon has left', () => {
+  it('is told from what is somebody else’s', () => {
+    const state = (spi: string, more: string): string =>
+      `src 203.0.113.40 dst 198.51.100.9\n\tproto esp spi ${spi} reqid 1 mode tunnel\n\treplay-window 0 flag af-unspec\n\toutput-mark 0x1000/0xffffffff\n${more}`;
+    expect(
+      parseStates(`${state('0xc02eb94b', '\tif_id 0x766701\n')}${state('0x1', '\tif_id 0x9\n')}${state('0x2', '')}`),
+    ).toEqual([{ xfrmId: 0x766701, text: 'src 203.0.113.40 dst 198.51.100.9 proto esp spi 0xc02eb94b' }]);
+  });
+});
+
+describe('what the daemon says', () => {
+  it('of a tunnel that stands', () => {
+    const [state] = parseSas(sa(child('INSTALLED')));
+    expect(state).toEqual({
+      name: 'plant-00112233',
+      installed: true,
+      busy: false,
+      remote: '198.51.100.9:4500',
+      ageS: 7,
+      receivedBytes: 84,
+      sentBytes: 168,
+    });
+    expect(lookAtIpsec(plantOf(), { state, fault: undefined }, undefined)).toMatchObject({
+      state: 'Up',
+      reason: 'keys agreed on 7 s ago',
+      peers: [{ connection: 'plant', peer: '198.51.100.9', endpoint: '198.51.100.9:4500', receivedBytes: 84 }],
+    });
+    const lost = { address: '192.168.90.1', sent: 4, lost: 4, roundTripMs: undefined };
+    expect(lookAtIpsec(plantOf(), { state, fault: undefined }, lost)).toMatchObject({
+      state: 'Down',
+      reason: '192.168.90.1 answers none of the last 4 probes',
+    });
+  });
+
+  it('of one that carries while its keys are exchanged', () => {
+    const [state] = parseSas(sa(`${child('REKEYED')} ${child('INSTALLED').replace('net-1', 'net-2')}`));
+    expect(state).toMatchObject({ installed: true, receivedBytes: 168 });
+  });
+
+  it('of one that tries, and of none', () => {
+    expect(parseSas(sa('', 'CONNECTING'))).toMatchObject([{ installed: false, busy: true }]);
+    expect(parseSas(sa(''))).toMatchObject([{ installed: false, busy: false }]);
+    expect(parseSas('list-sas reply {}\n')).toEqual([]);
+  });
+
+  it.each([
+    ['received AUTHENTICATION_FAILED notify error', /refuses the key/],
+    ["tried 1 shared key for '203.0.113.40' - '198.51.100.9', but MAC mismatched", /another key/],
+    ['received NO_PROPOSAL_CHOSEN notify error', /none of the proposals/],
+    ['received TS_UNACCEPTABLE notify, no CHILD_SA built', /other networks/],
+    ['giving up after 3 retransmits', /does not answer/],
+  ])('of why there is none: %s', (line, reason) => {
+    const log = `2026-11-28T21:00:00 05[IKE] <plant-00112233|1> ${line}\n2026-11-28T21:00:00 05[IKE] <other-1|2> x\n`;
+    const fault = whyNot(log, 'plant-00112233');
+    expect(fault?.reason).toMatch(reason);
+    const silent = line.startsWith('giving up');
+    expect(whyNot(log, 'other-1')).toBeUndefined();
+    expect(lookAtIpsec(plantOf(), { state: undefined, fault }, undefined)).toMatchObject({
+      state: 'Down',
+      ...(silent ? {} : { trouble: 'PeerRefuses' }),
+    });
+    expect(fault?.refuses).toBe(!silent);
+    expect(whyNot(`${log}… [IKE] <plant-00112233|1> CHILD_SA net{1} established with …\n`, 'plant-00112233')).toBe(
+      undefined,
+    );
+  });
+});

@@ -11,11 +11,18 @@ export interface Checked {
 }
 
 const SERVERS_OF_ONE = 50;
+/** One statement a line: of several keepalived takes the first. */
 const CHECKERS = {
-  TCP: 'TCP_CHECK { connect_timeout 1 }',
-  HTTP: 'HTTP_GET { url { path / \n status_code 200 } \n connect_timeout 1 }',
+  TCP: 'TCP_CHECK {\nconnect_timeout 1\n}',
+  HTTP: 'HTTP_GET {\nurl {\npath /\nstatus_code 200\n}\nconnect_timeout 1\n}',
 } as const;
 export type Checker = keyof typeof CHECKERS;
+
+/** How many of the members it takes to be up. */
+export async function countUp(namespace: Namespace): Promise<number> {
+  const { stdout } = await namespace.exec(['ipvsadm', '-Ln']);
+  return stdout.split('\n').filter((line) => / Masq +1 /.test(line)).length;
+}
 
 /** Returns the process, of which the checker is a child. */
 export function startCheckers(namespace: Namespace, type: Checker, members: readonly Checked[]): { pid: number } {

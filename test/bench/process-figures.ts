@@ -1,14 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 // What a process has cost so far, by the kernel's account.
 
 const clockTickMs = 10;
+/** The lab kernel has neither. */
+const COUNTS_NANOSECONDS = existsSync('/proc/self/schedstat');
+const LISTS_CHILDREN = existsSync(`/proc/self/task/${process.pid}/children`);
 
 /** CPU of a process, of its children that have ended, and of those that run, in ms. */
 export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ofEndedChildren = (Number(fields[13]) + Number(fields[14])) * clockTickMs;
+  const { ofEndedChildren } = ticksOf(`/proc/${pid}/stat`);
   return ofEndedChildren + threadsMs(pid) + childrenOf(pid).reduce((sum, child) => sum + ofRunningChild(child), 0);
 }
 
@@ -21,8 +22,27 @@ function ofRunningChild(pid: number): number {
   }
 }
 
-/** To the nanosecond, where /proc/PID/stat counts in ticks of 10 ms. */
+interface Ticks {
+  readonly parent: number;
+  /** In ms, to a tick. */
+  readonly own: number;
+  readonly ofEndedChildren: number;
+}
+
+function ticksOf(file: string): Ticks {
+  const stat = readFileSync(file, 'utf8');
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const [user, system, endedUser, endedSystem] = fields.slice(11) as [number, number, number, number];
+  const [own, ended] = [user + system, endedUser + endedSystem];
+  return { parent: fields[1] ?? 0, own: own * clockTickMs, ofEndedChildren: ended * clockTickMs };
+}
+
+/** To the nanosecond where the kernel counts so, else in ticks. */
 function threadsMs(pid: number): number {
+  if (!COUNTS_NANOSECONDS) return ticksOf(`/proc/${pid}/stat`).own;
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce((sum, thread) => {
     const [nanoseconds] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
@@ -36,8 +56,23 @@ export function treeRssMb(pid: number): number {
 }
 
 function childrenOf(pid: number): number[] {
+  if (!LISTS_CHILDREN) return all().filter((each) => parentOf(each) === pid);
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.split(' ').filter(Boolean).map(Number);
+}
+
+const all = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/** 0 of one that has ended meanwhile. */
+function parentOf(pid: number): number {
+  try {
+    return ticksOf(`/proc/${pid}/stat`).parent;
+  } catch {
+    return 0;
+  }
 }
 
 /** Resident memory of the process alone, in MB of a million bytes. */

@@ -4,7 +4,7 @@
  */
 import type { GatewayModel } from '../model/gateway-model.js';
 import { RULE_PREF, tableOfTunnel, xfrmId } from '../model/ownership.js';
-import { ipsecsOf } from '../model/vpn.js';
+import { ipsecsOf, ipsecSpeakersOf } from '../model/vpn.js';
 import type { Contribution, Feature } from './feature.js';
 import { linkOf, mtuOf, troubleOf } from './sites.js';
 import { endOf, waysOut } from './tunnel-ways.js';
@@ -12,14 +12,10 @@ import { endOf, waysOut } from './tunnel-ways.js';
 export const ipsec: Feature = {
   name: 'ipsec',
   compile(model: GatewayModel, context): Contribution {
-    const connections = ipsecsOf(model);
-    const usable = connections.filter((connection) => !troubleOf(connection, context.facts));
+    const usable = ipsecsOf(model).filter((connection) => !troubleOf(connection, context.facts));
     const { routes, rules } = waysOut(usable, context);
     return {
-      // One daemon speaks for all tunnels of an elastic IP.
-      inbound: connections
-        .filter(({ elasticIp }, i) => connections.findIndex((other) => other.elasticIp === elasticIp) === i)
-        .map(endOf),
+      inbound: ipsecSpeakersOf(model).map(endOf),
       xfrmLinks: usable.map((connection) => ({
         name: linkOf(connection, context.facts),
         kind: 'xfrm',

@@ -5,7 +5,7 @@
  */
 import { addressesOf, spanOf } from './balancer.js';
 import type { GatewayModel, Origin, PortRange } from './gateway-model.js';
-import { endsOf, ipsecsOf, wireGuardsOf } from './vpn.js';
+import { endsOf, ipsecSpeakersOf, wireGuardsOf } from './vpn.js';
 
 export interface Claim {
   readonly address: string;
@@ -61,13 +61,8 @@ export function claimsOf(model: GatewayModel): Claim[] {
   return claims;
 }
 
-/** All tunnels of IPsec of one elastic IP share its ends: one program speaks for them. */
 function claimsOfTunnels(model: GatewayModel): Claim[] {
-  const ipsecs = ipsecsOf(model);
-  const speakers = ipsecs.filter(
-    ({ elasticIp }, i) => ipsecs.findIndex((other) => other.elasticIp === elasticIp) === i,
-  );
-  return [...wireGuardsOf(model), ...speakers].flatMap((connection) =>
+  return [...wireGuardsOf(model), ...ipsecSpeakersOf(model)].flatMap((connection) =>
     endsOf(connection).map(({ protocol, port }): Claim => {
       const address = connection.elasticIp.address.text;
       return {

@@ -32,6 +32,12 @@ export const wireGuardsOf = ({ vpnConnections }: Connections): WireGuardConnecti
 export const ipsecsOf = ({ vpnConnections }: Connections): IpsecConnection[] =>
   vpnConnections.filter((connection) => connection.type === 'IPsec');
 
+/** One for each elastic IP: one daemon speaks for all tunnels of IPsec that end there, which share its ports. */
+export function ipsecSpeakersOf(model: Connections): IpsecConnection[] {
+  const all = ipsecsOf(model);
+  return all.filter(({ elasticIp }, i) => all.findIndex((other) => other.elasticIp === elasticIp) === i);
+}
+
 /** This gateway's end. Keys are names of files. */
 export interface WireGuardEnd {
   readonly listenPort: number;

@@ -156,11 +156,13 @@ export class Ipsec {
     await this.#forget(followed);
   }
 
-  /** Some may have ended by themselves. */
+  /** Some may have ended by themselves, at the first of which a batch would end too, with `-force` or without. */
   async #forget(states: readonly KernelSa[]): Promise<void> {
-    if (states.length === 0) return;
-    const stdin = states.map(({ text }) => `xfrm state delete ${text}\n`).join('');
-    await this.options.run.run({ argv: ['ip', '-force', '-batch', '-'], stdin, okExitCodes: [0, 1, 2] });
+    for (const { text } of states)
+      await this.options.run.run({
+        argv: ['ip', 'xfrm', 'state', 'delete', ...text.split(' ')],
+        okExitCodes: [0, 1, 2],
+      });
   }
 
   async #askFor(name: string): Promise<void> {

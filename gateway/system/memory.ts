@@ -11,13 +11,13 @@ export class Memory {
   #floor = 0;
   #collect: (() => void) | undefined;
 
-  constructor() {
-    setFlagsFromString('--optimize-for-size');
-  }
-
-  /** Until `warm`: code that runs once at the start is not worth compiling for speed; it costs 100 ms and 10 MB. */
+  /**
+   * Until `warm`: code that runs once at the start is not worth compiling for speed; it costs 100 ms and 10 MB. Later the
+   * heap may grow until an answer has gone out: V8 would else collect in the midst of every second edit.
+   */
   static cold(): void {
     setFlagsFromString('--no-opt');
+    setFlagsFromString('--optimize-for-size');
   }
 
   static warm(): void {

@@ -19,9 +19,10 @@ export const bandwidth: Scene = {
     await story.check(`${document} is laid into the folder and in force`, async () => {
       expectSame('taken', (await blue.lay(document)).folder?.taken, true);
     });
-    await story.check('3 MB there and back pass at 10 to 21 Mbit/s', async () => {
-      // Of 120, most came at 18 to 19; where TCP waits once for a lost packet, 0.3 s of 1.2 are gone.
-      expectBetween('payload', await transfer(), 10, 21);
+    await story.check('3 MB there and back pass at 15 to 21 Mbit/s, the middle one of three', async () => {
+      // Where TCP waits once for a lost packet, 0.3 s of 1.2 are gone: 1 of 120 came at 14, most at 18 to 19.
+      const [, middle = 0] = [await transfer(), await transfer(), await transfer()].sort((a, b) => a - b);
+      expectBetween('payload', middle, 15, 21);
     });
     await story.check('show bandwidth has the limit and what passes', async () => {
       const rows = (await blue.supervisor.get('/v1/show/bandwidth')).text;

@@ -18,11 +18,12 @@ interface Figures {
 export const startup: Bench = {
   rows: ['startup-cpu', 'startup-rss', 'startup-rss-5000'],
   async run({ short }) {
-    const few = await repeat(100, 4);
-    const many = await repeat(5_000, 0);
+    const few = await repeat(100, short ? 2 : 9);
+    const many = await repeat(5_000, short ? 1 : 3);
     return [
       plain('startup-cpu', median(few.map(({ cpu }) => cpu)), 'ms'),
       plain('startup-rss', median(few.map(({ rss }) => rss)), 'MB'),
+      plain('startup-rss-5000', median(many.map(({ rss }) => rss)), 'MB'),
     ];
   },
 };

@@ -184,10 +184,11 @@ export class LineWatch {
     if (watched.tally.up === before.up) return;
     // A lost carrier is told of as it is lost.
     const sinceMs = fault?.atOnce ? nowMs : before.soundMs;
-    this.#telling = this.#telling.then(() => this.#switchOver(watched, sinceMs));
+    const steadyMs = before.wasSound ? before.patience * watched.line.steadyMs : 0;
+    this.#telling = this.#telling.then(() => this.#switchOver(watched, sinceMs, steadyMs));
   }
 
-  async #switchOver(watched: Watched, sinceMs: number): Promise<void> {
+  async #switchOver(watched: Watched, sinceMs: number, steadyMs: number): Promise<void> {
     const { onDoubtful, tell, clock } = this.options;
     const { up, reason } = watched.tally;
     const { name, origin } = watched.line;
@@ -197,11 +198,7 @@ export class LineWatch {
       // Said by whoever failed, who tries again.
     }
     watched.switchOvers++;
-    if (up)
-      return tell(
-        'Line',
-        `${name}: Down → Up: steady for ${(watched.tally.patience * watched.line.steadyMs) / 1000} s`,
-      );
+    if (up) return tell('Line', `${name}: Down → Up: ${steadyMs > 0 ? `steady for ${steadyMs / 1000} s` : 'sound'}`);
     watched.switchOverMs = clock.nowMs() - sinceMs;
     const next = this.#nextWay(origin.id);
     tell('Line', `${name}: Up → Down: ${reason}; ${next} after ${watched.switchOverMs} ms`);

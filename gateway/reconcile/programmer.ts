@@ -100,10 +100,12 @@ export class Programmer {
       ...(model.vpnConnections.length > 0 ? await this.tunnels?.of(model.vpnConnections) : {}),
     };
     const known = this.#facts;
+    // A line's port may have come before anybody named it.
+    const portsKnown = known && portsOf(model.dedicatedLines).every((port) => known.mtu.has(port));
+    const { mtu } = portsKnown ? known : await this.view.facts();
     // The same object for the same facts: an edit is compiled alone only then.
-    if (known && FOUND.every((name) => known[name] === found[name])) return known;
-    const { mtu, member } = known ?? { ...(await this.view.facts()), member: this.member };
-    return { mtu, ...(member ? { member } : {}), ...found };
+    if (known && isDeepStrictEqual(mtu, known.mtu) && FOUND.every((name) => known[name] === found[name])) return known;
+    return { mtu, ...(this.member ? { member: this.member } : {}), ...found };
   }
 
   /** Since the model in force was compiled. */

@@ -229,4 +229,23 @@ describe('dedicated lines', () => {
     expect(await overTcp(await lab.vm('web'), { to: '172.20.0.1' })).toMatchObject({ client: '10.0.0.5' });
     await lab.apply(documents(lab.tenant));
   });
+
+  it('knows a port that was there before any document named it', async () => {
+    const { gateway: namespace } = lab.tenant;
+    const repairs = async () => (await lab.supervisor().metrics()).value('vpcgw_drift_repairs_total') ?? 0;
+    // What has changed is looked at together: once this is repaired, all else has been seen.
+    const haveAllSeen = async () => {
+      const before = await repairs();
+      await namespace.ip(['address delete 203.0.113.20/32 dev vg-ext0']);
+      await expect.poll(repairs).toBeGreaterThan(before);
+    };
+    await lab.apply(documents(lab.tenant, []));
+    await haveAllSeen();
+    await namespace.ip(['link add line3 up type veth peer name line3p', 'link set line3p up']);
+    await haveAllSeen();
+    await lab.apply(documents(lab.tenant, [line(3)]));
+    await connected('Up');
+    await lab.apply(documents(lab.tenant));
+    await namespace.ip(['link delete line3']);
+  });
 });

@@ -25,13 +25,15 @@ describe('a line', () => {
   it.each([
     ['is taken out by as many failures in a row as the threshold says', '..xx.xxx', 'UUUUUUUd'],
     ['is taken out at once by a lost carrier', '..c', 'UUd'],
-    ['comes back when it has been sound for its steady time', 'xxx.x...', 'UUdddddU'],
+    ['carries as soon as it is sound, if it never was before', 'ccc.', 'dddU'],
+    ['that never was sound was no flap', 'c.c..', 'dUddd'],
+    ['comes back when it has been sound for its steady time', '.xxx.x...', 'UUUdddddU'],
     [
       'has to be steady for longer when it fails soon after',
-      'c...c.....c.........',
-      'dddUddddd' + 'Ud' + 'dddddddd' + 'U',
+      '.c...c.....c.........',
+      'UdddUddddd' + 'Ud' + 'dddddddd' + 'U',
     ],
-    ['is trusted as before when it has held for long', `c...${'.'.repeat(20)}c...`, `dddU${'U'.repeat(20)}dddU`],
+    ['is trusted as before when it has held for long', `.c...${'.'.repeat(20)}c...`, `UdddU${'U'.repeat(20)}dddU`],
   ])('%s', (_, seen, wanted) => {
     expect(carrying(seen)).toBe(wanted);
   });

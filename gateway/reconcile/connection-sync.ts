@@ -36,6 +36,19 @@ const AGAIN_AFTER_MS = [2_000, 10_000];
 const RENEW_MS = 40_000;
 const TIMER = 'connection sync';
 
+/**
+ * The active member has conntrackd look at the kernel anew, since what was injected there is not what it tells of, and tell
+ * all. The other one has it forget what this member told while it was active itself, and asks: connections that end by
+ * injection stay in that memory, and would be told as alive when the role comes back.
+ */
+const ASKS = [['-f', 'internal'], ['-n']] as const;
+const QUESTIONS: Readonly<Record<Role, readonly (readonly string[])[]>> = {
+  Active: [['-R'], ['-B']],
+  Standby: ASKS,
+  Fault: ASKS,
+  Unknown: [],
+};
+
 export class ConnectionSync {
   readonly #daemon: Daemon;
   #left = false;
@@ -110,10 +123,8 @@ export class ConnectionSync {
   #exchange(afterMs: number, again: readonly number[] = AGAIN_AFTER_MS): void {
     this.#begun = true;
     this.options.timers.set(TIMER, afterMs, async () => {
-      // What was injected here is not what it tells of, until it has looked at the kernel anew.
-      const questions = { Active: ['-R', '-B'], Standby: ['-n'], Fault: ['-n'], Unknown: [] }[this.options.role()];
       try {
-        for (const question of questions) await this.#ask(question);
+        for (const question of QUESTIONS[this.options.role()]) await this.#ask(...question);
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }

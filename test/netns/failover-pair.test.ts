@@ -145,6 +145,30 @@ describe('the members of a pair', () => {
     await connection.close({ reset: true });
   });
 
+  it('never tell of what ended while the other was the active one', async () => {
+    const inet = await lab.inet();
+    const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    const { active: first, standby: second } = await lab.settled();
+    await lab.connectionsKnown(first);
+    await first.supervisor.post('/v1/failover/switchover', {});
+    await lab.settled();
+    expect(await connection.isAlive()).toBe(true);
+    await connection.close({ reset: true });
+    const web = ['-p', 'tcp', '-d', '203.0.113.10'];
+    await second.namespace.exec(['conntrack', '-D', ...web]);
+    await lab.until('its end is known', async () => {
+      const { stdout } = await first.namespace.exec(['conntrack', '-L', ...web]);
+      return stdout === '';
+    });
+    await second.supervisor.post('/v1/failover/switchover', {});
+    await lab.settled();
+    await first.tellAll();
+    const later = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    await lab.connectionsKnown(first);
+    expect(await second.connections()).toEqual(await first.connections());
+    await later.close({ reset: true });
+  });
+
   it('stay active when the other is gone for good, whom nobody finds any more', async () => {
     const { active, standby } = await lab.settled();
     standby.signal(standby.daemonPids('keepalived'), 'SIGSTOP');

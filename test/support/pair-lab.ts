@@ -8,6 +8,7 @@ import { runCommand } from './command.js';
 import type { Namespace } from './namespace.js';
 import { Cables } from './pair-cables.js';
 import { currentRun } from './run-name.js';
+import { messageOf } from '../../gateway/errors.js';
 import type { PairLook } from '../../gateway/reconcile/pair-status.js';
 import { type Documents, Supervisor, type SupervisorOptions } from './supervisor.js';
 import { type Tenant, Topology, type TopologyOptions, type VmOptions } from './topology.js';
@@ -116,6 +117,12 @@ export class Member {
   async knowsItsConnections(): Promise<boolean> {
     const { sync } = JSON.parse((await this.supervisor.get('/v1/failover')).text) as { sync?: { connections: number } };
     return (sync?.connections ?? 0) > 0;
+  }
+
+  /** As it does at times by itself: of all connections. */
+  async tellAll(): Promise<void> {
+    const config = join(this.supervisor.socketPath, '..', 'failover', 'conntrackd.conf');
+    for (const question of ['-R', '-B']) await this.namespace.exec(['conntrackd', '-C', config, question]);
   }
 
   /** TCP connections in the kernel's own table, each with its translation. */
@@ -278,9 +285,13 @@ export class PairLab {
   /** Of what is open now, as much stands in the other member's kernel. */
   async connectionsKnown(active: Member): Promise<void> {
     const other = this.members.find((member) => member !== active) as Member;
+    let unknown: string[] = [];
     await this.until('connections are known', async () => {
       const [own, others] = await Promise.all([active.connections(), other.connections()]);
-      return [...own].every((connection) => others.has(connection));
+      unknown = [...own].filter((connection) => !others.has(connection));
+      return unknown.length === 0;
+    }).catch((error: unknown) => {
+      throw new Error(`${messageOf(error)}: ${unknown.length}, such as ${unknown.slice(0, 3).join('; ')}`);
     });
   }
 

@@ -52,8 +52,8 @@ export interface PairOptions {
   readonly electionStartsPrograms: boolean;
 }
 
-/** A frame may be lost: what was announced at a takeover is announced once more. */
-const ANNOUNCE_AGAIN_MS = 1_000;
+/** A frame may be lost, and a network's controller busy: what was announced at a takeover is announced twice more. */
+const ANNOUNCE_AGAIN_MS = [200, 1_000];
 const SWITCHOVER = 'switchover';
 const RIVAL = 'the other member is active';
 
@@ -198,7 +198,7 @@ export class Pair {
       store: voteStore(strict, member.vote ?? {}),
       self: `${member.name} ${member.paths[0].address.text}`,
       role: () => this.#election.report.role,
-      onGranted: () => this.#announceLater([highAvailability.advertIntervalMs + 10, ANNOUNCE_AGAIN_MS]),
+      onGranted: () => this.#announceLater([highAvailability.advertIntervalMs + 10, ...ANNOUNCE_AGAIN_MS]),
     });
     this.#voter.start();
   }
@@ -238,7 +238,7 @@ export class Pair {
     this.#channel?.tell();
     if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
-    this.#announceLater([ANNOUNCE_AGAIN_MS]);
+    this.#announceLater(ANNOUNCE_AGAIN_MS);
   }
 
   #announceLater(delaysMs: readonly number[]): void {

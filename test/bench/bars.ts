@@ -44,6 +44,7 @@ const bars: Readonly<Record<string, Bar>> = {
   'switchover-lost': { of: 'value', atMost: 0 },
   fence: { of: 'value', atMost: 1_500 },
   'fence-overlap': { of: 'value', atMost: 0 },
+  'failover-ovn-lost': { of: 'value', atMost: 0 },
   'failover-vpn': { of: 'value', atMost: 500 },
   'false-failover': { of: 'value', atMost: 0 },
   'density-cpu': { of: 'value', atMost: 60 },

@@ -3,6 +3,7 @@ import { connectionSetup } from './connection-setup.js';
 import { bandwidth } from './bandwidth.js';
 import { density } from './density.js';
 import { failover, failoverBlackhole, failoverDefault } from './failover.js';
+import { failoverOvn } from './failover-ovn.js';
 import { failoverVpn } from './failover-vpn.js';
 import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
@@ -40,6 +41,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   'failover-blackhole': failoverBlackhole,
   switchover,
   fence,
+  'failover-ovn': failoverOvn,
   'failover-vpn': failoverVpn,
   'false-failover': falseFailover,
   density,

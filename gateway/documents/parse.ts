@@ -4,16 +4,14 @@
  * 2. Nothing is expanded before it is bounded: size, number of documents, aliases.
  * 3. A document whose text has not changed is not parsed again (`ParseCache`).
  */
-import { isMap, isPair, isScalar, isSeq, parseDocument, type Document as YamlDocument, visit } from 'yaml';
 import { API_VERSION, documentSchema, isKind, KINDS } from '../api/kinds.js';
 import { type Diagnostic, formatPath, type Position } from '../model/diagnostic.js';
 import type { GatewayDocument, Locate, Source, SourceFile } from './document.js';
 import { explainIssue, nearest } from './explain.js';
+import { offsetsIn, type Problem, readText, type Text } from './yaml.js';
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const MAX_DOCUMENT_CHARACTERS = 256 * 1024;
 const MAX_DOCUMENTS = 100_000;
-const MAX_ALIASES = 20;
 
 export interface Parsed {
   readonly documents: readonly GatewayDocument[];
@@ -59,11 +57,6 @@ const withSource = (chunk: ParsedChunk, source: Source): Remembered => ({
   document: chunk.document && ({ ...chunk.document, source } as GatewayDocument),
 });
 
-interface Problem {
-  readonly offset: number;
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
 interface ParsedChunk {
   readonly document?: Omit<GatewayDocument, 'source'>;
   readonly problems: readonly Problem[];
@@ -148,121 +141,14 @@ function positionAt(source: Source, offset: number): Position {
   };
 }
 
-const parseYaml = (text: string): YamlDocument.Parsed =>
-  parseDocument(text, {
-    version: '1.2',
-    schema: 'core',
-    strict: true,
-    uniqueKeys: true,
-    prettyErrors: false,
-  });
-
 function parseChunk(text: string): ParsedChunk {
-  const { yaml, value, problems } = readText(text);
-  return yaml && problems.length === 0 ? checkSchema(yaml, value) : { problems };
+  const read = readText(text);
+  return read.problems.length === 0 ? checkSchema(read) : { problems: read.problems };
 }
 
-interface Read {
-  readonly yaml?: YamlDocument.Parsed;
-  readonly value?: unknown;
-  readonly problems: readonly Problem[];
-}
-
-function readText(text: string): Read {
-  if (text.length > MAX_DOCUMENT_CHARACTERS)
-    return {
-      problems: [{ offset: 0, path: [], message: `the document is larger than ${MAX_DOCUMENT_CHARACTERS / 1024} KiB` }],
-    };
-  const yaml = parseYaml(text);
-  if (yaml.errors.length > 0) return { problems: yamlProblems(text, yaml.errors) };
-  try {
-    const surprises = MAY_SURPRISE.test(text) ? surprisesIn(yaml) : [];
-    return surprises.length > 0 ? { problems: surprises } : { yaml, value: readValue(yaml), problems: [] };
-  } catch (error) {
-    const { message } = error as Error;
-    const what = OUT_OF_STACK.test(message) ? TOO_DEEP : `aliases cannot be resolved: ${message}`;
-    return { problems: [{ offset: 0, path: [], message: what }] };
-  }
-}
-
-const readValue = (yaml: YamlDocument.Parsed): unknown => yaml.toJS({ maxAliasCount: MAX_ALIASES });
-
-/** A text of another language than documents', read as carefully: its value, or what is wrong with it. */
-export function readYaml(source: Source): {
-  readonly value: unknown;
-  readonly diagnostics: readonly Diagnostic[];
-  readonly positionOf: (path: readonly PropertyKey[], atKey?: boolean) => Position;
-} {
-  const { yaml, value, problems } = readText(source.text);
-  return {
-    value,
-    diagnostics: problems.map((problem) => diagnosticOf(source, problem)),
-    positionOf: (path, atKey) => positionAt(source, yaml ? offsetOf(yaml, path, atKey) : 0),
-  };
-}
-
-const OUT_OF_STACK = /call stack/;
-const TOO_DEEP = 'nested too deeply; no field of the language is more than five levels down';
-
-/** One for each line, since one mistake makes several errors there; none after the stack has ended. */
-function yamlProblems(text: string, errors: YamlDocument.Parsed['errors']): Problem[] {
-  const deep = errors.find(({ message }) => OUT_OF_STACK.test(message));
-  if (deep) return [{ offset: deep.pos[0], path: [], message: TOO_DEEP }];
-  const lines = new Map<number, Problem>();
-  for (const { pos, code, message } of errors) {
-    const lineStart = text.lastIndexOf('\n', pos[0] - 1);
-    if (!lines.has(lineStart)) lines.set(lineStart, { offset: pos[0], path: [], message: explainYaml(code, message) });
-  }
-  return [...lines.values()];
-}
-
-function explainYaml(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'the key stands twice in this map; keep one';
-  return `not YAML: ${message}`;
-}
-
-/** Text without any of these needs no second look, which costs as much as the first. */
-const MAY_SURPRISE = /[*&]|(^|[^\w.])[-+]?0\d/m;
-
-/** `010` is ten to YAML 1.2, eight to YAML 1.1 and C, and a typing error to its author; an alias may lead nowhere. */
-function surprisesIn(yaml: YamlDocument.Parsed): Problem[] {
-  const problems: Problem[] = [];
-  const anchors = new Set<string>();
-  visit(yaml, {
-    Value(_, { anchor }) {
-      if (anchor !== undefined) anchors.add(anchor);
-    },
-    Alias(_, node, parents) {
-      if (!anchors.has(node.source))
-        problems.push({
-          offset: node.range?.[0] ?? 0,
-          path: pathOf([...parents, node]),
-          message: `*${node.source} has no anchor &${node.source} before it`,
-        });
-    },
-    Scalar(_, node, parents) {
-      if (node.anchor !== undefined) anchors.add(node.anchor);
-      if (typeof node.value === 'number' && /^[-+]?0\d/.test(node.source ?? ''))
-        problems.push({
-          offset: node.range?.[0] ?? 0,
-          path: pathOf([...parents, node]),
-          message: `${node.source} has a leading zero; write ${node.value}`,
-        });
-    },
-  });
-  return problems;
-}
-
-/** The path of the last of these nodes, each of which holds the next. */
-const pathOf = (nodes: readonly unknown[]): PropertyKey[] =>
-  nodes.flatMap((node, i): PropertyKey[] => {
-    if (isPair(node) && isScalar(node.key)) return [String(node.key.value)];
-    return isSeq(node) ? [node.items.indexOf(nodes[i + 1])] : [];
-  });
-
-function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
+function checkSchema({ value, offsetOf }: Text): ParsedChunk {
   const problem = (path: readonly PropertyKey[], message: string): ParsedChunk => ({
-    problems: [{ offset: offsetOf(yaml, path), path, message }],
+    problems: [{ offset: offsetOf(path), path, message }],
   });
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return problem([], 'must be an object with apiVersion, kind, metadata and spec');
@@ -284,29 +170,23 @@ function checkSchema(yaml: YamlDocument.Parsed, value: unknown): ParsedChunk {
   }
   const problems = result.error.issues.flatMap((issue) => explainIssue(issue, documentSchema(kind)));
   return {
-    problems: problems.map(({ path, message, atKey }) => ({ offset: offsetOf(yaml, path, atKey), path, message })),
+    problems: problems.map(({ path, message, atKey }) => ({ offset: offsetOf(path, atKey), path, message })),
   };
 }
 
-/** Where the value (or, if so wished, its key) stands; for a missing field, the closest parent that is there. */
-function offsetOf(yaml: YamlDocument.Parsed, path: readonly PropertyKey[], atKey = false): number {
-  for (let length = path.length; length > 0; length--) {
-    const parent = length === 1 ? yaml.contents : yaml.getIn(path.slice(0, length - 1), true);
-    const last = path[length - 1];
-    if (isMap(parent)) {
-      const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
-      const node = pair && (isUsable(pair.value) && !(atKey && length === path.length) ? pair.value : pair.key);
-      if (isUsable(node)) return node.range[0];
-      continue;
-    }
-    const node = yaml.getIn(path.slice(0, length), true);
-    if (isUsable(node)) return node.range[0];
-  }
-  return yaml.contents?.range[0] ?? 0;
+/** A text of another language than documents', read as carefully: its value, or what is wrong with it. */
+export function readYaml(source: Source): {
+  readonly value: unknown;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly positionOf: (path: readonly PropertyKey[], atKey?: boolean) => Position;
+} {
+  const { value, problems, offsetOf } = readText(source.text);
+  return {
+    value,
+    diagnostics: problems.map((problem) => diagnosticOf(source, problem)),
+    positionOf: (path, atKey) => positionAt(source, offsetOf(path, atKey)),
+  };
 }
 
-const isUsable = (node: unknown): node is { range: [number, number, number] } =>
-  typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);
-
 /** Finds a path's position in a document that was accepted; parses its text again, as only an error needs it. */
-export const locate: Locate = (source, path) => positionAt(source, offsetOf(parseYaml(source.text), path));
+export const locate: Locate = (source, path) => positionAt(source, offsetsIn(source.text)(path));

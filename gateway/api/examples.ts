@@ -332,10 +332,17 @@ Both sides with the same network: each shows its own to the other as something e
 
 Where the kernel has no WireGuard, \`wireguard-go\` does its work, more slowly; the status says so.
 
-With \`type: IPsec\` the tunnel is one between the elastic IP and one \`peer\`, by IKEv2 with a preshared key, which strongSwan
-negotiates; it takes UDP ports 500 and 4500 and the protocol ESP of the elastic IP, which all such connections of it share.
-All of the above holds for it too. The preshared key is a file of printable characters; \`vpcgw vpn keygen --psk\` makes one.
-Where the kernel has no ESP, \`Ready\` is \`False\` with the reason \`NoIpsec\`; nothing stands in for it.
+With \`type: IPsec\` the tunnel is one between the elastic IP and one \`peer\`, by IKEv2, which strongSwan negotiates; it takes
+UDP ports 500 and 4500 and the protocol ESP of the elastic IP, which all such connections of it share. All of the above
+holds for it too. Where the kernel has no ESP, \`Ready\` is \`False\` with the reason \`NoIpsec\`; nothing stands in for it.
+
+- The ends know each other by a preshared key, a file of printable characters that \`vpcgw vpn keygen --psk\` makes, or by
+  certificates. The other end's has to give the name that \`peerId\` says.
+- A certificate or key that is missing, out of its time, or not of the other leaves the connection down: \`Ready\` is \`False\`
+  with the reason \`CertificateUnusable\`, which names the file. A renewed one is taken up at once: new keys are agreed on
+  beside the former ones. Exchange both files at one stroke, as a Secret does, or keep both in one file, which
+  \`ownRef\` and \`keyRef\` both name. Lists of revoked certificates are not asked for.
+- Without \`peer\` the other end calls, from any address and through any NAT.
 
 \`\`\`yaml
 apiVersion: vpcgw.io/v1alpha1
@@ -350,6 +357,18 @@ spec:
     networks: [192.168.90.0/24]
     presharedKeyRef: {file: plant.psk}
     proposals: [{encryption: aes256gcm16, hash: sha384, group: ecp384}]
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: VpnConnection
+metadata: {name: van}
+spec:
+  type: IPsec
+  elasticIP: vpn
+  localNetworks: [10.0.0.0/24]
+  ipsec:
+    peerId: van.example.com
+    networks: [192.168.91.0/24]
+    certificates: {ownRef: {file: gw.crt}, keyRef: {file: gw.key}, trustedRef: {file: ca.crt}}
 \`\`\``,
     yaml: `apiVersion: vpcgw.io/v1alpha1
 kind: VpnConnection

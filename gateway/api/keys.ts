@@ -18,19 +18,23 @@ export const wireGuardKey = scalar(
 
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/;
 
+const fileName = z
+  .string()
+  .max(253)
+  .regex(FILE_NAME, {
+    error: (issue) =>
+      `${quoted(String(issue.input).slice(0, 60))} is not the name of a file below the folder of keys, such as office.key or office/private`,
+  });
+
 /** A file below the folder that the supervisor was given for keys; a Secret is mounted there. */
 export const keyRef = z
   .strictObject({
-    file: z
-      .string()
-      .max(253)
-      .regex(FILE_NAME, {
-        error: (issue) =>
-          `${quoted(String(issue.input).slice(0, 60))} is not the name of a file below the folder of keys, such as office.key or office/private`,
-      })
-      .describe('Below the folder of keys (`vpcgw run --keys`); `vpcgw vpn keygen` makes it.'),
+    file: fileName.describe('Below the folder of keys (`vpcgw run --keys`); `vpcgw vpn keygen` makes it.'),
   })
   .meta({ description: 'Where a key is kept. The key itself stands in no document.' });
+
+/** One that somebody else makes. */
+export const pemRef = z.strictObject({ file: fileName.describe('In the folder of keys (`vpcgw run --keys`).') });
 
 export interface Endpoint {
   readonly address: NonNullable<ReturnType<typeof parseIp>>;

@@ -43,6 +43,7 @@ import { Journal } from '../system/journal.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
+import { readCertificates } from '../system/certificate-files.js';
 import { passwordKey, readPassword } from '../system/password-file.js';
 import { PacketLog } from '../system/packet-log.js';
 import {
@@ -79,7 +80,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const keys = new KeyFolder(flags.keys);
   const tunnels = new TunnelFacts(
     { wireGuard: () => chooseTunnels(runner), ipsec: () => chooseIpsec(runner) },
-    (file, use) => (use === 'password' ? passwordKey(keys.directory, file) : keys.read(file, use)),
+    {
+      key: (file, use) => (use === 'password' ? passwordKey(keys.directory, file) : keys.read(file, use)),
+      certificates: (files) => readCertificates(keys.directory, files, systemClock.nowMs()),
+    },
   );
   const machine = {
     chooseShaper: () => chooseShaper(runner),

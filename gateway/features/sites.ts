@@ -5,6 +5,8 @@ import type { DedicatedLine } from '../model/line.js';
 import { lineParent, roleLink, tunnelLink } from '../model/ownership.js';
 import type { SiteLink } from '../model/site-link.js';
 import {
+  certificateKey,
+  type IpsecConnection,
   keysOf,
   type Proposal,
   type VpnConnection,
@@ -100,7 +102,7 @@ export function mtuOf(connection: VpnConnection, { facts, external }: CompileCon
 
 /** What keeps a connection from having a tunnel. */
 export interface Trouble {
-  readonly reason: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable';
+  readonly reason: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable';
   readonly message: string;
 }
 
@@ -108,7 +110,7 @@ export function troubleOf(connection: VpnConnection, facts: Facts): Trouble | un
   return (
     engineTrouble(connection, facts) ??
     keyTroubles(connection, facts) ??
-    (connection.type === 'WireGuard' ? twinTroubles(connection, facts) : undefined)
+    (connection.type === 'WireGuard' ? twinTroubles(connection, facts) : certificateTrouble(connection, facts))
   );
 }
 
@@ -139,6 +141,19 @@ function twinTroubles(connection: WireGuardConnection, facts: Facts): Trouble | 
 export const peerTrouble = (peer: WireGuardPeer, connection: WireGuardConnection, facts: Facts): Trouble | undefined =>
   (peer.presharedKey === undefined ? undefined : keyTrouble(peer.presharedKey, facts)) ??
   twinTrouble(peer, connection, facts);
+
+function certificateTrouble({ ipsec }: IpsecConnection, { certificates }: Facts): Trouble | undefined {
+  const { credentials, localId } = ipsec;
+  if (credentials.kind === 'preshared') return undefined;
+  const trouble = (message: string): Trouble => ({ reason: 'CertificateUnusable', message });
+  const fact = certificates?.get(certificateKey(credentials));
+  if (!fact) return trouble(`${credentials.own}: was not read yet`);
+  if ('wrong' in fact) return trouble(fact.wrong);
+  const { names } = fact.certificates;
+  if (localId !== undefined && !names.includes(localId))
+    return trouble(`${credentials.own}: calls the gateway ${names.join(' and ')}, and localId is ${localId}`);
+  return undefined;
+}
 
 function keyTrouble(file: string, { keys }: Facts): Trouble | undefined {
   const fact = keys?.get(file);

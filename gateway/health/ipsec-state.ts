@@ -1,6 +1,6 @@
 /** How a tunnel of IPsec stands, from what the IKE daemon and probes say of it. Pure. */
 import type { NoTunnel, SaState } from '../ipsec/sas.js';
-import type { IpsecConnection } from '../model/vpn.js';
+import { type IpsecConnection, peerNameOf } from '../model/vpn.js';
 import { type ConnectionLook, judgeProbes, type PeerLook, type ProbeLook } from './peer-state.js';
 
 export function lookAtIpsec(
@@ -11,7 +11,7 @@ export function lookAtIpsec(
   const [how, reason] = judge(state, fault, probe);
   const peer: PeerLook = {
     connection: name,
-    peer: ipsec.peer.text,
+    peer: peerNameOf(ipsec),
     state: how,
     reason,
     endpoint: state?.remote,

@@ -29,7 +29,7 @@ export interface ConnectionLook {
   readonly state: SiteState;
   readonly reason: string;
   /** Why there is no tunnel at all. */
-  readonly trouble?: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'PeerRefuses';
+  readonly trouble?: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable' | 'PeerRefuses';
   readonly peers: readonly PeerLook[];
 }
 

@@ -1,5 +1,6 @@
-/** What `swanctl --list-sas --raw` says, and what the daemon's log says of a tunnel that did not come about. Pure. */
-import { CHILD } from './swanctl.js';
+/** What the daemon says of its security associations, and its log of a tunnel that did not come about. Pure. */
+import { CHILD } from './connection.js';
+import type { Section } from './vici.js';
 
 /** Of one connection, as the daemon calls it. */
 export interface SaState {
@@ -14,37 +15,8 @@ export interface SaState {
   readonly sentBytes: number;
 }
 
-interface Section {
-  readonly values: ReadonlyMap<string, string>;
-  readonly sections: ReadonlyMap<string, Section>;
-}
-
-const TOKEN = /([^\s{}=[\]]+)\s*\{|\}|([^\s{}=[\]]+)=(\[[^\]]*\]|[^\s{}]*)/g;
-
-function parseSections(text: string): Section {
-  const root = { values: new Map<string, string>(), sections: new Map<string, Section>() };
-  const path = [root];
-  for (const [token, opened, key, value] of text.matchAll(TOKEN)) {
-    const inner = path.at(-1) ?? root;
-    if (opened !== undefined) {
-      const section = { values: new Map<string, string>(), sections: new Map<string, Section>() };
-      inner.sections.set(opened, section);
-      path.push(section);
-    } else if (token === '}') {
-      if (path.length > 1) path.pop();
-    } else if (key !== undefined) inner.values.set(key, value ?? '');
-  }
-  return root;
-}
-
-export const parseSas = (text: string): SaState[] =>
-  text.split('\n').flatMap((line) => {
-    if (!line.startsWith('list-sa event')) return [];
-    const [[name, ike] = []] = [
-      ...(parseSections(line.slice('list-sa '.length)).sections.get('event')?.sections ?? []),
-    ];
-    return name === undefined || !ike ? [] : [stateOf(name, ike)];
-  });
+/** Of one event `list-sa`, which has one connection. */
+export const stateIn = (event: Section): SaState[] => [...event.sections].map(([name, ike]) => stateOf(name, ike));
 
 function stateOf(name: string, { values, sections }: Section): SaState {
   const children = [...(sections.get('child-sas')?.sections.values() ?? [])].filter(
@@ -76,20 +48,36 @@ export interface NoTunnel {
   readonly refuses: boolean;
 }
 
-/** By the last line of the log that says so; `undefined` while none does. */
+/** By what the log says of the last attempt that it says anything of; `undefined` while it says nothing. */
 export function whyNot(log: string, name: string): NoTunnel | undefined {
-  const said = log.split('\n').filter((line) => line.includes(`<${name}|`));
-  for (const line of said.reverse()) {
-    if (/CHILD_SA \S+ established/.test(line)) return undefined;
-    const found = FAULTS.find(([sign]) => sign.test(line));
+  const attempts = new Map<string, string>();
+  for (const [, attempt = '', line = ''] of log.matchAll(new RegExp(`<${name}\\|(\\d+)>(.*)`, 'g'))) {
+    const before = attempts.get(attempt) ?? '';
+    // The last that anything was said of comes last.
+    attempts.delete(attempt);
+    attempts.set(attempt, `${before}${line}\n`);
+  }
+  for (const said of [...attempts.values()].reverse()) {
+    const [since = '', ...before] = said.split(/CHILD_SA \S+ established/).reverse();
+    const found = FAULTS.find(([sign]) => sign.test(since));
     if (found) return { reason: found[1], refuses: found[1] !== SILENT };
+    if (before.length > 0) return undefined;
   }
   return undefined;
 }
 
 const SILENT = 'the other end does not answer';
+/** What says most comes first. */
 const FAULTS: readonly (readonly [RegExp, string])[] = [
-  [/received AUTHENTICATION_FAILED/, 'the other end refuses the key, or what the gateway calls itself'],
+  [
+    /no trusted \S+ public key found|no issuer certificate found/,
+    'the other end has a certificate that is not trusted here',
+  ],
+  [/constraint check failed/, 'the other end has a certificate of another name, or of another authority'],
+  [
+    /received AUTHENTICATION_FAILED/,
+    'the other end refuses the key or the certificate, or what the gateway calls itself',
+  ],
   [/MAC mismatched|N\(AUTH_FAILED\)/, 'the other end has another key, or calls itself otherwise'],
   [/NO_PROPOSAL_CHOSEN|no proposal found/, 'the other end has none of the proposals, or does not know this gateway'],
   [/TS_UNACCEPTABLE/, 'the other end has other networks'],

@@ -108,6 +108,8 @@ export interface Facts {
   readonly ipsec?: { readonly lacking: string | undefined };
   /** By the name of the file, of the keys that documents name. */
   readonly keys?: ReadonlyMap<string, KeyFact>;
+  /** By `certificateKey`, of those that documents name. */
+  readonly certificates?: ReadonlyMap<string, CertificateFact>;
   /** Asked for only when a document wants a load balancer. */
   readonly balancing?: Balancing;
 }
@@ -129,6 +131,23 @@ export interface Tunnels {
   /** Tells this network namespace from others that share `wireguard-go`'s control sockets; empty for the kernel's own. */
   readonly namespace: string;
 }
+
+/** By which the gateway shows who it is, and knows the other end. All but the key in PEM. */
+export interface Certificates {
+  readonly own: string;
+  /** Between it and its authority. */
+  readonly between: readonly string[];
+  readonly key: Key;
+  readonly authorities: readonly string[];
+  /** The other end's own. */
+  readonly peers: readonly string[];
+  /** What the gateway's own calls it: alternative names first, then the subject. */
+  readonly names: readonly string[];
+  /** Tells it from any other. */
+  readonly fingerprint: string;
+}
+
+export type CertificateFact = { readonly certificates: Certificates } | { readonly wrong: string };
 
 export type KeyFact = { readonly key: Secret } | { readonly wrong: string };
 

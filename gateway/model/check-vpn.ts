@@ -4,7 +4,7 @@ import type { ElasticIp, GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, type IpAddress, overlaps } from './ip.js';
 import { SYNC_PORT } from './ownership.js';
 import type { SiteLink } from './site-link.js';
-import { type IpsecConnection, ipsecsOf, type TunnelProbe, type WireGuardConnection } from './vpn.js';
+import { type IpsecConnection, ipsecsOf, peerNameOf, type TunnelProbe, type WireGuardConnection } from './vpn.js';
 
 /** By network. */
 type Owners = Map<string, { readonly peer: string; readonly id: string }>;
@@ -107,17 +107,17 @@ function checkIpsec(
 ): void {
   const { name, origin, elasticIp, site, ipsec } = connection;
   const inside: At = (path, message) => at(['ipsec', ...path], message);
-  checkFamily(ipsec.peer.text, ipsec.peer, elasticIp, ['peer'], inside);
+  if (ipsec.peer) checkFamily(ipsec.peer.text, ipsec.peer, elasticIp, ['peer'], inside);
   checkProbe(ipsec.probe, site.remote, inside);
   checkNetworks(site.remote, { peer: name, id: origin.id }, networks, ownNetworks(model), complaints, inside);
-  // Who calls is known by its address and its name: of two with the same, one would answer for the other.
+  // Who calls is known by its address or its name: of two with the same, one would answer for the other.
   const twin = ipsecsOf(model).find(
-    (other) => other.elasticIp === elasticIp && other.ipsec.peer.text === ipsec.peer.text,
+    (other) => other.elasticIp === elasticIp && peerNameOf(other.ipsec) === peerNameOf(ipsec),
   );
   if (twin && twin.origin.id !== origin.id)
     inside(
-      ['peer'],
-      `${ipsec.peer.text} has a tunnel with elastic IP ${elasticIp.name} by ${complaints.where(twin.origin.id)} already`,
+      [ipsec.peer ? 'peer' : 'peerId'],
+      `${peerNameOf(ipsec)} has a tunnel with elastic IP ${elasticIp.name} by ${complaints.where(twin.origin.id)} already`,
     );
 }
 

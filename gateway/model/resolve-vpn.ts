@@ -10,6 +10,7 @@ import { remember } from './remember.js';
 import { resolveRules } from './resolve-firewall.js';
 import {
   type IpsecEnd,
+  ipsecsOf,
   type VpnConnection,
   type WireGuardConnection,
   type WireGuardPeer,
@@ -29,13 +30,11 @@ export function resolveVpns(
   groups: readonly AddressGroup[],
   complaints: Complaints,
 ): VpnConnection[] {
-  // Of IPsec none has peers of its own.
-  const peers = new Map(
-    documents.connections
-      .filter(({ spec }) => spec.type === 'WireGuard')
-      .map(({ metadata }) => [metadata.name, [] as WireGuardPeer[]]),
-  );
-  for (const document of documents.peers) addPeer(document, peers, complaints);
+  const having = (type: VpnConnection['type']): string[] =>
+    documents.connections.filter(({ spec }) => spec.type === type).map(({ metadata }) => metadata.name);
+  const peers = new Map(having('WireGuard').map((name) => [name, [] as WireGuardPeer[]]));
+  const others = new Set(having('IPsec'));
+  for (const document of documents.peers) addPeer(document, peers, others, complaints);
   return documents.connections
     .flatMap((document) => resolveVpn(document, elasticIps, groups, complaints))
     .map((connection) =>
@@ -53,7 +52,8 @@ export function exchangePeers(
   complaints: Complaints,
 ): VpnConnection[] {
   const coming = new Map(wireGuardsOf({ vpnConnections: before }).map(({ name }) => [name, [] as WireGuardPeer[]]));
-  for (const document of given) addPeer(document, coming, complaints);
+  const others = new Set(ipsecsOf({ vpnConnections: before }).map(({ name }) => name));
+  for (const document of given) addPeer(document, coming, others, complaints);
   return before.map((connection) => {
     if (connection.type === 'IPsec') return connection;
     const staying = connection.wireGuard.peers.filter(({ place }) => !taken.has(place.id));
@@ -63,9 +63,22 @@ export function exchangePeers(
   });
 }
 
-function addPeer(document: PeerDocument, peers: ReadonlyMap<string, WireGuardPeer[]>, complaints: Complaints): void {
+/** `others`: connections that have no peers of their own. */
+function addPeer(
+  document: PeerDocument,
+  peers: ReadonlyMap<string, WireGuardPeer[]>,
+  others: ReadonlySet<string>,
+  complaints: Complaints,
+): void {
   const { connection } = document.spec;
-  named('VpnConnection', connection, peers, document, ['spec', 'connection'], complaints)?.push(ownPeerOf(document));
+  const path = ['spec', 'connection'];
+  if (others.has(connection))
+    complaints.at(
+      document,
+      path,
+      `${connection} is of type IPsec, whose one peer stands in its own document; name one of type WireGuard`,
+    );
+  else named('VpnConnection', connection, peers, document, path, complaints)?.push(ownPeerOf(document));
 }
 
 const withPeers = (connection: WireGuardConnection, peers: readonly WireGuardPeer[]): WireGuardConnection => ({
@@ -140,14 +153,23 @@ function resolveVpn(
   return [{ ...common, type: 'WireGuard', wireGuard }];
 }
 
+type IpsecSpec = NonNullable<ConnectionDocument['spec']['ipsec']>;
+
 const ipsecEndOf = (
-  { peer, localId, peerId, presharedKeyRef, proposals, dpd, probe }: NonNullable<ConnectionDocument['spec']['ipsec']>,
+  { peer, localId, peerId, presharedKeyRef, certificates, proposals, dpd, probe }: IpsecSpec,
   { address }: ElasticIp,
 ): IpsecEnd => ({
   peer,
-  localId: localId ?? address.text,
-  peerId: peerId ?? peer.text,
-  presharedKey: presharedKeyRef.file,
+  localId: localId ?? (certificates ? undefined : address.text),
+  peerId: peerId ?? peer?.text ?? '',
+  credentials: certificates
+    ? {
+        kind: 'certificate',
+        own: certificates.ownRef.file,
+        key: certificates.keyRef.file,
+        trusted: certificates.trustedRef.file,
+      }
+    : { kind: 'preshared', key: presharedKeyRef?.file ?? '' },
   proposals,
   dpdMs: dpd,
   probe: probe && { address: probe.address, intervalMs: probe.interval },

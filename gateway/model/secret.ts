@@ -12,7 +12,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** For the standard input of a program, or the file that one reads alone, and for nothing else. */
+  /** For the standard input or the socket of a program, or the file that one reads alone, and for nothing else. */
   reveal(): string {
     return this.#text;
   }

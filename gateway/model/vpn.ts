@@ -58,18 +58,39 @@ export interface WireGuardPeer {
   readonly probe: TunnelProbe | undefined;
 }
 
+/** The name of a file. */
+export interface PresharedKey {
+  readonly kind: 'preshared';
+  readonly key: string;
+}
+
+/** Names of files. */
+export interface CertificateFiles {
+  readonly kind: 'certificate';
+  readonly own: string;
+  readonly key: string;
+  readonly trusted: string;
+}
+
+/** What is known of the files, by all of their names. */
+export const certificateKey = ({ own, key, trusted }: CertificateFiles): string => `${own} ${key} ${trusted}`;
+
+/** What the other end is called where people read of it. */
+export const peerNameOf = ({ peer, peerId }: Pick<IpsecEnd, 'peer' | 'peerId'>): string => peer?.text ?? peerId;
+
 export interface TunnelProbe {
   readonly address: IpAddress;
   readonly intervalMs: number;
 }
 
-/** Both ends of a tunnel of IPsec. The key is the name of a file. */
+/** Both ends of a tunnel of IPsec. */
 export interface IpsecEnd {
-  readonly peer: IpAddress;
-  /** What each end calls itself. */
-  readonly localId: string;
+  /** `undefined`: it calls from anywhere, and is known by its name. */
+  readonly peer: IpAddress | undefined;
+  /** What each end calls itself; `undefined`: as its certificate does. */
+  readonly localId: string | undefined;
   readonly peerId: string;
-  readonly presharedKey: string;
+  readonly credentials: PresharedKey | CertificateFiles;
   readonly proposals: readonly Proposal[];
   /** From one question whether the peer lives to the next, while it says nothing. */
   readonly dpdMs: number;
@@ -84,13 +105,14 @@ export interface Proposal {
 }
 
 /** The files that the keys of a connection's own document are in, the gateway's first. */
-export const keysOf = (connection: VpnConnection): string[] =>
-  connection.type === 'IPsec'
-    ? [connection.ipsec.presharedKey]
-    : [
-        connection.wireGuard.key,
-        ...connection.wireGuard.peers.flatMap(({ presharedKey, place }) => (place.own ? [] : (presharedKey ?? []))),
-      ];
+export function keysOf(connection: VpnConnection): string[] {
+  if (connection.type === 'IPsec') {
+    const { credentials } = connection.ipsec;
+    return credentials.kind === 'preshared' ? [credentials.key] : [];
+  }
+  const { key, peers } = connection.wireGuard;
+  return [key, ...peers.flatMap(({ presharedKey, place }) => (place.own ? [] : (presharedKey ?? [])))];
+}
 
 /** IKE, IKE and ESP behind a NAT, and ESP by itself. */
 const IPSEC_ENDS = [

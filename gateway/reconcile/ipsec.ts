@@ -1,24 +1,37 @@
 /**
  * The IKE daemon of tunnels of IPsec. Guarantees:
- * 1. It runs only while a tunnel asks for it, and on the active member of a pair alone; it outlives us, with its tunnels.
- * 2. It is told all connections with their keys through a file that has no name; what has not changed is left alone.
- * 3. What a daemon that was killed has left in the kernel carries on until its successor's keys do, and is then taken away.
- * 4. A tunnel that is not there is asked for again every few seconds, whatever it failed by.
+ * 1. It runs only while a tunnel asks for it; it outlives us, with its tunnels.
+ * 2. It is told all connections with their keys by its control socket, and nothing of it is on a disk; what has not changed
+ *    is left alone, and what has changed in how the ends know each other follows on without a moment in between.
+ * 3. Of a pair both members' daemons know all connections, and the active member's alone has tunnels: who becomes active
+ *    asks at once, and without a supervisor the first packet does.
+ * 4. What a daemon that was killed has left in the kernel carries on until its successor's keys do, and is then taken away.
+ * 5. A tunnel that is not there is asked for again every few seconds, whatever it failed by.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf, VpcgwError } from '../errors.js';
+import { messageOf } from '../errors.js';
 import { troubleOf } from '../features/sites.js';
-import { charonConfig, SWANCTL_PROGRAM_CONFIG } from '../ipsec/strongswan.js';
+import {
+  CHILD,
+  type Credentials,
+  credentialRequests,
+  followsOn,
+  type LoadedConnection,
+  loadedConnection,
+} from '../ipsec/connection.js';
+import { type NoTunnel, type SaState, stateIn, whyNot } from '../ipsec/sas.js';
 import { type KernelSa, parseStates } from '../ipsec/states.js';
-import { type NoTunnel, parseSas, type SaState, whyNot } from '../ipsec/sas.js';
-import { CHILD, type LoadedConnection, loadedConnection, swanctlConfig } from '../ipsec/swanctl.js';
-import type { Command, CommandResult, CommandRunner } from '../kernel/command.js';
+import { charonConfig } from '../ipsec/strongswan.js';
+import type { CommandRunner } from '../kernel/command.js';
+import type { Facts } from '../kernel/state.js';
 import { isPair } from '../model/high-availability.js';
-import { ipsecsOf } from '../model/vpn.js';
+import { certificateKey, type IpsecConnection, ipsecsOf } from '../model/vpn.js';
 import type { Clock } from '../system/clock.js';
-import { Daemon, replaceFile } from '../system/daemon.js';
+import { Daemon } from '../system/daemon.js';
+import { ViciClient } from '../system/vici-client.js';
 import { type CompileInput, contextOf } from './compile.js';
 
 export interface IpsecOptions {
@@ -31,32 +44,41 @@ export interface IpsecOptions {
 
 const PROGRAM = '/usr/sbin/charon-systemd';
 const ASK_AGAIN_MS = 5_000;
+/** From its start until it listens. */
+const LISTENS_WITHIN_MS = 5_000;
+const LISTEN_POLL_MS = 20;
 /** Of its log, the end that is looked at. */
 const LOG_CHARACTERS = 256 * 1024;
 
 export class Ipsec {
   readonly #daemon: Daemon;
+  readonly #vici: ViciClient;
   #queue: Promise<unknown> = Promise.resolve();
   #runs = false;
+  #active = false;
   #connections: readonly LoadedConnection[] = [];
-  /** What the daemon with this process id was told. */
-  #told: { readonly pid: number | undefined; readonly text: string } | undefined;
+  /** What the daemon with this process id was told, and when. */
+  #told: { readonly pid: number | undefined; readonly text: string; readonly atMs: number } | undefined;
   /** It was started, and has not been told anything yet. */
   #fresh = false;
   /** Of a daemon that was killed. */
   #left: readonly KernelSa[] = [];
   #fault: string | undefined;
+  /** What the daemon did not take, by its name there. */
+  #refused: ReadonlyMap<string, string> = new Map();
   readonly #askedMs = new Map<string, number>();
-  #states: ReadonlyMap<string, SaState> = new Map();
+  #states: readonly SaState[] = [];
 
   constructor(private readonly options: IpsecOptions) {
     const { directory, log } = options;
+    const socket = join(directory, 'vici.sock');
+    this.#vici = new ViciClient(socket);
     this.#daemon = new Daemon({
       name: 'ipsec',
       directory,
       argv: (config) => ['/usr/bin/env', `STRONGSWAN_CONF=${config}`, PROGRAM],
       reloads: false,
-      leftovers: [this.#socket],
+      leftovers: [socket],
       onStart: () => {
         log.info({ daemon: 'ipsec' }, 'started');
         this.#fresh = true;
@@ -64,14 +86,6 @@ export class Ipsec {
       },
       onEnd: () => log.info({ daemon: 'ipsec' }, 'ended'),
     });
-  }
-
-  get #socket(): string {
-    return join(this.options.directory, 'vici.sock');
-  }
-
-  get #programConfig(): string {
-    return join(this.options.directory, 'swanctl.program.conf');
   }
 
   /** As the model in force and this member's role want it. */
@@ -86,14 +100,11 @@ export class Ipsec {
     if (!input) return;
     try {
       this.#connections = connectionsOf(input);
-      if (this.#connections.length > 0) await this.#tell();
-      else if (this.#runs || this.#daemon.pid !== undefined) {
-        this.#runs = false;
-        this.#told = undefined;
-        this.#states = new Map();
-        await this.#daemon.stop();
-        await this.#forget(await this.#inKernel());
-      }
+      const active = !isPair(input.model) || input.pressure.active;
+      if (active && !this.#active) this.#askedMs.clear();
+      this.#active = active;
+      if (this.#connections.length > 0) await this.#keepTold();
+      else if (this.#runs || this.#daemon.pid !== undefined) await this.#end();
       this.#fault = undefined;
     } catch (error) {
       this.#told = undefined;
@@ -102,45 +113,104 @@ export class Ipsec {
     }
   }
 
-  async #tell(): Promise<void> {
-    const { directory } = this.options;
+  async #end(): Promise<void> {
+    this.#runs = false;
+    this.#told = undefined;
+    this.#states = [];
+    this.#vici.close();
+    await this.#daemon.stop();
+    await this.#forget(await this.#inKernel());
+  }
+
+  async #keepTold(): Promise<void> {
     this.#runs = true;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    replaceFile(this.#programConfig, SWANCTL_PROGRAM_CONFIG);
-    await this.#daemon.ensure(charonConfig(this.#socket));
-    const [pid, text] = [this.#daemon.pid, swanctlConfig(this.#connections)];
-    if (this.#told?.pid === pid && this.#told?.text === text) return;
-    if (this.#fresh) this.#left = await this.#inKernel();
-    this.#fresh = false;
-    const { stdout, stderr } = await this.#swanctl(['--load-all', '--clear', '--noprompt', '--file', '/dev/stdin'], {
-      stdin: text,
-      opensStdin: true,
-      // It has only just been started.
-      retryWhile: /connecting to .* failed/,
-    });
-    // A file that it cannot read is no failure to it.
-    const refused = this.#connections.find(({ name }) => !stdout.includes(`loaded connection '${name}'`));
-    if (refused) throw new VpcgwError('CommandFailed', `${refused.connection.name}: ${complaintOf(stderr)}`);
-    this.#told = { pid, text };
-    this.options.log.info({ daemon: 'ipsec', tunnels: this.#connections.length }, 'told');
+    await this.#daemon.ensure(charonConfig(join(this.options.directory, 'vici.sock')));
+    const pid = this.#daemon.pid;
+    const text = JSON.stringify(this.#connections.map((each) => [each.settings, credentialRequests(each)]));
+    if (this.#told?.pid !== pid || this.#told?.text !== text) {
+      if (this.#fresh) this.#left = await this.#inKernel();
+      this.#fresh = false;
+      await this.#listens();
+      await this.#tell();
+      this.#told = { pid, text, atMs: this.options.clock.nowMs() };
+      this.options.log.info({ daemon: 'ipsec', tunnels: this.#connections.length }, 'told');
+    }
+    await this.#keepTunnels();
+  }
+
+  /** It has only just been started. */
+  async #listens(): Promise<void> {
+    const deadlineMs = this.options.clock.nowMs() + LISTENS_WITHIN_MS;
+    for (;;) {
+      try {
+        await this.#vici.request('version');
+        return;
+      } catch (error) {
+        if (this.options.clock.nowMs() > deadlineMs) throw error;
+        await sleep(LISTEN_POLL_MS);
+      }
+    }
+  }
+
+  async #tell(): Promise<void> {
+    const wanted = new Set(this.#connections.map(({ name }) => name));
+    const { said } = await this.#vici.request('get-conns');
+    for (const name of said.lists.get('conns') ?? []) {
+      if (wanted.has(name)) continue;
+      await this.#vici.request('unload-conn', { name });
+      // The kernel does not take two tunnels' keys for networks that overlap.
+      if (!this.#connections.some((each) => followsOn(each.name, name))) await this.#terminate(name);
+    }
+    await this.#vici.request('clear-creds');
+    const refused = new Map<string, string>();
+    for (const connection of this.#connections)
+      try {
+        for (const [command, settings] of credentialRequests(connection)) await this.#vici.request(command, settings);
+        await this.#vici.request('load-conn', { [connection.name]: connection.settings });
+      } catch (error) {
+        refused.set(connection.name, messageOf(error));
+      }
+    this.#refused = refused;
   }
 
   /** It goes on. */
   leave(): void {
     this.#daemon.leave();
+    this.#vici.close();
   }
 
   /** Afresh. */
   async look(): Promise<void> {
     await this.follow();
-    if (!this.#runs) return;
-    const { stdout } = await this.#swanctl(['--list-sas', '--raw']).catch(() => ({ stdout: '' }));
-    const states = new Map<string, SaState>();
-    // Of two that were begun from both ends at once, the one that carries.
-    for (const state of parseSas(stdout)) if (!states.get(state.name)?.installed) states.set(state.name, state);
-    this.#states = states;
-    for (const { name } of this.#connections) await this.#askFor(name);
+  }
+
+  /** What is not there is asked for, and what is no more wanted is ended. */
+  async #keepTunnels(): Promise<void> {
+    const events = await this.#vici.list('list-sas', 'list-sa');
+    this.#states = events.flatMap(stateIn);
+    for (const { name } of this.#states) if (this.#isOver(name)) await this.#terminate(name);
+    if (!this.#active) return;
+    for (const { name, connection } of this.#connections)
+      if (connection.ipsec.peer && !this.#refused.has(name)) await this.#askFor(name);
     await this.#forgetFollowed();
+  }
+
+  /** Of a member that is not active, of a connection that is gone, or of one that another has followed. */
+  #isOver(name: string): boolean {
+    if (!this.#active) return true;
+    if (this.#connections.some((each) => each.name === name)) return false;
+    const next = this.#connections.find((each) => followsOn(each.name, name));
+    return !next || this.#stateNamed(next.name)?.installed === true || this.#sinceTold() > ASK_AGAIN_MS;
+  }
+
+  #sinceTold(): number {
+    return this.options.clock.nowMs() - (this.#told?.atMs ?? -Infinity);
+  }
+
+  /** Of two that were begun from both ends at once, the one that carries. */
+  #stateNamed(name: string): SaState | undefined {
+    const found = this.#states.filter((state) => state.name === name);
+    return found.find(({ installed }) => installed) ?? found[0];
   }
 
   async #inKernel(): Promise<KernelSa[]> {
@@ -148,8 +218,9 @@ export class Ipsec {
   }
 
   async #forgetFollowed(): Promise<void> {
+    if (this.#left.length === 0) return;
     const waiting = new Set(
-      this.#connections.filter(({ name }) => !this.#states.get(name)?.installed).map((each) => each.xfrmId),
+      this.#connections.filter(({ name }) => !this.#stateNamed(name)?.installed).map((each) => each.xfrmId),
     );
     const followed = this.#left.filter(({ xfrmId }) => !waiting.has(xfrmId));
     this.#left = this.#left.filter(({ xfrmId }) => waiting.has(xfrmId));
@@ -166,19 +237,26 @@ export class Ipsec {
   }
 
   async #askFor(name: string): Promise<void> {
-    const state = this.#states.get(name);
+    const state = this.#stateNamed(name);
     const nowMs = this.options.clock.nowMs();
     if (state?.installed || state?.busy || nowMs - (this.#askedMs.get(name) ?? -Infinity) < ASK_AGAIN_MS) return;
     this.#askedMs.set(name, nowMs);
-    await this.#swanctl(['--initiate', '--ike', name, '--child', CHILD, '--timeout', '-1']).catch(() => undefined);
+    // What comes of it is seen later: it answers at once, and calls that a failure.
+    await this.#vici.request('initiate', { ike: name, child: CHILD, timeout: '-1' }).catch(() => undefined);
+  }
+
+  /** The other end is told, but not waited for; there may be none to end. */
+  async #terminate(name: string): Promise<void> {
+    await this.#vici.request('terminate', { ike: name, force: 'yes', timeout: '-1' }).catch(() => undefined);
   }
 
   /** How the tunnel of a connection was found last, or why there is none. */
   stateOf(connection: string): { readonly state: SaState | undefined; readonly fault: NoTunnel | undefined } {
     const loaded = this.#connections.find((each) => each.connection.name === connection);
-    const state = loaded && this.#states.get(loaded.name);
+    const state = loaded && this.#stateNamed(loaded.name);
     if (state?.installed) return { state, fault: undefined };
-    if (this.#fault !== undefined) return { state, fault: { reason: this.#fault, refuses: false } };
+    const fault = this.#fault ?? (loaded && this.#refused.get(loaded.name));
+    if (fault !== undefined) return { state, fault: { reason: fault, refuses: false } };
     return { state, fault: loaded && whyNot(this.#log(), loaded.name) };
   }
 
@@ -189,28 +267,23 @@ export class Ipsec {
       return '';
     }
   }
-
-  #swanctl(args: readonly string[], more: Omit<Command, 'argv'> = {}): Promise<CommandResult> {
-    const program = ['env', `STRONGSWAN_CONF=${this.#programConfig}`, 'swanctl'] as const;
-    return this.options.run.run({ argv: [...program, ...args, '--uri', `unix://${this.#socket}`], ...more });
-  }
 }
 
-/** It looks for certificates beside what it was given, too, and tells that there are none. */
-const complaintOf = (stderr: string): string =>
-  stderr
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('opening directory'))
-    .join('; ')
-    .slice(0, 300) || 'the IKE daemon did not take it';
-
 function connectionsOf(input: CompileInput): LoadedConnection[] {
-  const { model, facts, pressure } = input;
-  if (isPair(model) && !pressure.active) return [];
+  const { model, facts } = input;
   const { siteNumber } = contextOf(input);
   return ipsecsOf(model).flatMap((connection) => {
-    const key = facts.keys?.get(connection.ipsec.presharedKey);
-    if (troubleOf(connection, facts) || !key || !('key' in key)) return [];
-    return [loadedConnection(connection, siteNumber(connection.site.origin.id), key.key)];
+    const credentials = credentialsOf(connection, facts);
+    if (troubleOf(connection, facts) || !credentials) return [];
+    return [loadedConnection(connection, siteNumber(connection.site.origin.id), credentials)];
   });
+}
+
+function credentialsOf({ ipsec: { credentials } }: IpsecConnection, facts: Facts): Credentials | undefined {
+  if (credentials.kind === 'preshared') {
+    const fact = facts.keys?.get(credentials.key);
+    return fact && 'key' in fact ? { kind: 'preshared', key: fact.key } : undefined;
+  }
+  const fact = facts.certificates?.get(certificateKey(credentials));
+  return fact && 'certificates' in fact ? { kind: 'certificate', ...fact.certificates } : undefined;
 }

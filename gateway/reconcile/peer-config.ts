@@ -3,8 +3,16 @@ import { mtuOf } from '../features/sites.js';
 import type { CompileContext } from '../features/feature.js';
 import { bracketed } from '../features/dnat-rule.js';
 import { offeredBy } from '../model/site-link.js';
-import { CHILD, connectionText } from '../ipsec/swanctl.js';
-import type { IpsecConnection, WireGuardConnection, WireGuardPeer } from '../model/vpn.js';
+import { CHILD, connectionSettings } from '../ipsec/connection.js';
+import { settingsText } from '../ipsec/swanctl.js';
+import type { Facts } from '../kernel/state.js';
+import {
+  certificateKey,
+  type IpsecConnection,
+  peerNameOf,
+  type WireGuardConnection,
+  type WireGuardPeer,
+} from '../model/vpn.js';
 
 export function peerConfig(connection: WireGuardConnection, peer: WireGuardPeer, context: CompileContext): string {
   const { name, elasticIp, wireGuard, site } = connection;
@@ -36,33 +44,51 @@ export function peerConfig(connection: WireGuardConnection, peer: WireGuardPeer,
 /** Its own address stands for itself where a NAT has another, and its routes into the tunnel are its own affair. */
 export function ipsecPeerConfig(connection: IpsecConnection, context: CompileContext): string {
   const { name, elasticIp, ipsec, site } = connection;
-  const text = connectionText({
+  const { credentials, peerId } = ipsec;
+  const localId = localIdFor(connection, context.facts);
+  const shown = credentials.kind === 'certificate';
+  const settings = connectionSettings({
     localAddress: '%any',
     remoteAddress: elasticIp.address.text,
-    localId: ipsec.peerId,
-    remoteId: ipsec.localId,
+    localAuth: shown ? { auth: 'pubkey', id: peerId, certs: `${name}.crt` } : { auth: 'psk', id: peerId },
+    remoteAuth: shown ? { auth: 'pubkey', id: localId, cacerts: 'gateway-ca.crt' } : { auth: 'psk', id: localId },
     local: site.remote,
     remote: offeredBy(site),
     proposals: ipsec.proposals,
     dpdMs: ipsec.dpdMs,
-    more: [],
-    moreOfChild: ['start_action = trap'],
+    more: {},
+    moreOfChild: { start_action: ipsec.peer ? 'trap' : 'trap|start' },
   });
   return [
-    `# The other end of VpnConnection ${name}, ${ipsec.peer.text}, as a file for swanctl; tunnel ${CHILD}.`,
+    `# The other end of VpnConnection ${name}, ${peerNameOf(ipsec)}, as a file for swanctl; tunnel ${CHILD}.`,
     `# Packets of up to ${mtuOf(connection, context)} bytes pass the tunnel.`,
     'connections {',
     `  ${name} {`,
-    ...text.map((line) => `    ${line}`),
+    ...settingsText(settings).map((line) => `    ${line}`),
     '  }',
     '}',
-    'secrets {',
-    `  ike-${name} {`,
-    `    id-1 = "${ipsec.peerId}"`,
-    `    id-2 = "${ipsec.localId}"`,
-    `    # secret = what the gateway has in ${ipsec.presharedKey}`,
-    '  }',
-    '}',
+    ...(credentials.kind === 'certificate'
+      ? [
+          `# x509/${name}.crt is a certificate of this end that says "${peerId}" and that ${credentials.trusted} of the gateway`,
+          `# leads to, private/${name}.key its key, and x509ca/gateway-ca.crt the authority of the gateway's ${credentials.own}.`,
+        ]
+      : [
+          'secrets {',
+          `  ike-${name} {`,
+          `    id-1 = "${peerId}"`,
+          `    id-2 = "${localId}"`,
+          `    # secret = what the gateway has in ${credentials.key}`,
+          '  }',
+          '}',
+        ]),
     '',
   ].join('\n');
+}
+
+/** A certificate that cannot be read says nothing. */
+function localIdFor({ ipsec, elasticIp }: IpsecConnection, { certificates }: Facts): string {
+  const { credentials, localId } = ipsec;
+  if (localId !== undefined || credentials.kind === 'preshared') return localId ?? elasticIp.address.text;
+  const fact = certificates?.get(certificateKey(credentials));
+  return (fact && 'certificates' in fact ? fact.certificates.names[0] : undefined) ?? elasticIp.address.text;
 }

@@ -41,7 +41,7 @@ export interface Programmed {
 }
 
 /** Facts that are asked for only when a document needs them. */
-const FOUND = ['shaper', 'balancing', 'vlans', 'tunnels', 'ipsec', 'keys'] as const;
+const FOUND = ['shaper', 'balancing', 'vlans', 'tunnels', 'ipsec', 'keys', 'certificates'] as const;
 
 export class Programmer {
   readonly view: KernelView;
@@ -110,7 +110,9 @@ export class Programmer {
 
   /** Since the model in force was compiled. */
   async keysHaveChanged({ vpnConnections }: GatewayModel): Promise<boolean> {
-    return vpnConnections.length > 0 && (await this.tunnels?.of(vpnConnections))?.keys !== this.facts?.keys;
+    if (vpnConnections.length === 0) return false;
+    const now = await this.tunnels?.of(vpnConnections);
+    return now?.keys !== this.facts?.keys || now?.certificates !== this.facts?.certificates;
   }
 
   /** Of the model in force. */

@@ -13,7 +13,7 @@ import { VpcgwError } from '../errors.js';
 import { readDump } from '../kernel/wireguard/subsystem.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { isPair } from '../model/high-availability.js';
-import type { TunnelProbe, VpnConnection, WireGuardConnection } from '../model/vpn.js';
+import { peerNameOf, type TunnelProbe, type VpnConnection, type WireGuardConnection } from '../model/vpn.js';
 import type { Clock } from '../system/clock.js';
 import { type CompileInput, contextOf } from './compile.js';
 import type { Ipsec } from './ipsec.js';
@@ -119,7 +119,7 @@ export class VpnWatch {
     if (trouble) return { state: 'Down', reason: trouble.message, trouble: trouble.reason, peers: [] };
     if (connection.type === 'IPsec') {
       const { name, ipsec } = connection;
-      const probe = this.#pings.get(`${name}/${ipsec.peer.text}`)?.look;
+      const probe = this.#pings.get(`${name}/${peerNameOf(ipsec)}`)?.look;
       return lookAtIpsec(connection, this.options.ipsec.stateOf(name), probe);
     }
     return this.#lookAtPeers(connection, linkOf(connection, facts));
@@ -169,7 +169,7 @@ function probesOf(connection: VpnConnection): [string, TunnelProbe][] {
   const { name } = connection;
   const peers =
     connection.type === 'IPsec'
-      ? [{ name: connection.ipsec.peer.text, probe: connection.ipsec.probe }]
+      ? [{ name: peerNameOf(connection.ipsec), probe: connection.ipsec.probe }]
       : connection.wireGuard.peers;
   return peers.flatMap(({ name: peer, probe }): [string, TunnelProbe][] => (probe ? [[`${name}/${peer}`, probe]] : []));
 }

@@ -438,7 +438,7 @@ export async function chooseTunnels(run: CommandRunner): Promise<Tunnels> {
 export async function chooseIpsec(run: CommandRunner): Promise<{ readonly lacking: string | undefined }> {
   for (const program of IPSEC_PROGRAMS)
     if (!existsSync(program.path))
-      return { lacking: `the program ${program.path} is missing; install the package ${program.package}` };
+      return { lacking: `${program.path} is missing; install the package ${program.package}` };
   const name = `vgx${process.pid}`;
   const where = [
     'src',
@@ -468,7 +468,8 @@ export async function chooseIpsec(run: CommandRunner): Promise<{ readonly lackin
 
 const IPSEC_PROGRAMS = [
   { path: '/usr/sbin/charon-systemd', package: 'charon-systemd' },
-  { path: '/usr/sbin/swanctl', package: 'strongswan-swanctl' },
+  // Its control socket.
+  { path: '/usr/lib/ipsec/plugins/libstrongswan-vici.so', package: 'strongswan-swanctl' },
 ];
 
 const lastOf = (error: unknown): string =>

@@ -76,7 +76,15 @@ export function tunnelsOf(tunnels: readonly ChosenTunnel[], four: readonly { nam
     if (ipsec) {
       const networks = [`172.${20 + i}.${moved ? 201 : 200}.0/24`, `fd00:${i + 1}:200::/64`];
       const peer = `198.51.100.${20 + i}`;
-      return [ipsecConnection(name, { ...common, peer, networks, psk: keyless ? 'missing' : 'psk' })];
+      // Half of them show certificates, and of those the ones with rules call from anywhere.
+      const known =
+        psk === 0
+          ? { peer, psk: keyless ? 'missing' : 'psk' }
+          : {
+              ...(judged ? { more: { peerId: `${name}.example.com` } } : { peer }),
+              certificates: [keyless ? 'missing' : name, `${name}.key`, 'ca'] as const,
+            };
+      return [ipsecConnection(name, { ...common, ...known, networks })];
     }
     return [
       vpnConnection(name, {

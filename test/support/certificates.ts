@@ -13,13 +13,13 @@ export interface Certificate {
 export class Authority {
   private readonly directory = mkdtempSync(join(currentRun().directory, 'ca-'));
 
-  static async create(): Promise<Authority> {
+  static async create(name = 'test authority'): Promise<Authority> {
     const authority = new Authority();
     await authority.openssl([
       'req',
       '-x509',
       '-subj',
-      '/CN=test authority',
+      `/CN=${name}`,
       '-days',
       '2',
       ...authority.newKey('ca'),

@@ -191,21 +191,32 @@ interface IpsecOptions extends Pick<
   VpnOptions,
   'elasticIP' | 'localNetworks' | 'translate' | 'bandwidth' | 'mtu' | 'rules'
 > {
-  peer: string;
+  /** Without one it calls. */
+  peer?: string;
   networks: readonly string[];
-  psk: string;
+  psk?: string;
+  /** Files: the gateway's, its key, and what is trusted. */
+  certificates?: readonly [own: string, key: string, trusted: string];
   /** Further fields of `ipsec`. */
   more?: Readonly<Record<string, unknown>>;
 }
 
 export function ipsecConnection(name: string, options: IpsecOptions): Document {
-  const { localNetworks = ['10.0.0.0/24', 'fd00:a::/64'], rules: given, peer, networks, psk, more, ...rest } = options;
+  const { localNetworks = ['10.0.0.0/24', 'fd00:a::/64'], rules: given, ...others } = options;
+  const { peer, networks, psk, certificates, more, ...rest } = others;
+  const [ownRef, keyRef, trustedRef] = (certificates ?? []).map((file) => ({ file }));
   return document('VpnConnection', name, {
     type: 'IPsec',
     localNetworks,
     ...rest,
     ...(given ? { rules: rules(given) } : {}),
-    ipsec: { peer, networks, presharedKeyRef: { file: psk }, ...more },
+    ipsec: {
+      ...(peer === undefined ? {} : { peer }),
+      networks,
+      ...(psk === undefined ? {} : { presharedKeyRef: { file: psk } }),
+      ...(certificates ? { certificates: { ownRef, keyRef, trustedRef } } : {}),
+      ...more,
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KeyFact } from '../../gateway/kernel/state.js';
+import type { Certificates, KeyFact } from '../../gateway/kernel/state.js';
 import { presharedFingerprint } from '../../gateway/kernel/wireguard/subsystem.js';
 import { Secret } from '../../gateway/model/secret.js';
 import { publicKeyOf } from '../../gateway/system/key-folder.js';
@@ -14,6 +14,17 @@ export const exampleKeyFact = (file: string, use: 'private' | 'preshared'): KeyF
     exampleKey(file),
     use === 'private' ? examplePublicKey(file) : presharedFingerprint(exampleKey(file)),
   ),
+});
+
+/** As if each file held certificates, which nobody looks into. */
+export const exampleCertificates = (own: string): Certificates => ({
+  own: `certificate ${own}`,
+  between: [],
+  key: new Secret(`key of ${own}`, own),
+  authorities: ['certificate of an authority'],
+  peers: [],
+  names: [`${own}.example.com`],
+  fingerprint: own,
 });
 
 /** Files whose names begin with `psk` hold preshared keys. */

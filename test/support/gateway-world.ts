@@ -19,7 +19,7 @@ import { Journal } from '../../gateway/system/journal.js';
 import { chooseBalancing, chooseShaper, chooseIpsec, chooseTunnels, chooseVlans } from '../../gateway/system/probe.js';
 import type { Facts } from '../../gateway/kernel/state.js';
 import type { Document } from './documents.js';
-import { exampleKeyFact } from './example-keys.js';
+import { exampleCertificates, exampleKeyFact } from './example-keys.js';
 import { exampleMember } from './example-member.js';
 import { FaultyRunner } from './faulty-runner.js';
 import { Namespace } from './namespace.js';
@@ -79,10 +79,14 @@ export class GatewayWorld {
         wireGuard: async () => ({ ...(await chooseTunnels(this.runner)), namespace: this.namespace.name }),
         ipsec: () => chooseIpsec(this.runner),
       },
-      (file, use) =>
-        file.startsWith('missing')
-          ? { wrong: 'is missing' }
-          : exampleKeyFact(file, use === 'private' ? use : 'preshared'),
+      {
+        key: (file, use) =>
+          file.startsWith('missing')
+            ? { wrong: 'is missing' }
+            : exampleKeyFact(file, use === 'private' ? use : 'preshared'),
+        certificates: ({ own }) =>
+          own.startsWith('missing') ? { wrong: `${own}: is missing` } : { certificates: exampleCertificates(own) },
+      },
     );
     const machine = {
       chooseShaper: () => chooseShaper(this.runner),

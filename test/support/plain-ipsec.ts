@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Certificate } from './certificates.js';
 import { runCommand } from './command.js';
 import type { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
@@ -23,7 +24,9 @@ export const kernelHasEsp = ((): boolean => {
 export interface PlainIpsecOptions {
   own: string;
   gateway: string;
-  psk: string;
+  psk?: string;
+  /** Instead of the key; the last is the file of the authority that is trusted. */
+  certificates?: Certificate & { readonly ca: string; readonly gatewayId: string };
   /** On the tunnel, of both families, without prefix lengths. */
   addresses: readonly string[];
   /** Its own, and those behind the gateway. */
@@ -54,7 +57,7 @@ export class PlainIpsec {
       ...remote.map((network) => `route add ${network} dev ${DEVICE}`),
     ]);
     plain.write('strongswan.conf', CHARON.replace('SOCKET', plain.socket).replace('LOG', join(plain.directory, 'log')));
-    plain.write('program.conf', 'swanctl { load = random openssl }\n');
+    plain.write('program.conf', 'swanctl { load = random openssl pem x509 pkcs1 pkcs8 }\n');
     await plain.start();
     await plain.tell(options);
     return plain;
@@ -70,6 +73,10 @@ export class PlainIpsec {
   }
 
   async tell(options: PlainIpsecOptions): Promise<void> {
+    if (options.certificates) {
+      mkdirSync(join(this.directory, 'private'), { recursive: true });
+      copyFileSync(options.certificates.key, join(this.directory, 'private', 'site.key'));
+    }
     this.write('site.conf', textOf(options));
     await this.swanctl('--load-all', '--clear', '--noprompt', '--file', join(this.directory, 'site.conf'));
   }
@@ -92,7 +99,7 @@ export class PlainIpsec {
 }
 
 const CHARON = `charon-systemd {
-  load = random nonce hmac sha2 kdf openssl kernel-netlink socket-default vici
+  load = random nonce hmac sha2 kdf openssl pem x509 pubkey pkcs1 pkcs8 constraints kernel-netlink socket-default vici
   install_routes = no
   plugins {
     vici { socket = unix://SOCKET }
@@ -107,6 +114,7 @@ const textOf = ({
   own,
   gateway,
   psk,
+  certificates,
   local,
   remote,
   ownId = own,
@@ -119,10 +127,10 @@ const textOf = ({
     proposals = aes128gcm16-prfsha256-curve25519
     if_id_in = ${IF_ID}
     if_id_out = ${IF_ID}
-    local { auth = psk
+    local { ${certificates ? `auth = pubkey\n      certs = ${certificates.cert}` : 'auth = psk'}
       id = ${ownId} }
-    remote { auth = psk
-      id = ${gateway} }
+    remote { ${certificates ? `auth = pubkey\n      cacerts = ${certificates.ca}` : 'auth = psk'}
+      id = ${certificates?.gatewayId ?? gateway} }
     children {
       net {
         local_ts = ${local.join(', ')}
@@ -133,10 +141,14 @@ const textOf = ({
     }
   }
 }
-secrets {
+${
+  psk === undefined
+    ? ''
+    : `secrets {
   ike-gw {
     id-1 = ${gateway}
     secret = "${psk}"
   }
 }
-`;
+`
+}`;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exampleKey, examplePublicKey } from './example-keys.js';
@@ -21,7 +21,18 @@ export class Keys {
   }
 
   write(file: string, text: string): void {
-    writeFileSync(join(this.directory, file), text, { mode: 0o600 });
+    const path = join(this.directory, file);
+    writeFileSync(`${path}.new`, text, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  /** What is in one file is in all of the others, at one stroke. */
+  swap(from: string, ...names: readonly string[]): void {
+    const link = join(this.directory, 'current');
+    for (const name of names) {
+      symlinkSync(from, `${link}.new`);
+      renameSync(`${link}.new`, join(this.directory, name));
+    }
   }
 
   get args(): readonly string[] {

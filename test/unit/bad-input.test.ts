@@ -853,9 +853,34 @@ describe('VPN connections', () => {
       `"bad.yaml:21:11: spec.ipsec.peer: 198.51.100.9 has a tunnel with elastic IP vpn by VpnConnection/a (bad.yaml:1) already"`,
     );
     expect(beside(ipsec('a', '    localId: "a b"\n    dpd: 500ms\n'))).toMatchInlineSnapshot(`
-      "bad.yaml:12:14: spec.ipsec.localId: "a b" is not an identity, such as 198.51.100.7, vpn.example.com or gw@example.com
+      "bad.yaml:12:14: spec.ipsec.localId: "a b" is not an identity, such as 198.51.100.7, vpn.example.com, gw@example.com or C=DE, CN=gw
       bad.yaml:13:10: spec.ipsec.dpd: must be whole seconds, 1s to 1h"
     `);
+    const certificates = '{ownRef: {file: a.crt}, keyRef: {file: a.key}, trustedRef: {file: ca.crt}}';
+    expect(beside(ipsec('a').replace('presharedKeyRef: {file: a.psk}', `certificates: ${certificates}`))).toBe(
+      'accepted',
+    );
+    expect(beside(ipsec('a', `    certificates: ${certificates}\n`))).toMatchInlineSnapshot(
+      `"bad.yaml:10:22: spec.ipsec.presharedKeyRef: must stand there, or certificates, and not both: how the two ends know each other"`,
+    );
+    expect(beside(ipsec('a').replace('    presharedKeyRef: {file: a.psk}\n', ''))).toMatchInlineSnapshot(
+      `"bad.yaml:9:5: spec.ipsec.presharedKeyRef: must stand there, or certificates, and not both: how the two ends know each other"`,
+    );
+    // Whoever calls from anywhere is known by its name alone.
+    const roaming = (name: string, id: string): string =>
+      ipsec(name, id, `    networks: [192.168.9${name === 'a' ? 0 : 1}.0/24]\n`).replace(
+        '    peer: 198.51.100.9\n',
+        '',
+      );
+    expect(beside(roaming('a', '    peerId: van.example.com\n'))).toBe('accepted');
+    expect(beside(roaming('a', ''))).toMatchInlineSnapshot(
+      `"bad.yaml:9:5: spec.ipsec.peerId: is missing: without peer the other end is known by it alone"`,
+    );
+    expect(
+      beside(`${roaming('a', '    peerId: van\n')}---\n${roaming('b', '    peerId: van\n')}`),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:23:13: spec.ipsec.peerId: van has a tunnel with elastic IP vpn by VpnConnection/a (bad.yaml:1) already"`,
+    );
     expect(beside(ipsec('a', '    proposals: [{encryption: 3des, hash: md5, group: modp1024}]\n')))
       .toMatchInlineSnapshot(`
       "bad.yaml:12:30: spec.ipsec.proposals[0].encryption: must be aes128gcm16, aes256gcm16, aes128 or aes256
@@ -878,7 +903,9 @@ describe('VPN connections', () => {
       beside(
         `${ipsec('a')}---\n${vpn('c', site)}---\n${spec('VpnPeer', 'p', `  connection: a\n  publicKey: ${OTHER}\n  networks: [192.168.92.0/24]\n`)}`,
       ),
-    ).toMatchInlineSnapshot(`"bad.yaml:29:15: spec.connection: there is no VpnConnection a"`);
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:29:15: spec.connection: a is of type IPsec, whose one peer stands in its own document; name one of type WireGuard"`,
+    );
   });
 
   it('ports and endpoints', () => {

@@ -92,6 +92,12 @@ const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string
   ['NoWireGuard', {}, { state: 'Down', reason: 'no WireGuard', trouble: 'NoWireGuard', peers: [] }, 'no WireGuard'],
   ['NoIpsec', {}, { state: 'Down', reason: 'no ESP', trouble: 'NoIpsec', peers: [] }, 'no ESP'],
   ['PeerRefuses', {}, { state: 'Down', reason: 'another key', trouble: 'PeerRefuses', peers: [] }, 'another key'],
+  [
+    'CertificateUnusable',
+    {},
+    { state: 'Down', reason: 'gw.crt: expired', trouble: 'CertificateUnusable', peers: [] },
+    'expired',
+  ],
   ['KeyUnusable', {}, { state: 'Down', reason: 'own.key: is empty', trouble: 'KeyUnusable', peers: [] }, 'is empty'],
   [
     'PeersSilent',

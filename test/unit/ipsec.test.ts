@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { mtuOf, troubleOf } from '../../gateway/features/sites.js';
 import { lookAtIpsec } from '../../gateway/health/ipsec-state.js';
-import { parseSas, whyNot } from '../../gateway/ipsec/sas.js';
+import { stateIn, whyNot } from '../../gateway/ipsec/sas.js';
 import { parseStates } from '../../gateway/ipsec/states.js';
-import { loadedConnection, swanctlConfig } from '../../gateway/ipsec/swanctl.js';
+import { type Credentials, credentialRequests, followsOn, loadedConnection } from '../../gateway/ipsec/connection.js';
+import { settingsText } from '../../gateway/ipsec/swanctl.js';
+import { decodePacket, encodePacket, type Section } from '../../gateway/ipsec/vici.js';
 import { type Facts, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
+import { Secret } from '../../gateway/model/secret.js';
 import { FlowJudge } from '../../gateway/model/flow.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 import { endAt, type IpsecConnection } from '../../gateway/model/vpn.js';
@@ -48,62 +51,97 @@ const facts: Facts = { mtu: new Map([['ext0', 1500]]), ipsec: { lacking: undefin
 const plantOf = (more: Readonly<Record<string, unknown>> = {}) => modelOf(more).vpnConnections[0] as IpsecConnection;
 const contextFor = (model = modelOf()) =>
   contextOf({ model, facts, allocations: allocateAll(NO_ALLOCATIONS, model), pressure: NO_PRESSURE });
-const key = { reveal: () => 'a "quoted" \\ key' };
+const credentials = { kind: 'preshared', key: { reveal: () => 'a "quoted" \\ key' } } as const;
+const CERTIFICATES = {
+  presharedKeyRef: undefined,
+  certificates: { ownRef: { file: 'gw.crt' }, keyRef: { file: 'gw.key' }, trustedRef: { file: 'ca.crt' } },
+};
+const certificate = {
+  kind: 'certificate',
+  own: 'OWN',
+  between: ['BETWEEN'],
+  key: new Secret('KEY', 'digest'),
+  authorities: ['CA'],
+  peers: [],
+  names: ['gw.example.com', 'CN=gw'],
+  fingerprint: '1',
+} as const;
 
 describe('what the daemon is told', () => {
-  it('has all that both ends agreed on, the mark that leads out, and a key in which no character means more', () => {
-    const loaded = loadedConnection(plantOf({ peerId: 'plant.example.com' }), 3, key);
-    expect(swanctlConfig([loaded]).replaceAll(loaded.name, 'NAME')).toMatchInlineSnapshot(`
-      "connections {
-        NAME {
-          version = 2
-          local_addrs = 203.0.113.40
-          remote_addrs = 198.51.100.9
-          proposals = aes128gcm16-prfsha256-curve25519, aes256gcm16-prfsha384-ecp384, aes256-sha256-modp2048
-          dpd_delay = 10s
-          keyingtries = 0
-          mobike = no
-          unique = replace
-          if_id_in = 7759619
-          if_id_out = 7759619
-          local { auth = psk
-            id = "203.0.113.40"
-          }
-          remote { auth = psk
-            id = "plant.example.com"
-          }
-          children {
-            net {
-              local_ts = 10.0.0.0/24
-              remote_ts = 192.168.90.0/24
-              esp_proposals = aes128gcm16-curve25519, aes256gcm16-ecp384, aes256-sha256-modp2048
-              set_mark_out = 0x3000/0xffffffff
-              set_mark_in = 0x0/0xffffffff
-              start_action = trap|start
-              dpd_action = restart
-            }
-          }
-        }
+  it('has all that both ends agreed on, and the mark that leads out', () => {
+    const { settings, name } = loadedConnection(plantOf({ peerId: 'plant.example.com' }), 3, credentials);
+    expect(name).toMatch(/^plant(-[0-9a-f]{8}){2}$/);
+    expect(settingsText(settings).join('\n')).toMatchInlineSnapshot(`
+      "version = 2
+      local_addrs = 203.0.113.40
+      remote_addrs = 198.51.100.9
+      proposals = aes128gcm16-prfsha256-curve25519, aes256gcm16-prfsha384-ecp384, aes256-sha256-modp2048
+      dpd_delay = 10s
+      keyingtries = 0
+      mobike = no
+      unique = replace
+      if_id_in = 7759619
+      if_id_out = 7759619
+      local {
+        auth = psk
+        id = "203.0.113.40"
       }
-      secrets {
-        ike-NAME {
-          id-1 = "203.0.113.40"
-          id-2 = "plant.example.com"
-          secret = "0sYSAicXVvdGVkIiBcIGtleQ=="
-        }
+      remote {
+        auth = psk
+        id = "plant.example.com"
       }
-      "
+      children {
+        net {
+          local_ts = 10.0.0.0/24
+          remote_ts = 192.168.90.0/24
+          esp_proposals = aes128gcm16-curve25519, aes256gcm16-ecp384, aes256-sha256-modp2048
+          set_mark_out = 0x3000/0xffffffff
+          set_mark_in = 0x0/0xffffffff
+          start_action = trap
+          dpd_action = restart
+        }
+      }"
     `);
-    expect(atob(/"0s(.*)"/.exec(swanctlConfig([loaded]))?.[1] ?? '')).toBe(key.reveal());
+  });
+
+  it('has the key as it stands, for both names alone', () => {
+    const loaded = loadedConnection(plantOf(), 3, credentials);
+    expect(credentialRequests(loaded)).toEqual([
+      [
+        'load-shared',
+        { id: loaded.name, type: 'IKE', data: credentials.key.reveal(), owners: ['203.0.113.40', '198.51.100.9'] },
+      ],
+    ]);
+  });
+
+  it('has certificates, what they lead to, and a name that they give', () => {
+    const loaded = loadedConnection(plantOf({ ...CERTIFICATES }), 3, certificate);
+    expect(loaded.settings).toMatchObject({
+      local: { auth: 'pubkey', id: 'gw.example.com', certs: ['OWN'] },
+      remote: { auth: 'pubkey', id: '198.51.100.9', cacerts: ['CA'] },
+    });
+    expect(credentialRequests(loaded)).toEqual([
+      ['load-key', { type: 'any', data: 'KEY' }],
+      ['load-cert', { type: 'X509', flag: 'NONE', data: 'BETWEEN' }],
+    ]);
+  });
+
+  it('does not wait for whom it cannot call', () => {
+    const { settings } = loadedConnection(plantOf({ peer: undefined, peerId: 'van.example.com' }), 3, credentials);
+    expect(settings).toMatchObject({ remote_addrs: ['%any'], remote: { id: 'van.example.com' } });
+    expect(JSON.stringify(settings)).not.toContain('trap');
   });
 
   it('is another connection once it says something else, and the same with another key', () => {
-    const nameOf = (more: Readonly<Record<string, unknown>> = {}, of = key): string =>
+    const nameOf = (more: Readonly<Record<string, unknown>> = {}, of: Credentials = credentials): string =>
       loadedConnection(plantOf(more), 3, of).name;
-    expect(nameOf()).toMatch(/^plant-[0-9a-f]{8}$/);
-    expect(nameOf({}, { reveal: () => 'another' })).toBe(nameOf());
-    expect(nameOf({ networks: ['192.168.91.0/24'] })).not.toBe(nameOf());
-    expect(nameOf({ dpd: '5s' })).not.toBe(nameOf());
+    expect(nameOf({}, { kind: 'preshared', key: { reveal: () => 'another' } })).toBe(nameOf());
+    const others = [nameOf({ networks: ['192.168.91.0/24'] }), nameOf({ dpd: '5s' }), nameOf({}, certificate)];
+    for (const other of others) expect(other).not.toBe(nameOf());
+    // Where the networks are the same, its keys may stand beside the former's.
+    expect(others.map((other) => followsOn(other, nameOf()))).toEqual([false, true, true]);
+    const renewed = { ...certificate, own: 'RENEWED' };
+    expect(followsOn(nameOf({}, renewed), nameOf({}, certificate))).toBe(true);
   });
 });
 
@@ -158,10 +196,12 @@ describe('a tunnel of IPsec', () => {
           keyingtries = 0
           mobike = no
           unique = replace
-          local { auth = psk
+          local {
+            auth = psk
             id = "198.51.100.9"
           }
-          remote { auth = psk
+          remote {
+            auth = psk
             id = "203.0.113.40"
           }
           children {
@@ -186,10 +226,49 @@ describe('a tunnel of IPsec', () => {
   });
 });
 
-const sa = (child: string, state = 'ESTABLISHED'): string =>
-  `list-sa event {plant-00112233 {uniqueid=1 version=2 state=${state} local-host=203.0.113.40 local-port=500 local-id=203.0.113.40 remote-host=198.51.100.9 remote-port=4500 remote-id=198.51.100.9 initiator=yes established=12 child-sas {${child}}}}\nlist-sas reply {}\n`;
-const child = (state: string): string =>
-  `net-1 {name=net uniqueid=1 reqid=1 state=${state} mode=TUNNEL bytes-in=84 packets-in=1 bytes-out=168 install-time=7 local-ts=[10.0.0.0/24 fd00:a::/64] remote-ts=[192.168.90.0/24]}`;
+const section = (values: Record<string, string>, sections: Record<string, Section> = {}): Section => ({
+  values: new Map(Object.entries(values)),
+  lists: new Map(),
+  sections: new Map(Object.entries(sections)),
+});
+const child = (state: string): Section =>
+  section({ name: 'net', state, 'bytes-in': '84', 'bytes-out': '168', 'install-time': '7' });
+const sa = (children: Record<string, Section>, state = 'ESTABLISHED') =>
+  stateIn(
+    section(
+      {},
+      {
+        'plant-00112233-44556677': section(
+          { state, 'remote-host': '198.51.100.9', 'remote-port': '4500', established: '12' },
+          { 'child-sas': section({}, children) },
+        ),
+      },
+    ),
+  );
+
+describe('a message of the daemon', () => {
+  it('is what was told', () => {
+    const bytes = encodePacket(7, 'list-sa', { a: '1', list: ['x', 'y'], inner: { deeper: { b: 'ü' } }, none: [] });
+    const { type, name, said } = decodePacket(bytes);
+    expect({ type, name }).toEqual({ type: 7, name: 'list-sa' });
+    expect(said.values.get('a')).toBe('1');
+    expect(said.lists.get('list')).toEqual(['x', 'y']);
+    expect(said.lists.get('none')).toEqual([]);
+    expect(said.sections.get('inner')?.sections.get('deeper')?.values.get('b')).toBe('ü');
+  });
+
+  it('is as the protocol has it', () => {
+    expect([...encodePacket(0, 'n', { key: 'v', l: ['i'], s: {} })]).toEqual([
+      ...[0, 1, 110, 3, 3, 107, 101, 121, 0, 1, 118, 4, 1, 108, 5, 0, 1, 105, 6, 1, 1, 115, 2],
+    ]);
+  });
+
+  it('is refused where it ends early', () => {
+    const whole = encodePacket(7, 'list-sa', { section: { list: ['item'] } });
+    for (let length = 1; length < whole.length; length++)
+      if (length !== 9) expect(() => decodePacket(whole.subarray(0, length)), String(length)).toThrow(RangeError);
+  });
+});
 
 describe('what a killed daemon has left', () => {
   it('is told from what is somebody else’s', () => {
@@ -203,9 +282,9 @@ describe('what a killed daemon has left', () => {
 
 describe('what the daemon says', () => {
   it('of a tunnel that stands', () => {
-    const [state] = parseSas(sa(child('INSTALLED')));
+    const [state] = sa({ 'net-1': child('INSTALLED') });
     expect(state).toEqual({
-      name: 'plant-00112233',
+      name: 'plant-00112233-44556677',
       installed: true,
       busy: false,
       remote: '198.51.100.9:4500',
@@ -226,18 +305,20 @@ describe('what the daemon says', () => {
   });
 
   it('of one that carries while its keys are exchanged', () => {
-    const [state] = parseSas(sa(`${child('REKEYED')} ${child('INSTALLED').replace('net-1', 'net-2')}`));
+    const [state] = sa({ 'net-1': child('REKEYED'), 'net-2': child('INSTALLED') });
     expect(state).toMatchObject({ installed: true, receivedBytes: 168 });
   });
 
   it('of one that tries, and of none', () => {
-    expect(parseSas(sa('', 'CONNECTING'))).toMatchObject([{ installed: false, busy: true }]);
-    expect(parseSas(sa(''))).toMatchObject([{ installed: false, busy: false }]);
-    expect(parseSas('list-sas reply {}\n')).toEqual([]);
+    expect(sa({}, 'CONNECTING')).toMatchObject([{ installed: false, busy: true }]);
+    expect(sa({})).toMatchObject([{ installed: false, busy: false }]);
+    expect(stateIn(section({}))).toEqual([]);
   });
 
   it.each([
-    ['received AUTHENTICATION_FAILED notify error', /refuses the key/],
+    ['received AUTHENTICATION_FAILED notify error', /refuses the key or the certificate/],
+    ["no trusted ECDSA public key found for 'plant.example.com'", /not trusted here/],
+    ['constraint check failed: identity 198.51.100.9 required', /of another name/],
     ["tried 1 shared key for '203.0.113.40' - '198.51.100.9', but MAC mismatched", /another key/],
     ['received NO_PROPOSAL_CHOSEN notify error', /none of the proposals/],
     ['received TS_UNACCEPTABLE notify, no CHILD_SA built', /other networks/],

@@ -337,6 +337,13 @@ export const FAULTS = {
     meaning: 'A key that the connection names is missing, malformed, or that of a peer.',
     fix: 'vpcgw vpn keygen makes a key; the folder of keys is watched, so nothing needs to be restarted',
   },
+  CertificateUnusable: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning:
+      'A certificate that the connection names, or its key, is missing, malformed, out of its time, or not of the other.',
+    fix: 'mend the file that the reason names; the folder of keys is watched, so nothing needs to be restarted',
+  },
   PeersSilent: {
     check: 'Tunnel',
     verdict: 'Fail',

@@ -344,6 +344,10 @@ holds for it too. Where the kernel has no ESP, \`Ready\` is \`False\` with the r
   \`ownRef\` and \`keyRef\` both name. Lists of revoked certificates are not asked for.
 - Without \`peer\` the other end calls, from any address and through any NAT.
 
+Two tunnels to one site, by two elastic IPs: two connections with the same \`networks\` and a \`priority\` each. The lower one
+is taken while it carries; equal ones share the connections. Give both a \`probe\`: keys alone take some seconds to tell
+that the other end is gone. One that was down is taken again when it has been steady for 10 s.
+
 \`\`\`yaml
 apiVersion: vpcgw.io/v1alpha1
 kind: VpnConnection

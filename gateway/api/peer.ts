@@ -11,4 +11,6 @@ export const tunnelProbe = z
       .describe('From one ping to the next.'),
   })
   .optional()
-  .describe('Asked through the tunnel, from the next hop; loss and round trip are told. Without it, handshakes count.');
+  .describe(
+    'Asked through this tunnel, from the next hop; loss and round trip are told. Without it, handshakes count. Where the connection has a `priority`, three lost probes in a row make the next one carry.',
+  );

@@ -7,6 +7,7 @@ import { bandwidth, cidr, duration, objectName, port } from './scalars.js';
 import { linkMtu, localNetworks, translate } from './site.js';
 
 export const DEFAULT_LISTEN_PORT = 51_820;
+export const MAX_VPN_PRIORITY = 199;
 
 /** What is said of a peer, in a connection's document or in one of its own. */
 export const peerFields = {
@@ -52,6 +53,14 @@ export const vpnConnectionSpec = z
     elasticIP: objectName.describe("The elastic IP that the tunnel's packets arrive at and leave from."),
     localNetworks,
     translate,
+    priority: z
+      .int()
+      .min(1)
+      .max(MAX_VPN_PRIORITY)
+      .optional()
+      .describe(
+        'Of several connections to one network, each with a priority, those of the lowest number that are not down are taken, and share its connections. After all dedicated lines.',
+      ),
     mtu: linkMtu.describe('In bytes; what the external interface leaves when left out. TCP follows by itself.'),
     bandwidth: bandwidth
       .optional()

@@ -129,6 +129,21 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
   });
+  /** What does not carry, lines and tunnels, each told of by whoever watches them. */
+  const doubtful = {
+    lines: new Set<string>() as ReadonlySet<string>,
+    tunnels: new Set<string>() as ReadonlySet<string>,
+  };
+  const onDoubtful =
+    (of: keyof typeof doubtful) =>
+    (found: ReadonlySet<string>): Promise<void> => {
+      doubtful[of] = found;
+      return supervisor
+        .setPressure({ doubtful: new Set([...doubtful.lines, ...doubtful.tunnels]) })
+        .catch((error: unknown) =>
+          log.error({ error: messageOf(error) }, 'what does not carry could not be heeded yet'),
+        );
+    };
   const vpn = new VpnWatch({
     ipsec,
     run: runner,
@@ -137,6 +152,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     endpoints,
     tell,
     onRoamed: () => pair.tellEndpoints(),
+    onDoubtful: onDoubtful('tunnels'),
   });
   const routing = new Routing({
     directory: join(dirname(flags.socket), 'routing'),
@@ -150,10 +166,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     inForce: () => programmer.inForce?.compiled.input,
     tell,
     routing,
-    onDoubtful: (doubtful) =>
-      supervisor
-        .setPressure({ doubtful })
-        .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what a line does could not be heeded yet')),
+    onDoubtful: onDoubtful('lines'),
   });
   const supervisor: Supervisor = new Supervisor({
     source,

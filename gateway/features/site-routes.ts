@@ -14,7 +14,7 @@ import type { PlacedLink, PlacedSite } from './sites.js';
 type Route = NonNullable<Contribution['routes']>[number];
 type Way = PlacedSite & { readonly link: PlacedLink };
 
-/** `doubtful`: documents of lines that do not carry. */
+/** `doubtful`: documents of what does not carry. */
 export function siteRoutes(
   sites: readonly PlacedSite[],
   internal: InternalSide,

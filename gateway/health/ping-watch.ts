@@ -1,8 +1,9 @@
 /**
- * Probes an address by ICMP without end: one program, of which every line is an answer or the lack of one. It ends with us,
- * and is started again when it ends by itself.
+ * Asks an address by ICMP through one tunnel without end. Guarantees:
+ * 1. A probe that was not answered by the time of the next is lost, and is told then.
+ * 2. It leaves by its own tunnel, whatever else leads there; the answer counts whichever it comes by.
  */
-import { Doorbell } from '../system/doorbell.js';
+import type { EchoProbe } from '../system/echo-probe.js';
 import type { ProbeLook } from './peer-state.js';
 
 /** What is told is of the last so many. */
@@ -11,28 +12,29 @@ const REMEMBERED = 10;
 export interface PingOptions {
   readonly address: string;
   /** One of the gateway's own addresses. */
-  readonly from: string | undefined;
+  readonly from: string;
+  /** Of the tunnel. */
+  readonly link: string;
   readonly intervalMs: number;
 }
 
 export class PingWatch {
   /** Milliseconds, or `undefined` for a probe that was lost; the newest last. */
   #answers: (number | undefined)[] = [];
-  readonly #doorbell: Doorbell;
+  readonly #timer: NodeJS.Timeout;
+  #stopped = false;
 
-  constructor(readonly options: PingOptions) {
-    const { address, from, intervalMs } = options;
-    const source = from === undefined ? [] : ['-I', from];
-    this.#doorbell = new Doorbell(
-      ['ping', '-n', '-O', '-i', String(intervalMs / 1000), ...source, address],
-      (line) => this.hear(line),
-      () => this.#add(undefined),
-    );
-    this.#doorbell.start();
+  constructor(
+    readonly options: PingOptions,
+    private readonly echo: Pick<EchoProbe, 'ping'>,
+    private readonly onAnswer: () => void,
+  ) {
+    this.#timer = setInterval(() => void this.#ask(), options.intervalMs);
   }
 
   stop(): void {
-    this.#doorbell.stop();
+    this.#stopped = true;
+    clearInterval(this.#timer);
   }
 
   get look(): ProbeLook {
@@ -46,14 +48,18 @@ export class PingWatch {
     };
   }
 
-  /** A line of `ping -O`. */
-  hear(line: string): void {
-    const ms = /icmp_seq=\d+ .*time=([\d.]+) ms/.exec(line)?.[1];
-    if (ms !== undefined) this.#add(Number(ms));
-    else if (/^no answer yet for icmp_seq=/.test(line)) this.#add(undefined);
+  /** Since the last that was answered. */
+  get lostInRow(): number {
+    return this.#answers.length - 1 - this.#answers.findLastIndex((answer) => answer !== undefined);
   }
 
-  #add(answer: number | undefined): void {
-    this.#answers = [...this.#answers, answer].slice(-REMEMBERED);
+  async #ask(): Promise<void> {
+    const { from, address, intervalMs, link } = this.options;
+    const askedMs = performance.now();
+    const echoed = await this.echo.ping(from, address, intervalMs, link);
+    if (this.#stopped) return;
+    this.#answers = [...this.#answers, echoed === 'Answered' ? performance.now() - askedMs : undefined];
+    this.#answers = this.#answers.slice(-REMEMBERED);
+    this.onAnswer();
   }
 }

@@ -5,7 +5,8 @@ import type { GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, overlaps } from './ip.js';
 import type { DedicatedLine } from './line.js';
 import { ownAddresses } from './own-addresses.js';
-import { offeredBy, type SiteLink } from './site-link.js';
+import { offeredBy, sameTranslation } from './site-link.js';
+import { isOneOfSeveral } from './vpn.js';
 
 export function checkLines(model: GatewayModel, complaints: Complaints): void {
   model.dedicatedLines.forEach((line, index) => {
@@ -93,15 +94,6 @@ function checkAdvertised({ bgp, site }: DedicatedLine, at: At): void {
 
 const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).join(', ');
 
-const sameTranslation = (a: SiteLink, b: SiteLink): boolean => {
-  const textOf = ({ translate }: SiteLink): string =>
-    translate
-      .map(({ network, as }) => `${network.text} ${as.text}`)
-      .sort()
-      .join();
-  return textOf(a) === textOf(b);
-};
-
 function checkNetworks(
   { peers, site, backup, bgp }: DedicatedLine,
   earlier: readonly DedicatedLine[],
@@ -136,7 +128,10 @@ function checkNetworks(
         path,
         `${network.text} is led to by ${complaints.where(other.origin.id)} with the same priority, and one of the two is learnt; give them different ones`,
       );
-    const others = model.vpnConnections.filter(({ origin }) => origin.id !== backup?.origin.id);
+    // Several tunnels to one network are told apart by their priorities, as lines are.
+    const others = model.vpnConnections.filter(
+      (vpn) => vpn.origin.id !== backup?.origin.id && !(backup && isOneOfSeveral(backup) && isOneOfSeveral(vpn)),
+    );
     const tunnel = others.find((vpn) => vpn.site.remote.some((other) => overlaps(other, network)));
     if (tunnel)
       at(

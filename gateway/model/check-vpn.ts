@@ -3,11 +3,25 @@ import type { Complaints } from './complaints.js';
 import type { ElasticIp, GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, type IpAddress, overlaps } from './ip.js';
 import { SYNC_PORT } from './ownership.js';
-import type { SiteLink } from './site-link.js';
-import { type IpsecConnection, ipsecsOf, peerNameOf, type TunnelProbe, type WireGuardConnection } from './vpn.js';
+import { sameTranslation, type SiteLink } from './site-link.js';
+import {
+  type IpsecConnection,
+  ipsecsOf,
+  isOneOfSeveral,
+  peerNameOf,
+  type TunnelProbe,
+  type VpnConnection,
+  type WireGuardConnection,
+} from './vpn.js';
 
-/** By network. */
-type Owners = Map<string, { readonly peer: string; readonly id: string }>;
+/** Whose a network is. */
+interface Owner {
+  readonly peer: string;
+  readonly connection: VpnConnection;
+}
+
+/** By network; several where each has a priority. */
+type Owners = Map<string, Owner[]>;
 export type At = (path: readonly PropertyKey[], message: string) => void;
 
 const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).join(', ');
@@ -71,11 +85,12 @@ function checkPort(
 }
 
 function checkPeers(
-  { name, origin, elasticIp, wireGuard }: WireGuardConnection,
+  connection: WireGuardConnection,
   networks: Owners,
   model: GatewayModel,
   complaints: Complaints,
 ): void {
+  const { name, elasticIp, wireGuard } = connection;
   const seen = new Map<string, string>();
   const own = ownNetworks(model);
   for (const peer of wireGuard.peers) {
@@ -92,7 +107,7 @@ function checkPeers(
     seen.set(`name ${peer.name}`, '').set(peer.publicKey, peer.name);
     if (endpoint) checkFamily(endpoint.text, endpoint.address, elasticIp, ['endpoint'], at);
     checkProbe(probe, peer.networks, at);
-    checkNetworks(peer.networks, { peer: peer.name, id: origin.id }, networks, own, complaints, at);
+    checkNetworks(peer.networks, { peer: peer.name, connection }, networks, own, complaints, at);
     if (peer.presharedKey === wireGuard.key)
       at(['presharedKeyRef', 'file'], `${wireGuard.key} is the private key of ${name} already`);
   }
@@ -105,16 +120,24 @@ function checkIpsec(
   complaints: Complaints,
   at: At,
 ): void {
-  const { name, origin, elasticIp, site, ipsec } = connection;
+  const { name, elasticIp, site, ipsec } = connection;
   const inside: At = (path, message) => at(['ipsec', ...path], message);
   if (ipsec.peer) checkFamily(ipsec.peer.text, ipsec.peer, elasticIp, ['peer'], inside);
   checkProbe(ipsec.probe, site.remote, inside);
-  checkNetworks(site.remote, { peer: name, id: origin.id }, networks, ownNetworks(model), complaints, inside);
+  checkNetworks(site.remote, { peer: name, connection }, networks, ownNetworks(model), complaints, inside);
   // Who calls is known by its address or its name: of two with the same, one would answer for the other.
-  const twin = ipsecsOf(model).find(
-    (other) => other.elasticIp === elasticIp && peerNameOf(other.ipsec) === peerNameOf(ipsec),
+  const all = ipsecsOf(model);
+  const earlier = all.slice(0, all.indexOf(connection));
+  const twin = earlier.find((other) => other.elasticIp === elasticIp && peerNameOf(other.ipsec) === peerNameOf(ipsec));
+  const namesake = earlier.find(
+    (other) => other.ipsec.peerId === ipsec.peerId && ownNameOf(other) === ownNameOf(connection),
   );
-  if (twin && twin.origin.id !== origin.id)
+  if (!twin && namesake)
+    inside(
+      ['localId'],
+      `both ends are called the same by ${complaints.where(namesake.origin.id)}, of which one tunnel would end the other; give the gateway another name in each`,
+    );
+  if (twin)
     inside(
       [ipsec.peer ? 'peer' : 'peerId'],
       `${peerNameOf(ipsec)} has a tunnel with elastic IP ${elasticIp.name} by ${complaints.where(twin.origin.id)} already`,
@@ -131,22 +154,34 @@ function checkProbe(probe: TunnelProbe | undefined, networks: readonly Cidr[], a
     at(['probe', 'address'], `${probe.address.text} is in none of its networks (${list(networks)})`);
 }
 
+/** Certificates that are not named otherwise are known by their file. */
+const ownNameOf = ({ ipsec: { localId, credentials } }: IpsecConnection): string =>
+  localId ?? (credentials.kind === 'certificate' ? credentials.own : '');
+
+/** What keeps two peers from having one network; `undefined`: nothing. */
+function clashOf(owner: Owner, other: Owner, complaints: Complaints): string | undefined {
+  const where = `peer ${other.peer} of ${complaints.where(other.connection.origin.id)} already`;
+  if (other.connection === owner.connection) return where;
+  const both = [owner.connection, other.connection];
+  if (!both.every(isOneOfSeveral)) return `${where}; where either may carry it, give each connection a priority`;
+  return sameTranslation(owner.connection.site, other.connection.site)
+    ? undefined
+    : `${where}, which has another translate; a connection keeps its addresses whichever tunnel carries it`;
+}
+
 function checkNetworks(
   given: readonly Cidr[],
-  owner: { readonly peer: string; readonly id: string },
+  owner: Owner,
   owners: Owners,
   own: ReturnType<typeof ownNetworks>,
   complaints: Complaints,
   at: At,
 ): void {
   given.forEach((network, k) => {
-    const other = owners.get(network.text);
-    if (other)
-      at(
-        ['networks', k],
-        `${network.text} is a network of peer ${other.peer} of ${complaints.where(other.id)} already`,
-      );
-    else owners.set(network.text, owner);
+    const others = owners.get(network.text) ?? [];
+    const clash = others.map((other) => clashOf(owner, other, complaints)).find((wrong) => wrong !== undefined);
+    if (clash !== undefined) at(['networks', k], `${network.text} is a network of ${clash}`);
+    owners.set(network.text, [...others, owner]);
     const taken = own.find(({ cidr }) => overlaps(cidr, network));
     if (taken) at(['networks', k], `${network.text} ${relation(network, taken.cidr)} ${taken.what} ${taken.cidr.text}`);
   });

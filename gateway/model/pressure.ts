@@ -11,7 +11,7 @@ export interface Pressure {
   readonly down: Down;
   /** Members that were taken out, and whose connections may end by themselves. */
   readonly draining: readonly Drain[];
-  /** Documents of dedicated lines that do not carry: taken only where nothing else leads. */
+  /** Documents of dedicated lines and tunnels that do not carry: taken only where nothing else leads. */
   readonly doubtful: ReadonlySet<string>;
   /** Of a pair: this member carries the traffic. Its tunnels know their peers only then. */
   readonly active: boolean;

@@ -12,13 +12,11 @@ import {
   type IpsecEnd,
   ipsecsOf,
   type VpnConnection,
+  VPN_METRIC,
   type WireGuardConnection,
   type WireGuardPeer,
   wireGuardsOf,
 } from './vpn.js';
-
-/** Above that of a dedicated line, which is taken while it is up. */
-const VPN_METRIC = 200;
 
 type ConnectionDocument = DocumentOf<'VpnConnection'> & GatewayDocument;
 type PeerDocument = DocumentOf<'VpnPeer'> & GatewayDocument;
@@ -140,7 +138,7 @@ function resolveVpn(
       local: spec.localNetworks,
       remote: spec.ipsec?.networks ?? [],
       translate: spec.translate,
-      metric: VPN_METRIC,
+      metric: VPN_METRIC + (spec.priority ?? 0),
       bandwidth: spec.bandwidth ?? NO_LIMIT,
       policy,
       origin,

@@ -38,6 +38,15 @@ export const policiesOfSites = (model: Parameters<typeof sitesOf>[0]): Policy[] 
 export const offeredBy = ({ local, translate }: Pick<SiteLink, 'local' | 'translate'>): Cidr[] =>
   local.map((network) => translate.find((each) => each.network.text === network.text)?.as ?? network);
 
+export function sameTranslation(a: SiteLink, b: SiteLink): boolean {
+  const textOf = ({ translate }: SiteLink): string =>
+    translate
+      .map(({ network, as }) => `${network.text} ${as.text}`)
+      .sort()
+      .join();
+  return textOf(a) === textOf(b);
+}
+
 /** The same host in another network. */
 function movedTo({ family, value }: IpAddress, { base, length }: Cidr): IpAddress {
   const host = value - networkOf({ family, value, text: '' }, length).base;

@@ -25,6 +25,12 @@ export interface IpsecConnection extends Connection {
   readonly ipsec: IpsecEnd;
 }
 
+/** Above that of a dedicated line, which is taken while it is up. */
+export const VPN_METRIC = 200;
+
+/** It has a priority: its networks may be those of other connections too, which carry them while it does not. */
+export const isOneOfSeveral = ({ site }: Pick<VpnConnection, 'site'>): boolean => site.metric > VPN_METRIC;
+
 type Connections = Pick<GatewayModel, 'vpnConnections'>;
 
 export const wireGuardsOf = ({ vpnConnections }: Connections): WireGuardConnection[] =>

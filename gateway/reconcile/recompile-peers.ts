@@ -8,7 +8,13 @@ import type { IpSet, KernelState, Line } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { Cidr } from '../model/ip.js';
 import { siteSet } from '../model/ownership.js';
-import { type VpnConnection, type WireGuardConnection, type WireGuardPeer, wireGuardsOf } from '../model/vpn.js';
+import {
+  isOneOfSeveral,
+  type VpnConnection,
+  type WireGuardConnection,
+  type WireGuardPeer,
+  wireGuardsOf,
+} from '../model/vpn.js';
 import { type Compiled, type CompileInput, contextOf, elementOf, halves, routeEntry } from './compile.js';
 
 /** Of one connection. */
@@ -30,6 +36,8 @@ export function recompilePeers(input: CompileInput, before: Compiled): Compiled 
   for (const [i, connection] of wireGuardsOf(model).entries()) {
     const former = formerly[i];
     if (!former || former === connection) continue;
+    // Its ways are made together with those of others.
+    if (isOneOfSeveral(connection)) return undefined;
     const [was, is] = [new Set(former.wireGuard.peers), new Set(connection.wireGuard.peers)];
     const placed = placedTunnel(connection, context);
     // A peer of the connection's own document can keep it from having a link, or from having none.
@@ -62,6 +70,7 @@ function isSame(connection: VpnConnection, known: VpnConnection | undefined): bo
   return (
     elasticIp === known.elasticIp &&
     mtu === known.mtu &&
+    site.metric === known.site.metric &&
     origin === known.origin &&
     // Of one document: nobody makes a second one of it.
     site.policy === known.site.policy &&

@@ -11,15 +11,18 @@ import type { CommandRunner } from '../kernel/command.js';
 import { nearest } from '../documents/explain.js';
 import { VpcgwError } from '../errors.js';
 import { readDump } from '../kernel/wireguard/subsystem.js';
-import type { GatewayModel } from '../model/gateway-model.js';
 import { isPair } from '../model/high-availability.js';
 import { peerNameOf, type TunnelProbe, type VpnConnection, type WireGuardConnection } from '../model/vpn.js';
 import type { Clock } from '../system/clock.js';
+import { EchoProbe } from '../system/echo-probe.js';
 import { type CompileInput, contextOf } from './compile.js';
 import type { Ipsec } from './ipsec.js';
 import { ipsecPeerConfig, peerConfig } from './peer-config.js';
+import { TunnelDoubts } from './tunnel-doubts.js';
 
 const EVERY_MS = 2_000;
+/** So many lost probes in a row, and it does not carry. */
+const LOST_IN_ROW = 3;
 
 export interface VpnWatchOptions {
   readonly ipsec: Pick<Ipsec, 'look' | 'stateOf'>;
@@ -31,6 +34,8 @@ export interface VpnWatchOptions {
   readonly tell: (type: string, message: string) => void;
   /** Peers have roamed. */
   readonly onRoamed: () => void;
+  /** Documents of tunnels that do not carry, where others could; resolves when the kernel holds what follows. */
+  readonly onDoubtful: (doubtful: ReadonlySet<string>) => Promise<void>;
 }
 
 export class VpnWatch {
@@ -42,7 +47,12 @@ export class VpnWatch {
   /** The version of the endpoints that was told. */
   #told = 0;
 
-  constructor(private readonly options: VpnWatchOptions) {}
+  readonly #doubts: TunnelDoubts;
+  readonly #echo = new EchoProbe();
+
+  constructor(private readonly options: VpnWatchOptions) {
+    this.#doubts = new TunnelDoubts(options);
+  }
 
   start(): void {
     this.#timer = setInterval(() => void this.look(), EVERY_MS);
@@ -52,6 +62,7 @@ export class VpnWatch {
     clearInterval(this.#timer);
     for (const ping of this.#pings.values()) ping.stop();
     this.#pings.clear();
+    this.#echo.stop();
   }
 
   /** By connection, as they were found last. */
@@ -98,7 +109,7 @@ export class VpnWatch {
   async #look(): Promise<void> {
     const inForce = this.options.inForce();
     const connections = inForce?.model.vpnConnections ?? [];
-    if (inForce) this.#followProbes(inForce.model);
+    if (inForce) this.#followProbes(inForce);
     await this.options.ipsec.look();
     const looks = new Map<string, ConnectionLook>();
     for (const connection of connections)
@@ -108,6 +119,7 @@ export class VpnWatch {
       if (before !== state) this.options.tell('Vpn', `${name}: ${before} → ${state}: ${reason}`);
     }
     this.#looks = looks;
+    for (const connection of connections) this.#judge(connection, looks.get(connection.name));
     if (this.options.endpoints.version !== this.#told) this.options.onRoamed();
     this.#told = this.options.endpoints.version;
   }
@@ -148,19 +160,52 @@ export class VpnWatch {
     );
   }
 
-  #followProbes({ vpnConnections, internal }: GatewayModel): void {
+  /** By what was seen of its keys, and where it has probes by those. */
+  #judge(connection: VpnConnection, look: ConnectionLook | undefined): void {
+    if (!look || look.state === 'Idle') return;
+    const probed = this.#pingsOf(connection).length > 0;
+    const keyless = connection.type === 'IPsec' && !this.options.ipsec.stateOf(connection.name).state?.installed;
+    if (look.state === 'Down' && (!probed || keyless)) this.#doubts.found(connection, look.reason);
+    else if (!probed) this.#doubts.found(connection, undefined);
+  }
+
+  /** Probes tell sooner than looks do. */
+  #judgeProbes(connection: VpnConnection): void {
+    const pings = this.#pingsOf(connection);
+    if (pings.some(({ lostInRow }) => lostInRow === 0)) this.#doubts.found(connection, undefined);
+    else if (pings.every(({ lostInRow }) => lostInRow >= LOST_IN_ROW))
+      this.#doubts.found(connection, `the last ${LOST_IN_ROW} probes are unanswered`);
+  }
+
+  #pingsOf(connection: VpnConnection): PingWatch[] {
+    return probesOf(connection).flatMap(([key]) => this.#pings.get(key) ?? []);
+  }
+
+  /** A member of a pair that is not active asks nobody, and knows nothing of before when it becomes active. */
+  #followProbes({ model, facts, pressure }: CompileInput): void {
+    const active = !isPair(model) || pressure.active;
+    const connections = active ? model.vpnConnections.filter((each) => !troubleOf(each, facts)) : [];
+    this.#doubts.follow(connections);
+    const owners = new Map(connections.flatMap((each) => probesOf(each).map(([key]) => [key, each] as const)));
     const wanted = new Map(
-      vpnConnections.flatMap(probesOf).map(([key, { address, intervalMs }]): [string, PingOptions] => {
-        const from = internal.addresses.find((own) => own.address.family === address.family)?.address.text;
-        return [key, { address: address.text, from, intervalMs }];
-      }),
+      connections.flatMap((connection) =>
+        probesOf(connection).flatMap(([key, { address, intervalMs }]): [string, PingOptions][] => {
+          const own = model.internal.addresses.find((each) => each.address.family === address.family);
+          const link = linkOf(connection, facts);
+          return own ? [[key, { address: address.text, from: own.address.text, link, intervalMs }]] : [];
+        }),
+      ),
     );
     for (const [key, ping] of this.#pings) {
       if (JSON.stringify(wanted.get(key)) === JSON.stringify(ping.options)) continue;
       ping.stop();
       this.#pings.delete(key);
     }
-    for (const [key, options] of wanted) if (!this.#pings.has(key)) this.#pings.set(key, new PingWatch(options));
+    for (const [key, options] of wanted) {
+      const connection = owners.get(key);
+      if (connection && !this.#pings.has(key))
+        this.#pings.set(key, new PingWatch(options, this.#echo, () => this.#judgeProbes(connection)));
+    }
   }
 }
 

@@ -16,7 +16,8 @@ export class EchoProbe {
   #child: ChildProcess | undefined;
   readonly #underWay = new Map<string, (echoed: Echoed) => void>();
 
-  ping(from: string, to: string, timeoutMs: number): Promise<Echoed> {
+  /** By `link`, where that is said, whatever leads elsewhere. */
+  ping(from: string, to: string, timeoutMs: number, link?: string): Promise<Echoed> {
     return new Promise((resolve) => {
       const token = randomBytes(8).toString('hex');
       const timer = setTimeout(() => this.#end(token, 'Lost'), timeoutMs);
@@ -24,7 +25,7 @@ export class EchoProbe {
         clearTimeout(timer);
         resolve(echoed);
       });
-      this.#running().stdin?.write(`${token} ${from} ${to}\n`);
+      this.#running().stdin?.write(`${token} ${from} ${to}${link === undefined ? '' : ` ${link}`}\n`);
     });
   }
 

@@ -72,6 +72,7 @@ export function tunnelsOf(tunnels: readonly ChosenTunnel[], four: readonly { nam
       ...(translated ? { translate: [{ network: '10.0.0.0/24', as: `100.127.${i}.0/24` }] } : {}),
       ...(limited ? { bandwidth: LIMITS } : {}),
       ...(judged ? { rules: RULES } : {}),
+      ...(moved ? { priority: 10 + i } : {}),
     };
     if (ipsec) {
       const networks = [`172.${20 + i}.${moved ? 201 : 200}.0/24`, `fd00:${i + 1}:200::/64`];

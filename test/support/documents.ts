@@ -149,6 +149,7 @@ export function loadBalancer(name: string, { members, pool, listeners, ...where 
 
 interface VpnOptions {
   elasticIP: string;
+  priority?: number;
   localNetworks?: readonly string[];
   translate?: readonly { network: string; as: string }[];
   mtu?: number;
@@ -189,7 +190,7 @@ export function vpnConnection(name: string, options: VpnOptions): Document {
 
 interface IpsecOptions extends Pick<
   VpnOptions,
-  'elasticIP' | 'localNetworks' | 'translate' | 'bandwidth' | 'mtu' | 'rules'
+  'elasticIP' | 'localNetworks' | 'translate' | 'bandwidth' | 'mtu' | 'rules' | 'priority'
 > {
   /** Without one it calls. */
   peer?: string;

@@ -9,7 +9,7 @@ import { currentRun } from './run-name.js';
 // The other end of a tunnel of IPsec: strongSwan, set up by hand, as an administrator of a site would do.
 
 const IF_ID = 9;
-const DEVICE = 'xf0';
+const DEVICE = 'xf';
 let peers = 0;
 
 /** Whether this kernel can make a security association, asked of it otherwise than the gateway does. */
@@ -24,6 +24,8 @@ export const kernelHasEsp = ((): boolean => {
 export interface PlainIpsecOptions {
   own: string;
   gateway: string;
+  /** Another elastic IP of the gateway's, to which there is a tunnel too; what is sent goes by the first. */
+  second?: string;
   psk?: string;
   /** Instead of the key; the last is the file of the authority that is trusted. */
   certificates?: Certificate & { readonly ca: string; readonly gatewayId: string };
@@ -39,6 +41,21 @@ export interface PlainIpsecOptions {
   calls?: boolean;
 }
 
+interface Tunnel {
+  readonly name: string;
+  readonly gateway: string;
+  readonly device: string;
+  readonly ifId: number;
+}
+
+const tunnelsOf = ({ gateway, second }: Pick<PlainIpsecOptions, 'gateway' | 'second'>): Tunnel[] =>
+  [gateway, ...(second === undefined ? [] : [second])].map((address, i) => ({
+    name: i === 0 ? 'gw' : `gw${i + 1}`,
+    gateway: address,
+    device: `${DEVICE}${i}`,
+    ifId: IF_ID + i,
+  }));
+
 export class PlainIpsec {
   private readonly directory = join(currentRun().directory, `ipsec-${peers++}`);
   private readonly socket = join(this.directory, 'vici.sock');
@@ -50,11 +67,18 @@ export class PlainIpsec {
   static async create(namespace: Namespace, options: PlainIpsecOptions): Promise<PlainIpsec> {
     const plain = new PlainIpsec(namespace);
     const { addresses, remote, mtu = 1400 } = options;
+    const tunnels = tunnelsOf(options);
     await namespace.ip([
-      `link add ${DEVICE} type xfrm if_id ${IF_ID}`,
-      `link set ${DEVICE} addrgenmode none mtu ${mtu} up`,
-      ...addresses.map((address) => `address add ${address} dev ${DEVICE}${address.includes(':') ? ' nodad' : ''}`),
-      ...remote.map((network) => `route add ${network} dev ${DEVICE}`),
+      ...tunnels.flatMap(({ device, ifId }) => [
+        `link add ${device} type xfrm if_id ${ifId}`,
+        `link set ${device} addrgenmode none mtu ${mtu} up`,
+      ]),
+      ...addresses.map((address) => `address add ${address} dev ${DEVICE}0${address.includes(':') ? ' nodad' : ''}`),
+      ...tunnels.flatMap(({ device }, i) =>
+        remote.map(
+          (network) => `route add ${network} dev ${device} metric ${100 + i} src ${sourceIn(network, addresses)}`,
+        ),
+      ),
     ]);
     plain.write('strongswan.conf', CHARON.replace('SOCKET', plain.socket).replace('LOG', join(plain.directory, 'log')));
     plain.write('program.conf', 'swanctl { load = random openssl pem x509 pkcs1 pkcs8 }\n');
@@ -98,6 +122,9 @@ export class PlainIpsec {
   }
 }
 
+const sourceIn = (network: string, addresses: readonly string[]): string =>
+  addresses.find((address) => address.includes(':') === network.includes(':')) ?? '';
+
 const CHARON = `charon-systemd {
   load = random nonce hmac sha2 kdf openssl pem x509 pubkey pkcs1 pkcs8 constraints kernel-netlink socket-default vici
   install_routes = no
@@ -110,23 +137,21 @@ const CHARON = `charon-systemd {
 }
 `;
 
-const textOf = ({
-  own,
-  gateway,
-  psk,
-  certificates,
-  local,
-  remote,
-  ownId = own,
-  calls = false,
-}: PlainIpsecOptions): string => `connections {
-  gw {
+const textOf = (options: PlainIpsecOptions): string =>
+  ['connections {', ...tunnelsOf(options).map((tunnel) => connectionOf(tunnel, options)), '}', secretsOf(options)].join(
+    '\n',
+  );
+
+const connectionOf = (
+  { name, gateway, ifId }: Tunnel,
+  { own, certificates, local, remote, ownId = own, calls = false }: PlainIpsecOptions,
+): string => `  ${name} {
     version = 2
     local_addrs = ${own}
     remote_addrs = ${gateway}
     proposals = aes128gcm16-prfsha256-curve25519
-    if_id_in = ${IF_ID}
-    if_id_out = ${IF_ID}
+    if_id_in = ${ifId}
+    if_id_out = ${ifId}
     local { ${certificates ? `auth = pubkey\n      certs = ${certificates.cert}` : 'auth = psk'}
       id = ${ownId} }
     remote { ${certificates ? `auth = pubkey\n      cacerts = ${certificates.ca}` : 'auth = psk'}
@@ -139,16 +164,14 @@ const textOf = ({
         start_action = ${calls ? 'trap|start' : 'none'}
       }
     }
-  }
-}
-${
+  }`;
+
+const secretsOf = ({ psk, ...options }: PlainIpsecOptions): string =>
   psk === undefined
     ? ''
     : `secrets {
-  ike-gw {
-    id-1 = ${gateway}
-    secret = "${psk}"
-  }
+${tunnelsOf(options)
+  .map(({ name, gateway }) => `  ike-${name} {\n    id-1 = ${gateway}\n    secret = "${psk}"\n  }`)
+  .join('\n')}
 }
-`
-}`;
+`;

@@ -765,7 +765,7 @@ describe('VPN connections', () => {
         `${vpn('a', site)}---\n${vpn('b', peer('far', OTHER, '192.168.77.0/24'), { end: '    listenPort: 51821\n' })}`,
       ),
     ).toMatchInlineSnapshot(
-      `"bad.yaml:24:89: spec.wireGuard.peers[0].networks[0]: 192.168.77.0/24 is a network of peer site of VpnConnection/a (bad.yaml:1) already"`,
+      `"bad.yaml:24:89: spec.wireGuard.peers[0].networks[0]: 192.168.77.0/24 is a network of peer site of VpnConnection/a (bad.yaml:1) already; where either may carry it, give each connection a priority"`,
     );
     expect(beside(vpn('a', peer('site', KEY, '10.0.0.0/8')))).toMatchInlineSnapshot(
       `"bad.yaml:11:90: spec.wireGuard.peers[0].networks[0]: 10.0.0.0/8 swallows the VPC's 10.0.0.0/24"`,
@@ -895,6 +895,25 @@ describe('VPN connections', () => {
     );
     expect(beside(ipsec('a').replace('198.51.100.9', '"2001:db8::9"'))).toMatchInlineSnapshot(
       `"bad.yaml:9:11: spec.ipsec.peer: 2001:db8::9 is IPv6, and elastic IP vpn is IPv4"`,
+    );
+    // Two to one site, by two elastic IPs.
+    const second = ipsec('b', '  priority: 20\n').replace('elasticIP: vpn', 'elasticIP: other');
+    const pair = (first: string, other = second): string =>
+      beside(`${first}---\n${other}---\n${eip('other', '203.0.113.61')}`);
+    const first = ipsec('a', '  priority: 10\n');
+    expect(pair(first)).toBe('accepted');
+    expect(pair(ipsec('a'))).toMatchInlineSnapshot(
+      `"bad.yaml:23:16: spec.ipsec.networks[0]: 192.168.90.0/24 is a network of peer a of VpnConnection/a (bad.yaml:1) already; where either may carry it, give each connection a priority"`,
+    );
+    expect(pair(`${first}  translate: [{network: 10.0.0.0/24, as: 100.64.7.0/24}]\n`)).toMatchInlineSnapshot(
+      `"bad.yaml:25:16: spec.ipsec.networks[0]: 192.168.90.0/24 is a network of peer a of VpnConnection/a (bad.yaml:1) already, which has another translate; a connection keeps its addresses whichever tunnel carries it"`,
+    );
+    const called = (text: string): string => text.replace('    peer:', '    localId: gw.example.com\n    peer:');
+    expect(pair(called(first), called(second))).toMatchInlineSnapshot(
+      `"bad.yaml:23:14: spec.ipsec.localId: both ends are called the same by VpnConnection/a (bad.yaml:1), of which one tunnel would end the other; give the gateway another name in each"`,
+    );
+    expect(pair(first.replace('priority: 10', 'priority: 200'))).toMatchInlineSnapshot(
+      `"bad.yaml:12:13: spec.priority: must be 199 or less"`,
     );
     expect(beside(`${ipsec('a')}---\n${vpn('c', site, { end: '    listenPort: 4500\n' })}`)).toMatchInlineSnapshot(
       `"bad.yaml:5:9: spec.type: UDP 203.0.113.60 port 4500 overlaps UDP 203.0.113.60 port 4500 of VpnConnection/c (bad.yaml:13)"`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { lookAtConnection, lookAtPeer, type PeerInput, type ProbeLook } from '../../gateway/health/peer-state.js';
 import { PingWatch } from '../../gateway/health/ping-watch.js';
+import type { Echoed } from '../../gateway/system/echo-probe.js';
 import type { PeerDump } from '../../gateway/kernel/wireguard/parse.js';
 
 // How a tunnel stands, from what is seen of its peers.
@@ -81,12 +82,27 @@ describe('a peer', () => {
 });
 
 describe('a probe', () => {
-  it('counts answers, and the lack of them, of the last ten', () => {
-    const watch = new PingWatch({ address: '127.0.0.1', from: undefined, intervalMs: 3_600_000 });
-    watch.stop();
-    for (let i = 0; i < 8; i++) watch.hear(`no answer yet for icmp_seq=${i}`);
-    for (let i = 0; i < 6; i++) watch.hear(`64 bytes from 127.0.0.1: icmp_seq=${i} ttl=64 time=2.50 ms`);
-    watch.hear('--- 127.0.0.1 ping statistics ---');
-    expect(watch.look).toEqual({ address: '127.0.0.1', sent: 10, lost: 4, roundTripMs: 2.5 });
+  const watches: PingWatch[] = [];
+  it('counts answers, and the lack of them, of the last ten', async () => {
+    const answers = [...Array<Echoed>(8).fill('Lost'), ...Array<Echoed>(6).fill('Answered')];
+    const lostInRow: number[] = [];
+    const asked: unknown[][] = [];
+    await new Promise<void>((resolve) => {
+      const ping = (...question: unknown[]): Promise<Echoed> => {
+        asked.push(question);
+        const answer = answers.shift();
+        if (answer === undefined) resolve();
+        return answer === undefined ? new Promise(() => undefined) : Promise.resolve(answer);
+      };
+      const options = { address: '192.0.2.1', from: '10.0.0.1', link: 'vw-a', intervalMs: 1 };
+      const watch = new PingWatch(options, { ping }, () => lostInRow.push(watch.lostInRow));
+      watches.push(watch);
+    });
+    const [watch] = watches.splice(0);
+    watch?.stop();
+    expect(watch?.look).toMatchObject({ address: '192.0.2.1', sent: 10, lost: 4 });
+    expect(watch?.look.roundTripMs).toBeLessThan(50);
+    expect(lostInRow).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0]);
+    expect(asked[0]).toEqual(['10.0.0.1', '192.0.2.1', 1, 'vw-a']);
   });
 });

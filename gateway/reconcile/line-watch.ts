@@ -198,7 +198,8 @@ export class LineWatch {
       // Said by whoever failed, who tries again.
     }
     watched.switchOvers++;
-    if (up) return tell('Line', `${name}: Down → Up: ${steadyMs > 0 ? `steady for ${steadyMs / 1000} s` : 'sound'}`);
+    if (up)
+      return tell('Line', `${name}: Down → Up: ${steadyMs > 0 ? `steady for ${steadyMs / 1000} s` : 'it carries'}`);
     watched.switchOverMs = clock.nowMs() - sinceMs;
     const next = this.#nextWay(origin.id);
     tell('Line', `${name}: Up → Down: ${reason}; ${next} after ${watched.switchOverMs} ms`);

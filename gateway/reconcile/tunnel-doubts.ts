@@ -46,7 +46,7 @@ export class TunnelDoubts {
     this.#tallies.set(id, tally);
     if (tally.up === before.up) return;
     const how = tally.up
-      ? `Down → Up: steady for ${(before.patience * TERMS.steadyMs) / 1000} s`
+      ? `Down → Up: ${before.wasSound ? `steady for ${(before.patience * TERMS.steadyMs) / 1000} s` : 'it carries'}`
       : `Up → Down: ${tally.reason}`;
     this.#telling = this.#telling.then(async () => {
       await this.options.onDoubtful(this.#doubtful);

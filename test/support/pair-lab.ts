@@ -40,7 +40,7 @@ export class Member {
     name: string,
     namespace: Namespace,
     index: number,
-    paths: Paths,
+    { paths = 'IPv4', memberFile = {} }: Pick<PairLabOptions, 'paths' | 'memberFile'>,
     options: SupervisorOptions,
   ): Promise<Member> {
     const disk = mkdtempSync(join(currentRun().directory, 'member-'));
@@ -52,7 +52,10 @@ export class Member {
     const [first, second] = index === 0 ? secondPathAddresses : [...secondPathAddresses].reverse();
     if (paths === 'Two') await namespace.ip([`address add ${first}/30 dev ext0`]);
     const secondPath = paths === 'Two' ? { secondPath: { interface: 'ext0', address: first, peer: second } } : {};
-    writeFileSync(file, stringify({ name, interface: 'sync0', address, peer, secretFile, ...secondPath }));
+    writeFileSync(
+      file,
+      stringify({ name, interface: 'sync0', address, peer, secretFile, ...secondPath, ...memberFile }),
+    );
     const supervisor = Supervisor.launch(namespace, {
       ...options,
       args: ['--member', file, ...(options.args ?? [])],
@@ -175,6 +178,8 @@ export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   args?: readonly string[];
   /** IPv4 on the members' network, where nothing else is said. */
   paths?: Paths;
+  /** Further fields of both members' files. */
+  memberFile?: object;
   /** Further tenants with two gateways each, in which nothing runs. */
   beside?: readonly string[];
   /** By API, documents are given to the first member alone. */
@@ -225,12 +230,12 @@ export class PairLab {
   private async launch(topology: Topology, tenant: Tenant): Promise<void> {
     this.built = topology;
     this.owner = tenant;
-    const { paths = 'IPv4', source = 'folder', secondUnder = {}, args = [], before } = this.options;
+    const { source = 'folder', secondUnder = {}, args = [], before } = this.options;
     await before?.(topology, tenant);
     this.documents = this.options.documents(tenant);
     const given = source === 'folder' ? { source, documents: this.documents } : { source };
     const launched = tenant.gateways.map((namespace, index) =>
-      Member.launch(index === 0 ? 'a' : 'b', namespace, index, paths, {
+      Member.launch(index === 0 ? 'a' : 'b', namespace, index, this.options, {
         ...given,
         args,
         ...(index === 0 ? {} : secondUnder),

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { layManagement } from './management-network.js';
 import type { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
 import type { Tenant, Topology } from './topology.js';
@@ -18,15 +19,8 @@ export class ThirdVoter {
     private readonly process: ChildProcess,
   ) {}
 
-  static async start({ switch: place }: Topology, { name, gateways }: Tenant): Promise<ThirdVoter> {
-    await place.ip(['link set lo up', `address add ${ADDRESS}/32 dev lo`]);
-    for (const [index, member] of gateways.entries()) {
-      const [here, there] = [`172.30.0.${4 * index + 1}`, `172.30.0.${4 * index + 2}`];
-      const port = `mgmt-${name}-${index}`;
-      await place.ip([`link add ${port} type veth peer name mgmt0 netns ${member.path}`, `link set ${port} up`]);
-      await place.ip([`address add ${here}/30 dev ${port}`]);
-      await member.ip([`address add ${there}/30 dev mgmt0`, 'link set mgmt0 up', `route add ${ADDRESS} via ${here}`]);
-    }
+  static async start({ switch: place }: Topology, tenant: Tenant): Promise<ThirdVoter> {
+    await layManagement(place, tenant, ADDRESS);
     const [client, peer] = [`http://${ADDRESS}:2379`, `http://${ADDRESS}:2380`];
     const process = place.spawn(
       [

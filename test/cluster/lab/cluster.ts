@@ -106,7 +106,8 @@ const isReady = ({ status }: NodeObject): boolean =>
 
 const repository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
-async function buildPrograms(): Promise<string> {
+/** The directory that Kubernetes's own programs are in. */
+export async function buildPrograms(): Promise<string> {
   const { stdout } = await runCommand([repository('test/cluster/lab/build')], { timeoutMs: 1_800_000 });
   return stdout.trim();
 }

@@ -13,6 +13,7 @@ import { KubernetesApi } from './kubernetes-api.js';
 
 const etcd = { client: 'http://127.0.0.1:2379', peer: 'http://127.0.0.1:2380' };
 const nodeMissingAfter = '10s';
+export const STRANGER = 'stranger';
 
 export class ControlPlane {
   private readonly children = new Map<string, ChildProcess>();
@@ -52,6 +53,11 @@ export class ControlPlane {
 
   get tokenFile(): string {
     return join(this.directory, 'token');
+  }
+
+  /** Of a user without any rights but those that he is given. */
+  get strangerTokenFile(): string {
+    return join(this.directory, 'stranger');
   }
 
   get api(): KubernetesApi {
@@ -114,7 +120,10 @@ export class ControlPlane {
     ]);
     await runCommand(['openssl', 'pkey', '-in', at('sa.key'), '-pubout', '-out', at('sa.pub')]);
     writeFileSync(this.tokenFile, this.token, { mode: 0o600 });
-    writeFileSync(at('tokens.csv'), `${this.token},admin,admin,"system:masters"\n`, { mode: 0o600 });
+    const stranger = randomBytes(16).toString('hex');
+    writeFileSync(this.strangerTokenFile, stranger, { mode: 0o600 });
+    const users = [`${this.token},admin,admin,"system:masters"`, `${stranger},${STRANGER},${STRANGER}`];
+    writeFileSync(at('tokens.csv'), `${users.join('\n')}\n`, { mode: 0o600 });
     const cluster = { server: apiServerUrl, 'certificate-authority': this.authority.ca };
     const kubeconfig = {
       apiVersion: 'v1',

@@ -116,6 +116,8 @@ export class Ipsec {
   async #end(): Promise<void> {
     this.#runs = false;
     this.#told = undefined;
+    // Else it would wait for each site's answer before it ends.
+    for (const { name } of this.#states) await this.#terminate(name);
     this.#states = [];
     this.#vici.close();
     await this.#daemon.stop();

@@ -1,5 +1,5 @@
 /** Finds out what this machine gives a gateway: programs, rights, kernel features, switches. Leaves nothing behind. */
-import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { messageOf, VpcgwError } from '../errors.js';
 import { networkSysctls } from '../features/network-sysctls.js';
 import { CommandError, type CommandRunner } from '../kernel/command.js';
@@ -439,6 +439,8 @@ export async function chooseIpsec(run: CommandRunner): Promise<{ readonly lackin
   for (const program of IPSEC_PROGRAMS)
     if (!existsSync(program.path))
       return { lacking: `${program.path} is missing; install the package ${program.package}` };
+  if (!holdsCapability('NET_BIND_SERVICE') && Number(readFileSync(UNPRIVILEGED, 'latin1')) > IKE_PORT)
+    return { lacking: `the capability NET_BIND_SERVICE is missing, without which IKE has no UDP port ${IKE_PORT}` };
   const name = `vgx${process.pid}`;
   const where = [
     'src',
@@ -466,6 +468,9 @@ export async function chooseIpsec(run: CommandRunner): Promise<{ readonly lackin
   return { lacking: undefined };
 }
 
+const IKE_PORT = 500;
+/** From which port on nobody needs the right to one. */
+const UNPRIVILEGED = '/proc/sys/net/ipv4/ip_unprivileged_port_start';
 const IPSEC_PROGRAMS = [
   { path: '/usr/sbin/charon-systemd', package: 'charon-systemd' },
   // Its control socket.
@@ -481,7 +486,7 @@ async function probeIpsec(run: CommandRunner): Promise<Finding> {
     check: 'IPsec',
     state: lacking === undefined ? 'Ok' : 'Degraded',
     found: lacking ?? '',
-    fix: 'a kernel with CONFIG_INET_ESP, CONFIG_CRYPTO_GCM and CONFIG_XFRM_INTERFACE, and the packages strongswan-swanctl, charon-systemd and libstrongswan-standard-plugins; without them VPN connections of type IPsec stay down',
+    fix: 'a kernel with CONFIG_INET_ESP, CONFIG_CRYPTO_GCM and CONFIG_XFRM_INTERFACE, the packages strongswan-swanctl, charon-systemd and libstrongswan-standard-plugins, and the capability NET_BIND_SERVICE; without them VPN connections of type IPsec stay down',
   };
 }
 

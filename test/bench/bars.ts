@@ -46,6 +46,7 @@ const bars: Readonly<Record<string, Bar>> = {
   'fence-overlap': { of: 'value', atMost: 0 },
   'failover-ovn-lost': { of: 'value', atMost: 0 },
   'failover-vpn': { of: 'value', atMost: 500 },
+  'failover-ipsec': { of: 'value', atMost: 500 },
   'false-failover': { of: 'value', atMost: 0 },
   'density-cpu': { of: 'value', atMost: 60 },
   'density-rss': { of: 'value', atMost: 95 },

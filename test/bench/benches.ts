@@ -4,7 +4,7 @@ import { bandwidth } from './bandwidth.js';
 import { density } from './density.js';
 import { failover, failoverBlackhole, failoverDefault } from './failover.js';
 import { failoverOvn } from './failover-ovn.js';
-import { failoverVpn } from './failover-vpn.js';
+import { failoverIpsec, failoverVpn } from './failover-vpn.js';
 import { falseFailover } from './false-failover.js';
 import { fence } from './fence.js';
 import { idle } from './idle.js';
@@ -43,6 +43,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   fence,
   'failover-ovn': failoverOvn,
   'failover-vpn': failoverVpn,
+  'failover-ipsec': failoverIpsec,
   'false-failover': falseFailover,
   density,
   'sync-cost': syncCost,

@@ -14,6 +14,7 @@ import { refusal } from './refusal.js';
 import type { Scene } from './scene.js';
 import { snat } from './snat.js';
 import { vpn } from './vpn.js';
+import { vpnIpsec } from './vpn-ipsec.js';
 
 /** In this order; each leaves the stage as it found it. */
 export const scenes: readonly Scene[] = [
@@ -26,6 +27,7 @@ export const scenes: readonly Scene[] = [
   bandwidth,
   loadBalancer,
   vpn,
+  vpnIpsec,
   line,
   drift,
   crash,

@@ -11,7 +11,7 @@ import { Keys } from '../support/plain-wireguard.js';
 
 const PSK = 'correct-horse-battery';
 const LONG_MS = 120_000;
-const HOME = { public: '198.51.100.9', own: '192.168.200.2', router: '192.168.200.1' };
+const HOME = { public: '198.51.100.9', next: '198.51.100.10', own: '192.168.200.2', router: '192.168.200.1' };
 
 describe('IPsec', () => {
   const keys = new Keys();
@@ -19,28 +19,30 @@ describe('IPsec', () => {
   const common = { psk: 'site.psk', more: { dpd: '2s' } };
   const lab = useGatewayLab({
     tenants: [{ name: 'blue', vms: ['web'] }],
-    documents: (tenant) => [
-      gateway(tenant),
-      elasticIp('vpn', '203.0.113.40'),
-      elasticIp('vpn6', '2001:db8:e::40'),
-      ipsecConnection('six', {
-        ...common,
-        elasticIP: 'vpn6',
-        peer: '2001:db8:1::1',
-        networks: ['192.168.77.0/24'],
-        localNetworks: ['10.0.0.0/24'],
-      }),
-      ipsecConnection('home', {
-        ...common,
-        elasticIP: 'vpn',
-        peer: HOME.public,
-        networks: ['192.168.78.0/24'],
-        localNetworks: ['10.0.0.0/24'],
-        more: { dpd: '2s', peerId: 'home.example.com' },
-      }),
-    ],
+    documents: (tenant) => documents(tenant, HOME.public),
     supervisor: { args: keys.args },
   });
+  /** `peer`: where the one at home is said to be. */
+  const documents = (tenant: Parameters<typeof gateway>[0], peer?: string) => [
+    gateway(tenant),
+    elasticIp('vpn', '203.0.113.40'),
+    elasticIp('vpn6', '2001:db8:e::40'),
+    ipsecConnection('six', {
+      ...common,
+      elasticIP: 'vpn6',
+      peer: '2001:db8:1::1',
+      networks: ['192.168.77.0/24'],
+      localNetworks: ['10.0.0.0/24'],
+    }),
+    ipsecConnection('home', {
+      ...common,
+      elasticIP: 'vpn',
+      ...(peer === undefined ? {} : { peer }),
+      networks: ['192.168.78.0/24'],
+      localNetworks: ['10.0.0.0/24'],
+      more: { dpd: '2s', peerId: 'home.example.com' },
+    }),
+  ];
   let home: Namespace;
   const web = () => lab.tenant.vm('web').namespace;
   const connected = (name: string, reason: string) =>
@@ -50,6 +52,11 @@ describe('IPsec', () => {
       };
       return found.conditions.some(({ type, reason: why }) => type === 'Connected' && why === reason);
     }, 60_000);
+
+  const rowOf = async (name: string) => {
+    const rows = JSON.parse((await lab.supervisor().get('/v1/show/vpn')).text) as Record<string, unknown>[];
+    return rows.find(({ connection }) => connection === name);
+  };
 
   beforeAll(async () => {
     const inet = lab.topology.inet.namespace;
@@ -102,6 +109,30 @@ describe('IPsec', () => {
   );
 
   it(
+    'to one that calls from anywhere, and moves',
+    async () => {
+      await lab.apply(documents(lab.tenant));
+      // It asks again when its tunnel is gone, or by its next packet.
+      const reached = async () => (await ping(home, { to: '10.0.0.5', from: '192.168.78.1', timeoutMs: 500 })).received;
+      await expect.poll(reached, { timeout: 60_000 }).toBe(1);
+      await connected('home', 'Up');
+      expect(await ping(web(), { to: '192.168.78.1' })).toMatchObject({ received: 1 });
+      const inet = lab.topology.inet.namespace;
+      await inet.ip([`address add ${HOME.next}/32 dev lo`]);
+      const translation = (verb: string, to: string) =>
+        inet.exec(`iptables -t nat ${verb} POSTROUTING -s ${HOME.own} -j SNAT --to-source ${to} --random`.split(' '));
+      await translation('-I', HOME.next);
+      await inet.exec(['conntrack', '-D', '-s', HOME.own]);
+      await expect.poll(reached, { timeout: 60_000 }).toBe(1);
+      await expect
+        .poll(async () => (await rowOf('home'))?.['endpoint'], { timeout: 20_000 })
+        .toMatch(new RegExp(`^${HOME.next}:`));
+      expect(await ping(web(), { to: '192.168.78.1' })).toMatchObject({ received: 1 });
+    },
+    LONG_MS,
+  );
+
+  it(
     'over IPv6, that carries IPv4',
     async () => {
       await connected('six', 'Up');
@@ -117,8 +148,7 @@ describe('IPsec', () => {
         lab.topology.inet.namespace.exec(['ip6tables', verb, 'INPUT', '-s', '2001:db8:e::40', '-j', 'DROP']);
       await cut('-I');
       await connected('six', 'Down');
-      const rows = JSON.parse((await lab.supervisor().get('/v1/show/vpn')).text) as Record<string, unknown>[];
-      expect(rows.find(({ connection }) => connection === 'six')).toMatchObject({
+      expect(await rowOf('six')).toMatchObject({
         state: 'Down',
         reason: 'the other end does not answer',
       });

@@ -271,6 +271,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     subsystems,
     () => programmer.view.believed,
     (pid) => runner.owns(pid),
+    () => supervisor.idle(),
     (suspicion) => void supervisor.inspect(suspicion),
     () => void supervisor.inspect('all'),
   );

@@ -52,6 +52,8 @@ export class DriftWatch {
     private readonly subsystems: Subsystems,
     private readonly believed: () => KernelState | undefined,
     private readonly isOwn: (pid: number) => boolean,
+    /** When no change is under way: what is read in the midst of one tells nothing, and takes its time. */
+    private readonly idle: () => Promise<unknown>,
     private readonly onSuspicion: (suspicion: Suspicion) => void,
     private readonly onSweep: () => void,
   ) {
@@ -156,10 +158,12 @@ export class DriftWatch {
 
   #polling = false;
   async #poll(): Promise<void> {
-    const believed = this.believed();
-    if (this.#polling || !believed) return;
+    if (this.#polling) return;
     this.#polling = true;
     try {
+      await this.idle();
+      const believed = this.believed();
+      if (!believed) return;
       this.#compare('sysctls', JSON.stringify([...(await this.run.switches([...believed.sysctls.keys()]))]));
       for (const name of SUBSYSTEM_ORDER) await this.#pollOne(name, this.believed() ?? believed);
       const hooks = await this.#shaping.look().catch(() => 'failed');

@@ -15,7 +15,7 @@ const ENVIRONMENT = {
   LC_ALL: 'C',
   XTABLES_LOCKFILE: '/run/xtables.lock',
 };
-/** A spare is started when its predecessor's answer has been used, and waits for so long. */
+/** Spares are started when none of their programs has run for so long: in the midst of a change each would hold it up. */
 const SPARE_AFTER_MS = 10;
 const SPARE_FOR_MS = 15_000;
 /** The last pause before a command is given up; all together twice as long. */
@@ -33,6 +33,11 @@ interface Running {
 export class SystemRunner implements CommandRunner {
   /** Programs that wait for their input, by their argument vector: starting one is half of a small change. */
   readonly #spares = new Map<string, Running & { readonly expiry: NodeJS.Timeout }>();
+  /** Of these a spare is to be started. */
+  readonly #wanted = new Map<string, Command['argv']>();
+  /** Programs of which spares are kept, and which run now. */
+  #recurring = 0;
+  #pause: NodeJS.Timeout | undefined;
   readonly #pids = new Map<number, number>();
   /** Set when the start is over: what runs once is not worth a spare. */
   keepsSpares = false;
@@ -52,6 +57,18 @@ export class SystemRunner implements CommandRunner {
   }
 
   async #once(command: Command): Promise<CommandResult> {
+    if (!command.recurs || !this.keepsSpares) return this.#answerOf(command);
+    this.#recurring++;
+    clearTimeout(this.#pause);
+    try {
+      return await this.#answerOf(command);
+    } finally {
+      this.#wanted.set(command.argv.join(' '), command.argv);
+      if (--this.#recurring === 0) this.#pause = setTimeout(() => this.#keepSpares(), SPARE_AFTER_MS).unref();
+    }
+  }
+
+  async #answerOf(command: Command): Promise<CommandResult> {
     const input = command.opensStdin ? anonymousFile(command.stdin ?? '') : undefined;
     const output = command.digests ? anonymousFile('') : undefined;
     const running = this.#takeSpare(command.argv) ?? this.#start(command.argv, input, output);
@@ -71,7 +88,6 @@ export class SystemRunner implements CommandRunner {
     } finally {
       for (const file of [input, output]) if (file !== undefined) closeSync(file);
       if (child.pid !== undefined) this.#remember(child.pid);
-      if (command.recurs && this.keepsSpares) setTimeout(() => this.#keepSpare(command.argv), SPARE_AFTER_MS).unref();
     }
   }
 
@@ -88,6 +104,7 @@ export class SystemRunner implements CommandRunner {
   }
 
   stop(): void {
+    clearTimeout(this.#pause);
     for (const { child } of this.#spares.values()) child.kill('SIGKILL');
   }
 
@@ -120,9 +137,12 @@ export class SystemRunner implements CommandRunner {
     return spare.child.exitCode === null && spare.child.signalCode === null ? spare : undefined;
   }
 
-  #keepSpare(argv: Command['argv']): void {
-    const key = argv.join(' ');
-    if (this.#spares.has(key)) return;
+  #keepSpares(): void {
+    for (const [key, argv] of this.#wanted) if (!this.#spares.has(key)) this.#keepSpare(key, argv);
+    this.#wanted.clear();
+  }
+
+  #keepSpare(key: string, argv: Command['argv']): void {
     const running = this.#start(argv);
     // Nobody waits for it yet: what goes wrong with it shows when it is used.
     running.ended.catch(() => undefined);

@@ -524,15 +524,19 @@ async function tryIdleTimeout(run: CommandRunner): Promise<string | undefined> {
 /** IPVS, where a service of each sort, by marks that no packet has, can be made and taken away. */
 async function chooseEngine(run: CommandRunner): Promise<Balancing> {
   const byRules = (lacking: string): Balancing => ({ engine: 'iptables', lacking });
-  const ipvsadm = (lines: readonly string[]) =>
-    run.run({ argv: ['ipvsadm', '-R'], stdin: lines.map((line) => `${line}\n`).join('') });
   const services = SCHEDULERS.flatMap((scheduler, i) =>
     ['', ' -6'].map((family) => ({ scheduler, key: `-f ${markOfRange(MAX_RANGES - 1 - i)}${family}` })),
   );
   try {
-    const { stderr } = await ipvsadm(services.map(({ key, scheduler }) => `-A ${key} ${serviceText(scheduler)}`));
-    const made = parseIpvs((await run.run({ argv: ['ipvsadm', '-Sn'] })).stdout);
-    await ipvsadm(services.filter(({ key }) => made.has(key)).map(({ key }) => `-D ${key}`));
+    // It goes on after a line that the kernel refuses.
+    const lines = [
+      ...services.map(({ key, scheduler }) => `-A ${key} ${serviceText(scheduler)}`),
+      '-S -n',
+      ...services.map(({ key }) => `-D ${key}`),
+    ];
+    const stdin = lines.map((line) => `${line}\n`).join('');
+    const { stdout, stderr } = await run.run({ argv: ['ipvsadm', '-R'], stdin });
+    const made = parseIpvs(stdout);
     const missing = services.find(({ key, scheduler }) => made.get(key)?.text !== serviceText(scheduler));
     if (missing) return byRules(`no scheduler ${missing.scheduler}: ${stderr.trim().split('\n')[0] ?? ''}`);
     // Without it neither firewall nor limits see what is balanced.

@@ -12,9 +12,13 @@ export async function startEmpty(namespace: Namespace, options: SupervisorOption
 }
 
 /** Returns how long it took until the supervisor had verified the kernel and answered, in ms. */
-export async function submit(supervisor: Supervisor, files: readonly SourceFile[]): Promise<number> {
+export async function submit(
+  supervisor: Supervisor,
+  files: readonly SourceFile[],
+  { prune = false } = {},
+): Promise<number> {
   const began = performance.now();
-  const { status, text } = await supervisor.post('/v1/apply', { files });
+  const { status, text } = await supervisor.post('/v1/apply', { files, prune });
   const took = performance.now() - began;
   if (status !== 200) throw new Error(`the documents were not taken: ${status} ${text}`);
   return took;

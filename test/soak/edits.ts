@@ -17,7 +17,7 @@ export function randomDocuments(lab: PairLab, random: Random): Document[] {
     ...(lab.documents as Document[]),
     ...addresses.map((index) =>
       elasticIp(`more-${index}`, `203.0.113.${100 + index}`, {
-        ...(random.next() < 0.5 ? { target: `10.0.0.${240 + (index % 14)}` } : {}),
+        ...(random.next() < 0.5 ? { target: `10.0.0.${225 + index}` } : {}),
         ...(random.next() < 0.5 ? { bandwidth: { ingress: `${1 + random.below(500)}M` } } : {}),
       }),
     ),

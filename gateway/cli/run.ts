@@ -128,6 +128,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     run: runner,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
+    active: () => pair.status?.role === 'Active',
   });
   /** What does not carry, lines and tunnels, each told of by whoever watches them. */
   const doubtful = {
@@ -296,10 +297,11 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     const active = pair.status?.role === 'Active';
     health.rest(pair.status !== undefined && !active);
     lines.rest(pair.status !== undefined && !active);
+    // Who becomes active speaks at once: for tunnels of IPsec all else is in the kernel already.
+    void ipsec.follow();
     void supervisor
       .setPressure({ active })
-      // Who becomes active speaks at once.
-      .then(() => Promise.all([routing.follow(), ipsec.follow()]))
+      .then(() => routing.follow())
       .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
   };
   programmer.onInForce = (model) => {

@@ -40,6 +40,8 @@ export interface IpsecOptions {
   readonly run: CommandRunner;
   readonly clock: Clock;
   readonly inForce: () => CompileInput | undefined;
+  /** Of a pair: this member is the active one, by the last that was heard. */
+  readonly active: () => boolean;
 }
 
 const PROGRAM = '/usr/sbin/charon-systemd';
@@ -90,9 +92,19 @@ export class Ipsec {
 
   /** As the model in force and this member's role want it. */
   follow(): Promise<void> {
+    this.#beginAtOnce();
     const done = this.#queue.then(() => this.#follow());
     this.#queue = done;
     return done;
+  }
+
+  /** Who becomes active asks before it does anything else: its daemon knows all connections, and has no tunnel. */
+  #beginAtOnce(): void {
+    if (this.#active || !this.#told || !this.options.active()) return;
+    this.#active = true;
+    this.#states = [];
+    this.#askedMs.clear();
+    for (const { name, connection } of this.#connections) if (connection.ipsec.peer) void this.#askFor(name);
   }
 
   async #follow(): Promise<void> {
@@ -100,9 +112,7 @@ export class Ipsec {
     if (!input) return;
     try {
       this.#connections = connectionsOf(input);
-      const active = !isPair(input.model) || input.pressure.active;
-      if (active && !this.#active) this.#askedMs.clear();
-      this.#active = active;
+      this.#active = !isPair(input.model) || this.options.active();
       if (this.#connections.length > 0) await this.#keepTold();
       else if (this.#runs || this.#daemon.pid !== undefined) await this.#end();
       this.#fault = undefined;

@@ -36,6 +36,7 @@ export function balancerNotes(
           if (engine === 'ipvs' && !shared) return timed;
           return [...timed, ...(shared ? [sharedNote(listener)] : []), ...difference(listener)];
         }),
+        ...insideNotes(balancer, model),
       ]
     : [];
 }
@@ -56,6 +57,13 @@ function sumUp({ members }: Pool, serving: readonly Member[], openly: boolean): 
   if (openly) return 'all are down, and go on as if they were up';
   const which = serving.some((member) => member.backup) ? ', of its backups' : '';
   return `${serving.length} of ${members.length} members serve${which}`;
+}
+
+/** A member in the client's own subnet would answer it past the gateway. */
+function insideNotes(balancer: LoadBalancer, { internal }: GatewayModel): string[] {
+  const families = new Set(addressesOf(balancer).map(({ family }) => family));
+  const own = internal.addresses.flatMap(({ address }) => (families.has(address.family) ? [address.text] : []));
+  return own.length > 0 ? [`members see clients inside the VPC as ${own.join(' and ')}`] : [];
 }
 
 const endOf = ({ address, port }: Member): string => `${address.text}${port === undefined ? '' : ` port ${port}`}`;

@@ -80,7 +80,10 @@ describe('load balancing by IPVS', () => {
       objects: { kind: string; notes: string[] }[];
     };
     expect(conditions.find(({ type }) => type === 'BalancedByIpvs')?.status).toBe('True');
-    expect(objects.find(({ kind }) => kind === 'LoadBalancer')?.notes).toEqual(['pool all: 1 of 1 members serve']);
+    expect(objects.find(({ kind }) => kind === 'LoadBalancer')?.notes).toEqual([
+      'pool all: 1 of 1 members serve',
+      'members see clients inside the VPC as 10.0.0.1',
+    ]);
   });
 
   describe('divides connections by weight', () => {

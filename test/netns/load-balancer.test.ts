@@ -136,6 +136,9 @@ describe('a load balancer', () => {
             server: 'blue-web',
             client: nextHop,
           });
+      const { objects } = await lab.supervisor().status();
+      const notes = objects.find(({ kind: of }) => of === 'LoadBalancer')?.notes;
+      expect(notes).toContain(`members see clients inside the VPC as ${nextHop}`);
     });
 
     it('keeps a client at its member, and moves it at once when that is taken out', async () => {

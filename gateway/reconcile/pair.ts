@@ -261,9 +261,13 @@ export class Pair {
     await this.options.run.run({ argv: ['ip', '-batch', this.#files.announcement], okExitCodes: [0, 1, 2] });
   }
 
-  /** The fence says who of two is active: one whose lease ended while it was frozen, or the other. */
+  /**
+   * The fence says who of two is active: one whose lease ended while it was frozen, or the other. Who stays has been
+   * announced by the election; it is announced again, since the network may have learnt the other meanwhile.
+   */
   async #answerRival(): Promise<void> {
-    if (this.#standingDown.has(RIVAL) || (await this.holdsLease())) return;
+    if (this.#standingDown.has(RIVAL)) return;
+    if (await this.holdsLease()) return this.#announceLater(ANNOUNCE_AGAIN_MS);
     this.#standingDown.set(RIVAL, true);
     await this.#election.until((role) => role !== 'Active', SWITCHOVER_WITHIN_MS);
     this.#standingDown.set(RIVAL, false);

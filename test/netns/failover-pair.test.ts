@@ -184,15 +184,31 @@ describe('the members of a pair', () => {
     await lab.settled();
   });
 
-  it('are both active while nothing joins them, and one is within a second after', async () => {
+  it('are both active while nothing joins them, and one is within a second after, whom the network finds', async () => {
+    // Who stays, of two: so what the network learnt last is the other.
+    const [, stays] = lab.members;
+    if ((await lab.settled()).active !== stays) await lab.members[0]?.supervisor.post('/v1/failover/switchover', {});
     const { active, standby } = await lab.settled();
+    expect(active).toBe(stays);
+    const inet = await lab.inet();
+    const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    await lab.connectionsKnown(active);
     await lab.cable(active, ['sync0'], 'down');
     await lab.until('two speak', async () => (await active.holdsLease()) && (await standby.holdsLease()));
+    const macOf = async ({ namespace }: Member) =>
+      (JSON.parse((await namespace.exec(['ip', '-j', 'link', 'show', 'vg-ext0'])).stdout) as { address: string }[])[0]
+        ?.address;
+    const learnt = async () => {
+      const { stdout } = await lab.topology.inet.namespace.exec(['ip', '-j', 'neigh', 'show', '203.0.113.10']);
+      return (JSON.parse(stdout) as { lladdr?: string }[])[0]?.lladdr;
+    };
+    const other = await macOf(standby);
+    await lab.until('the network has learnt the other', async () => (await learnt()) === other);
     await lab.cable(active, ['sync0'], 'up');
-    await lab.settled(5_000);
+    expect((await lab.settled(5_000)).active).toBe(stays);
+    expect(await connection.isAlive(1_000)).toBe(true);
     const held = await Promise.all([active.holdsLease(), standby.holdsLease()]);
     expect(held.filter(Boolean)).toHaveLength(1);
-    const inet = await lab.inet();
     expect((await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp })).greeting.server).toBe('blue-web');
   });
 

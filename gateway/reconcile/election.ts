@@ -3,7 +3,7 @@
  * 1. It begins when it is told to, and outlives us: our own start and end never touch a role.
  * 2. A role is what keepalived said last, while that very process lives; else it is not known.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
@@ -29,6 +29,8 @@ export interface ElectionOptions {
   readonly onRival: () => void;
 }
 
+const WRITE_AGAIN_MS = 500;
+
 const NOT_HEARD: RoleReport = { role: 'Unknown', since: '', reason: reasonOf('Unknown', 'Unknown', []) };
 
 export class Election {
@@ -38,6 +40,8 @@ export class Election {
   #notice: string | undefined;
   #report: RoleReport | undefined;
   #changes = 0;
+  /** Until the role is tried to be written down again. */
+  #unwritten: { cancel(): void } | undefined;
 
   constructor(private readonly options: ElectionOptions) {
     const { directory, log } = options;
@@ -129,12 +133,21 @@ export class Election {
     onRole(from, this.#report);
   }
 
-  /** For the next supervisor. A disk that is full at a takeover must not end this one. */
+  /**
+   * For the next supervisor. A disk that is full at a takeover must not end this one; who comes next would believe an
+   * earlier role, and keepalived says none twice.
+   */
   #writeDown(): void {
+    const isFirst = this.#unwritten === undefined;
+    this.#unwritten?.cancel();
+    this.#unwritten = undefined;
+    if (!this.#report) return;
     try {
       replaceFile(this.#roleFile, JSON.stringify({ ...this.#report, pid: this.#daemon.pid }));
     } catch (error) {
-      this.options.log.error({ error: messageOf(error) }, 'the role could not be written down');
+      if (isFirst) this.options.log.error({ error: messageOf(error) }, 'the role could not be written down yet');
+      rmSync(this.#roleFile, { force: true });
+      this.#unwritten = this.options.clock.later(WRITE_AGAIN_MS, () => this.#writeDown());
     }
   }
 

@@ -1,8 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.js';
 import { elasticIp, gateway } from '../support/documents.js';
 import { ports } from '../support/gateway-lab.js';
-import { die, liveAgain } from '../support/pair-faults.js';
+import { die, empty, fill, liveAgain } from '../support/pair-faults.js';
 import { pairDocuments, pairOptions, servePair } from '../support/pair-flows.js';
 import type { Member } from '../support/pair-lab.js';
 import { overTcp, silence, silenceMs } from '../support/reach.js';
@@ -118,6 +120,22 @@ describe('the members of a pair', () => {
     expect(await stateOf(standby)).toMatchObject({ notEligible: ['maintenance'] });
     await maintenance(standby, false);
     await lab.settled();
+  });
+
+  it('know their role after a restart, also of one whose disk was full when the role came', async () => {
+    const { active, standby } = await lab.settled();
+    fill(standby.disk);
+    await active.supervisor.post('/v1/failover/switchover', {});
+    await lab.settled();
+    expect(standby.supervisor.logged('could not be written down').length).toBeGreaterThan(0);
+    empty(standby.disk);
+    const file = join(standby.supervisor.socketPath, '..', 'failover', 'role');
+    await lab.until('it is written down', () =>
+      Promise.resolve(existsSync(file) && readFileSync(file, 'utf8').includes('Active')),
+    );
+    await standby.supervisor.kill9();
+    await standby.supervisor.restart();
+    await lab.until('its role is known', async () => (await standby.role()) === 'Active');
   });
 
   it('go on with the daemons that a killed supervisor left, and look after them', async () => {

@@ -138,7 +138,7 @@ export const FAULTS: readonly Fault[] = [
       await die(member, lab);
     },
     async heal(member, lab) {
-      for (const { disk } of lab.members) writeFileSync(join(disk, FILLING), '');
+      for (const { disk } of lab.members) empty(disk);
       await liveAgain(member, lab);
     },
   },
@@ -250,13 +250,15 @@ const otherSpeaks = (member: Member, lab: PairLab): Promise<void> =>
   lab.until('the other speaks', () => (lab.members.find((other) => other !== member) as Member).holdsLease());
 
 /** Until nothing more goes onto it. */
-function fill(disk: string): void {
+export function fill(disk: string): void {
   try {
     for (;;) writeFileSync(join(disk, FILLING), Buffer.alloc(1024 * 1024), { flag: 'a' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
 }
+
+export const empty = (disk: string): void => writeFileSync(join(disk, FILLING), '');
 
 const extra = (port: number): Document =>
   dnatRule(`extra-${port}`, { elasticIP: 'nat', protocol: 'TCP', port, target: '10.0.0.6', targetPort: 80 });

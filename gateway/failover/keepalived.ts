@@ -75,7 +75,7 @@ function election(path: MemberPath, index: number, model: GatewayModel, { paths 
   return [
     'state BACKUP',
     'nopreempt',
-    // Of two the one that gives way lets the other hear it, who else would not know that it was not alone, nor announce itself.
+    // Of two the one that gives way is heard first: else the other does not know that it was not alone, and announces nothing.
     'higher_prio_send_advert true',
     `interface ${path.interface}`,
     // A path that is down says nothing about who of the two is at fault.

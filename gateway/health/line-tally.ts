@@ -59,6 +59,10 @@ export function lineTallied(tally: LineTally, fault: LineFault, terms: LineTerms
   return { ...up, cameBack: tally.wasSound };
 }
 
+/** Why one that was as `before` carries again, in words. */
+export const whyUp = ({ wasSound, patience }: LineTally, steadyMs: number): string =>
+  wasSound ? `steady for ${(patience * steadyMs) / 1000} s` : 'it carries';
+
 function failed(
   tally: LineTally,
   { reason, atOnce }: NonNullable<LineFault>,

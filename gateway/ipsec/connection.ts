@@ -50,10 +50,11 @@ export function loadedConnection(
 ): LoadedConnection {
   const { elasticIp, ipsec, site } = connection;
   const calls = ipsec.peer !== undefined;
+  const localId = localIdOf(connection, credentials.kind === 'certificate' ? credentials.names : []);
   const settings = connectionSettings({
     localAddress: elasticIp.address.text,
     remoteAddress: ipsec.peer?.text ?? '%any',
-    localAuth: authOf(localIdOf(connection, credentials), credentials, ({ own }) => ({ certs: [own] })),
+    localAuth: authOf(localId, credentials, ({ own }) => ({ certs: [own] })),
     remoteAuth: authOf(ipsec.peerId, credentials, ({ authorities, peers }) => ({
       ...(authorities.length > 0 ? { cacerts: authorities } : {}),
       ...(peers.length > 0 ? { certs: peers } : {}),
@@ -92,8 +93,9 @@ const textOf = (what: unknown): string =>
 export const followsOn = (name: string, former: string): boolean =>
   name.slice(0, name.lastIndexOf('-')) === former.slice(0, former.lastIndexOf('-'));
 
-export const localIdOf = ({ ipsec, elasticIp }: IpsecConnection, credentials: Credentials): string =>
-  ipsec.localId ?? (credentials.kind === 'certificate' ? credentials.names[0] : undefined) ?? elasticIp.address.text;
+/** `names`: what its certificate calls the gateway, where there is one that can be read. */
+export const localIdOf = ({ ipsec, elasticIp }: IpsecConnection, names: readonly string[] = []): string =>
+  ipsec.localId ?? names[0] ?? elasticIp.address.text;
 
 function authOf(id: string, credentials: Credentials, shown: (certificates: Certificates) => Settings): Settings {
   if (credentials.kind === 'preshared') return { auth: 'psk', id };
@@ -136,11 +138,11 @@ export function credentialRequests({
   credentials,
 }: LoadedConnection): (readonly [string, Settings])[] {
   if (credentials.kind === 'preshared') {
-    const owners = [localIdOf(connection, credentials), connection.ipsec.peerId];
+    const owners = [localIdOf(connection), connection.ipsec.peerId];
     return [['load-shared', { id: name, type: 'IKE', data: credentials.key.reveal(), owners }]];
   }
   return [
-    ['load-key', { type: 'any', data: credentials.key.reveal?.() ?? '' }],
+    ['load-key', { type: 'any', data: credentials.key.reveal() }],
     ...credentials.between.map((data): [string, Settings] => ['load-cert', { type: 'X509', flag: 'NONE', data }]),
   ];
 }

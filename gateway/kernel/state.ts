@@ -137,7 +137,7 @@ export interface Certificates {
   readonly own: string;
   /** Between it and its authority. */
   readonly between: readonly string[];
-  readonly key: Key;
+  readonly key: Secret;
   readonly authorities: readonly string[];
   /** The other end's own. */
   readonly peers: readonly string[];

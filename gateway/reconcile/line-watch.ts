@@ -8,7 +8,7 @@ import { linkOfLine, lineTroubleOf } from '../features/sites.js';
 import type { BgpLook } from '../health/bgp-look.js';
 import type { LineLook } from '../health/line-look.js';
 import { LineProbe, type LineProbeOptions } from '../health/line-probe.js';
-import { type LineFault, type LineTally, lineTallied, newLineTally } from '../health/line-tally.js';
+import { type LineFault, type LineTally, lineTallied, newLineTally, whyUp } from '../health/line-tally.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { isPair } from '../model/high-availability.js';
@@ -184,11 +184,10 @@ export class LineWatch {
     if (watched.tally.up === before.up) return;
     // A lost carrier is told of as it is lost.
     const sinceMs = fault?.atOnce ? nowMs : before.soundMs;
-    const steadyMs = before.wasSound ? before.patience * watched.line.steadyMs : 0;
-    this.#telling = this.#telling.then(() => this.#switchOver(watched, sinceMs, steadyMs));
+    this.#telling = this.#telling.then(() => this.#switchOver(watched, before, sinceMs));
   }
 
-  async #switchOver(watched: Watched, sinceMs: number, steadyMs: number): Promise<void> {
+  async #switchOver(watched: Watched, before: LineTally, sinceMs: number): Promise<void> {
     const { onDoubtful, tell, clock } = this.options;
     const { up, reason } = watched.tally;
     const { name, origin } = watched.line;
@@ -198,8 +197,7 @@ export class LineWatch {
       // Said by whoever failed, who tries again.
     }
     watched.switchOvers++;
-    if (up)
-      return tell('Line', `${name}: Down → Up: ${steadyMs > 0 ? `steady for ${steadyMs / 1000} s` : 'it carries'}`);
+    if (up) return tell('Line', `${name}: Down → Up: ${whyUp(before, watched.line.steadyMs)}`);
     watched.switchOverMs = clock.nowMs() - sinceMs;
     const next = this.#nextWay(origin.id);
     tell('Line', `${name}: Up → Down: ${reason}; ${next} after ${watched.switchOverMs} ms`);

@@ -3,7 +3,7 @@ import { mtuOf } from '../features/sites.js';
 import type { CompileContext } from '../features/feature.js';
 import { bracketed } from '../features/dnat-rule.js';
 import { offeredBy } from '../model/site-link.js';
-import { CHILD, connectionSettings } from '../ipsec/connection.js';
+import { CHILD, connectionSettings, localIdOf } from '../ipsec/connection.js';
 import { settingsText } from '../ipsec/swanctl.js';
 import type { Facts } from '../kernel/state.js';
 import {
@@ -45,7 +45,7 @@ export function peerConfig(connection: WireGuardConnection, peer: WireGuardPeer,
 export function ipsecPeerConfig(connection: IpsecConnection, context: CompileContext): string {
   const { name, elasticIp, ipsec, site } = connection;
   const { credentials, peerId } = ipsec;
-  const localId = localIdFor(connection, context.facts);
+  const localId = localIdOf(connection, namesOf(ipsec, context.facts));
   const shown = credentials.kind === 'certificate';
   const settings = connectionSettings({
     localAddress: '%any',
@@ -85,10 +85,8 @@ export function ipsecPeerConfig(connection: IpsecConnection, context: CompileCon
   ].join('\n');
 }
 
-/** A certificate that cannot be read says nothing. */
-function localIdFor({ ipsec, elasticIp }: IpsecConnection, { certificates }: Facts): string {
-  const { credentials, localId } = ipsec;
-  if (localId !== undefined || credentials.kind === 'preshared') return localId ?? elasticIp.address.text;
-  const fact = certificates?.get(certificateKey(credentials));
-  return (fact && 'certificates' in fact ? fact.certificates.names[0] : undefined) ?? elasticIp.address.text;
+/** A certificate that cannot be read says none. */
+function namesOf({ credentials }: IpsecConnection['ipsec'], { certificates }: Facts): readonly string[] {
+  const fact = credentials.kind === 'certificate' ? certificates?.get(certificateKey(credentials)) : undefined;
+  return fact && 'certificates' in fact ? fact.certificates.names : [];
 }

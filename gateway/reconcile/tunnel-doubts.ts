@@ -4,7 +4,7 @@
  * 2. One that was only just begun is given a moment to come up.
  */
 import { DEFAULT_STEADY_MS } from '../api/dedicated-line.js';
-import { type LineTally, lineTallied, newLineTally } from '../health/line-tally.js';
+import { type LineTally, lineTallied, newLineTally, whyUp } from '../health/line-tally.js';
 import { isOneOfSeveral, type VpnConnection } from '../model/vpn.js';
 import type { Clock } from '../system/clock.js';
 
@@ -45,9 +45,7 @@ export class TunnelDoubts {
     const tally = { ...lineTallied(before, seen, TERMS, nowMs), begunMs: before.begunMs };
     this.#tallies.set(id, tally);
     if (tally.up === before.up) return;
-    const how = tally.up
-      ? `Down → Up: ${before.wasSound ? `steady for ${(before.patience * TERMS.steadyMs) / 1000} s` : 'it carries'}`
-      : `Up → Down: ${tally.reason}`;
+    const how = tally.up ? `Down → Up: ${whyUp(before, TERMS.steadyMs)}` : `Up → Down: ${tally.reason}`;
     this.#telling = this.#telling.then(async () => {
       await this.options.onDoubtful(this.#doubtful);
       const tookMs = this.options.clock.nowMs() - nowMs;

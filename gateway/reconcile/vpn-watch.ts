@@ -186,26 +186,23 @@ export class VpnWatch {
     const active = !isPair(model) || pressure.active;
     const connections = active ? model.vpnConnections.filter((each) => !troubleOf(each, facts)) : [];
     this.#doubts.follow(connections);
-    const owners = new Map(connections.flatMap((each) => probesOf(each).map(([key]) => [key, each] as const)));
     const wanted = new Map(
       connections.flatMap((connection) =>
-        probesOf(connection).flatMap(([key, { address, intervalMs }]): [string, PingOptions][] => {
+        probesOf(connection).flatMap(([key, { address, intervalMs }]): [string, [VpnConnection, PingOptions]][] => {
           const own = model.internal.addresses.find((each) => each.address.family === address.family);
           const link = linkOf(connection, facts);
-          return own ? [[key, { address: address.text, from: own.address.text, link, intervalMs }]] : [];
+          return own ? [[key, [connection, { address: address.text, from: own.address.text, link, intervalMs }]]] : [];
         }),
       ),
     );
     for (const [key, ping] of this.#pings) {
-      if (JSON.stringify(wanted.get(key)) === JSON.stringify(ping.options)) continue;
+      if (JSON.stringify(wanted.get(key)?.[1]) === JSON.stringify(ping.options)) continue;
       ping.stop();
       this.#pings.delete(key);
     }
-    for (const [key, options] of wanted) {
-      const connection = owners.get(key);
-      if (connection && !this.#pings.has(key))
+    for (const [key, [connection, options]] of wanted)
+      if (!this.#pings.has(key))
         this.#pings.set(key, new PingWatch(options, this.#echo, () => this.#judgeProbes(connection)));
-    }
   }
 }
 

@@ -1,5 +1,11 @@
 import { VpcgwError } from '../errors.js';
 
+/** For a program that stays: the lines it is asked, and what the last line of its answer has in it. */
+export interface Question {
+  readonly lines: readonly string[];
+  readonly until: string;
+}
+
 /** A program to run: an argument vector, never a shell; what it reads goes through standard input. */
 export interface Command {
   readonly argv: readonly [string, ...string[]];
@@ -17,6 +23,8 @@ export interface Command {
   readonly retryWhile?: RegExp;
   /** Answers with the SHA-256 of what the program says, for comparing: the text itself is never held. */
   readonly digests?: boolean;
+  /** The program stays, and is asked again when the same is run the next time. With `digests` alone. */
+  readonly asks?: Question;
   /** Exit codes that are no failure; 0 when absent. */
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;

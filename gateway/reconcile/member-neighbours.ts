@@ -11,7 +11,7 @@ import { ROUTE_PROTOCOL, witness, witnessMac } from '../model/ownership.js';
 import type { Timers } from '../system/timers.js';
 
 /** The kernel takes an entry away when the link goes down. Who has the same entry already loses nothing by it. */
-const AGAIN_AFTER_MS = 10_000;
+const AGAIN_AFTER_MS = 30_000;
 const TIMER = 'neighbour entries';
 
 interface Neighbour {

@@ -4,8 +4,15 @@ import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../errors.js';
-import { type Command, CommandError, type CommandResult, type CommandRunner } from '../kernel/command.js';
+import {
+  type Command,
+  CommandError,
+  type CommandResult,
+  type CommandRunner,
+  type Question,
+} from '../kernel/command.js';
 import { anonymousFile, digestOf } from './anonymous-file.js';
+import { HeldProgram } from './held-program.js';
 import { readSwitches } from './switches.js';
 
 const DEFAULT_TIMEOUT_MS = 20_000;
@@ -35,6 +42,8 @@ export class SystemRunner implements CommandRunner {
   readonly #spares = new Map<string, Running & { readonly expiry: NodeJS.Timeout }>();
   /** Of these a spare is to be started. */
   readonly #wanted = new Map<string, Command['argv']>();
+  /** By their argument vector. */
+  readonly #held = new Map<string, HeldProgram>();
   /** Programs of which spares are kept, and which run now. */
   #recurring = 0;
   #pause: NodeJS.Timeout | undefined;
@@ -46,6 +55,7 @@ export class SystemRunner implements CommandRunner {
   constructor(private readonly prefix: readonly string[] = []) {}
 
   async run(command: Command): Promise<CommandResult> {
+    if (command.asks) return { code: 0, stdout: await this.#ask(command, command.asks), stderr: '' };
     for (let waitMs = 10; ; waitMs *= 2)
       try {
         return await this.#once(command);
@@ -54,6 +64,14 @@ export class SystemRunner implements CommandRunner {
         if (!again || waitMs > MAX_RETRY_MS) throw error;
         await sleep(waitMs);
       }
+  }
+
+  #ask({ argv, timeoutMs = DEFAULT_TIMEOUT_MS }: Command, question: Question): Promise<string> {
+    const key = argv.join(' ');
+    const held =
+      this.#held.get(key) ?? new HeldProgram([...this.prefix, ...argv] as [string, ...string[]], ENVIRONMENT);
+    this.#held.set(key, held);
+    return held.ask(question, timeoutMs);
   }
 
   async #once(command: Command): Promise<CommandResult> {
@@ -106,6 +124,7 @@ export class SystemRunner implements CommandRunner {
   stop(): void {
     clearTimeout(this.#pause);
     for (const { child } of this.#spares.values()) child.kill('SIGKILL');
+    for (const held of this.#held.values()) held.stop();
   }
 
   #start(argv: Command['argv'], input?: number, output?: number): Running {

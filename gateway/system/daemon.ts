@@ -52,8 +52,8 @@ export class Daemon {
   #reloadedMs = -Infinity;
   #reload: NodeJS.Timeout | undefined;
   #restarts = 0;
-  /** By us, once at least. */
-  #started = false;
+  /** It runs, and is our own child: its end is told. */
+  #isChild = false;
   /** It runs, and a former supervisor started it. */
   #adopted = false;
 
@@ -116,7 +116,7 @@ export class Daemon {
     if (this.#processId() === undefined) this.#start();
     else {
       // Not our child: nobody says when it ends.
-      this.#adopted = !this.#started;
+      this.#adopted = !this.#isChild;
       if (changed) await this.#tell();
     }
     this.#look ??= setInterval(() => void this.#enqueue(() => this.#lookAfter()), LOOK_EVERY_MS).unref();
@@ -124,7 +124,7 @@ export class Daemon {
 
   async #lookAfter(): Promise<void> {
     this.#boundLog();
-    if (this.#wanted === undefined || this.#processId() !== undefined) return;
+    if (this.#wanted === undefined || this.#isChild || this.#processId() !== undefined) return;
     if (this.#adopted) this.options.onEnd();
     this.#adopted = false;
     const lived = Date.now() - this.#startedMs;
@@ -146,10 +146,11 @@ export class Daemon {
     });
     closeSync(log);
     this.#startedMs = Date.now();
-    this.#started = true;
+    this.#isChild = child.pid !== undefined;
     this.#adopted = false;
     child.on('error', () => undefined);
     child.on('exit', () => {
+      this.#isChild = false;
       this.options.onEnd();
       if (this.#wanted !== undefined && this.#look)
         setTimeout(() => void this.#enqueue(() => this.#lookAfter()), this.#restartMs).unref();

@@ -31,7 +31,8 @@ export function parseSets(text: string): Map<string, IpSet> {
 
 export const ipsets: Subsystem<Sets> = {
   title: 'ipset',
-  silent: () => [{ argv: ['ipset', 'save'] }],
+  // Asked for its version too, it says a line by which one knows that all was said; to a pipe a line at a time.
+  silent: () => [{ argv: ['stdbuf', '-oL', 'ipset', '-'], asks: { lines: ['save', 'version'], until: 'ipset v' } }],
 
   async observe(run) {
     const { stdout } = await run.run({ argv: ['ipset', 'save'] });

@@ -342,6 +342,8 @@ holds for it too. Where the kernel has no ESP, \`Ready\` is \`False\` with the r
   with the reason \`CertificateUnusable\`, which names the file. A renewed one is taken up at once: new keys are agreed on
   beside the former ones. Exchange both files at one stroke, as a Secret does, or keep both in one file, which
   \`ownRef\` and \`keyRef\` both name. Lists of revoked certificates are not asked for.
+- 30 days before the first of its certificates expires, trusted ones included, \`CertificateLasting\` becomes \`False\` with
+  the reason \`ExpiresSoon\`, and says which and when; an event says so, too.
 - Without \`peer\` the other end calls, from any address and through any NAT.
 
 Two tunnels to one site, by two elastic IPs: two connections with the same \`networks\` and a \`priority\` each. The lower one

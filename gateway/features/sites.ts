@@ -1,5 +1,5 @@
 /** Where the links of sites are in this kernel, and what there is to say of one that cannot be. Pure. */
-import type { Facts } from '../kernel/state.js';
+import type { CertificateEnd, Facts } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { DedicatedLine } from '../model/line.js';
 import { lineParent, roleLink, tunnelLink } from '../model/ownership.js';
@@ -153,6 +153,13 @@ function certificateTrouble({ ipsec }: IpsecConnection, { certificates }: Facts)
   if (localId !== undefined && !names.includes(localId))
     return trouble(`${credentials.own}: calls the gateway ${names.join(' and ')}, and localId is ${localId}`);
   return undefined;
+}
+
+/** Of a connection by certificates that can be used. */
+export function firstEndOf(connection: VpnConnection, { certificates }: Facts): CertificateEnd | undefined {
+  const credentials = connection.type === 'IPsec' ? connection.ipsec.credentials : undefined;
+  const fact = credentials?.kind === 'certificate' ? certificates?.get(certificateKey(credentials)) : undefined;
+  return fact && 'certificates' in fact ? fact.certificates.firstEnd : undefined;
 }
 
 function keyTrouble(file: string, { keys }: Facts): Trouble | undefined {

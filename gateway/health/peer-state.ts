@@ -1,4 +1,5 @@
 /** How a tunnel stands, from what WireGuard and probes say of its peers. Pure. */
+import type { CertificateLook } from './certificate-end.js';
 import type { PeerDump } from '../kernel/wireguard/parse.js';
 import type { WireGuardPeer } from '../model/vpn.js';
 import type { SiteState } from './site-state.js';
@@ -31,6 +32,8 @@ export interface ConnectionLook {
   /** Why there is no tunnel at all. */
   readonly trouble?: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable' | 'PeerRefuses';
   readonly peers: readonly PeerLook[];
+  /** Of a tunnel by certificates. */
+  readonly certificate?: CertificateLook | undefined;
 }
 
 /** WireGuard takes no packet of an older session, and begins another one a minute before that. */

@@ -143,8 +143,15 @@ export interface Certificates {
   readonly peers: readonly string[];
   /** What the gateway's own calls it: alternative names first, then the subject. */
   readonly names: readonly string[];
+  /** Which of all, trusted ones included, is out of its time first, and when, in ms since the epoch. */
+  readonly firstEnd: CertificateEnd;
   /** Tells it from any other. */
   readonly fingerprint: string;
+}
+
+export interface CertificateEnd {
+  readonly subject: string;
+  readonly atMs: number;
 }
 
 export type CertificateFact = { readonly certificates: Certificates } | { readonly wrong: string };

@@ -41,9 +41,20 @@ const SERIES: readonly Series<PeerLook>[] = [
   },
 ];
 
-export const vpnText = (looks: ReadonlyMap<string, ConnectionLook>): string[] =>
-  seriesText(
+const CERTIFICATES: readonly Series<readonly [name: string, look: ConnectionLook]>[] = [
+  {
+    name: 'vpcgw_vpn_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the first of the certificates that the connection needs is out of its time, since the epoch.',
+    read: ([, { certificate }]) => certificate?.endS,
+  },
+];
+
+export const vpnText = (looks: ReadonlyMap<string, ConnectionLook>): string[] => [
+  ...seriesText(
     SERIES,
     [...looks.values()].flatMap(({ peers }) => peers),
     ({ connection, peer }) => `name="${connection}",peer="${peer}"`,
-  );
+  ),
+  ...seriesText(CERTIFICATES, [...looks], ([name]) => `name="${name}"`),
+];

@@ -2,6 +2,7 @@
 import type { DocumentOf, GatewayDocument } from '../documents/document.js';
 import type { Diagnostic } from '../model/diagnostic.js';
 import { type LineTrouble, lineTroubleOf, peerTrouble, type Trouble, troubleOf } from '../features/sites.js';
+import type { CertificateLook } from '../health/certificate-end.js';
 import type { LineLook } from '../health/line-look.js';
 import type { ConnectionLook } from '../health/peer-state.js';
 import type { Balancing, Facts, Shaper } from '../kernel/state.js';
@@ -16,7 +17,8 @@ import type { Candidate } from './candidate.js';
 import type { PairStatus } from './pair-status.js';
 
 export interface Condition {
-  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable' | 'Connected';
+  readonly type:
+    'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'PortsAvailable' | 'Connected' | 'CertificateLasting';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -231,6 +233,9 @@ function objectStatuses(input: ObjectInput): ObjectStatus[] {
           ...condition('Connected', state === 'Up' || state === 'Degraded', code ?? state, reason),
           ...(state === 'Idle' ? { status: 'Unknown' as const } : {}),
         })),
+        ...certificateOf(document, input).map(({ warning }) =>
+          condition('CertificateLasting', !warning, warning ? 'ExpiresSoon' : 'Lasting', warning),
+        ),
       ],
       notes: notesOf(document, input),
     };
@@ -254,6 +259,11 @@ function connectedOf(
   const line = kind === 'DedicatedLine' ? lines?.get(name) : undefined;
   if (tunnel) return [{ state: tunnel.state, reason: tunnel.reason, code: tunnel.trouble }];
   return line ? [{ state: line.state, reason: line.reason, code: line.trouble }] : [];
+}
+
+function certificateOf({ kind, metadata }: GatewayDocument, { tunnels }: ObjectInput): CertificateLook[] {
+  const look = kind === 'VpnConnection' ? tunnels?.get(metadata.name)?.certificate : undefined;
+  return look ? [look] : [];
 }
 
 function peerLooks(name: string, look: ConnectionLook | undefined): Pick<ConnectionLook, 'state' | 'reason'>[] {

@@ -2,7 +2,8 @@
  * How the tunnels in force stand: looked at every few seconds, told when it changes. It changes nothing itself; without a
  * tunnel it does nothing.
  */
-import { troubleOf, linkOf } from '../features/sites.js';
+import { firstEndOf, troubleOf, linkOf } from '../features/sites.js';
+import { lookAtEnd } from '../health/certificate-end.js';
 import type { Endpoints } from '../health/endpoints.js';
 import { type ConnectionLook, lookAtConnection, lookAtPeer, type PeerLook } from '../health/peer-state.js';
 import { lookAtIpsec } from '../health/ipsec-state.js';
@@ -114,9 +115,13 @@ export class VpnWatch {
     const looks = new Map<string, ConnectionLook>();
     for (const connection of connections)
       if (inForce) looks.set(connection.name, await this.#lookAt(connection, inForce));
-    for (const [name, { state, reason }] of looks) {
-      const before = this.#looks.get(name)?.state ?? 'Idle';
+    for (const [name, { state, reason, certificate }] of looks) {
+      const known = this.#looks.get(name);
+      const before = known?.state ?? 'Idle';
       if (before !== state) this.options.tell('Vpn', `${name}: ${before} → ${state}: ${reason}`);
+      const { warning } = certificate ?? {};
+      if (warning !== undefined && known?.certificate?.warning === undefined)
+        this.options.tell('Vpn', `${name}: ${warning}`);
     }
     this.#looks = looks;
     for (const connection of connections) this.#judge(connection, looks.get(connection.name));
@@ -124,7 +129,13 @@ export class VpnWatch {
     this.#told = this.options.endpoints.version;
   }
 
-  async #lookAt(connection: VpnConnection, { facts, model, pressure }: CompileInput): Promise<ConnectionLook> {
+  async #lookAt(connection: VpnConnection, input: CompileInput): Promise<ConnectionLook> {
+    const end = firstEndOf(connection, input.facts);
+    const certificate = end && lookAtEnd(end, this.options.clock.nowMs());
+    return { ...(await this.#lookAtTunnel(connection, input)), certificate };
+  }
+
+  async #lookAtTunnel(connection: VpnConnection, { facts, model, pressure }: CompileInput): Promise<ConnectionLook> {
     if (isPair(model) && !pressure.active)
       return { state: 'Idle', reason: 'this member is not the active one', peers: [] };
     const trouble = troubleOf(connection, facts);

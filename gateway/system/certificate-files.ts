@@ -7,7 +7,7 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CertificateFact } from '../kernel/state.js';
+import type { CertificateEnd, CertificateFact } from '../kernel/state.js';
 import { Secret } from '../model/secret.js';
 import type { CertificateFiles } from '../model/vpn.js';
 
@@ -31,7 +31,8 @@ export function readCertificates(directory: string, files: CertificateFiles, now
     if (!own.checkPrivateKey(key)) throw new Unusable(files.key, `is not the key of the certificate in ${files.own}`);
     const text = key.export({ type: 'pkcs8', format: 'pem' }).toString();
     const secret = new Secret(text, createHash('sha256').update(text).digest('base64').slice(0, 16));
-    const parts = [own, ...between, ...trusted].map(({ fingerprint256 }) => fingerprint256);
+    const all = [own, ...between, ...trusted];
+    const parts = all.map(({ fingerprint256 }) => fingerprint256);
     return {
       certificates: {
         own: own.toString(),
@@ -40,6 +41,7 @@ export function readCertificates(directory: string, files: CertificateFiles, now
         authorities: trusted.filter(({ ca }) => ca).map(String),
         peers: trusted.filter(({ ca }) => !ca).map(String),
         names: namesOf(own),
+        firstEnd: all.map(endOf).reduce((first, end) => (end.atMs < first.atMs ? end : first)),
         fingerprint: createHash('sha256').update(parts.join()).digest('hex').slice(0, 16),
       },
     };
@@ -66,7 +68,7 @@ function certificatesIn(directory: string, file: string, nowMs: number): X509Cer
   if (texts.length === 0) throw new Unusable(file, 'has no certificate in PEM');
   return texts.map((text) => {
     const certificate = parsed(file, text);
-    const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+    const [from, to] = [Date.parse(certificate.validFrom), endOf(certificate).atMs];
     if (nowMs > to) throw new Unusable(file, `expired at ${new Date(to).toISOString()} (${subjectOf(certificate)})`);
     if (nowMs < from)
       throw new Unusable(file, `is not valid before ${new Date(from).toISOString()} (${subjectOf(certificate)})`);
@@ -96,6 +98,11 @@ function keyIn(directory: string, file: string): KeyObject {
 
 /** As it stands in the certificate, in one line. */
 const subjectOf = ({ subject }: X509Certificate): string => subject.split('\n').join(', ');
+
+const endOf = (certificate: X509Certificate): CertificateEnd => ({
+  subject: subjectOf(certificate),
+  atMs: Date.parse(certificate.validTo),
+});
 
 function namesOf(certificate: X509Certificate): string[] {
   const alternative = [...(certificate.subjectAltName ?? '').matchAll(/(DNS|email|IP Address):([^\s,"]+)/g)];

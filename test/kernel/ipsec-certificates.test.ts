@@ -84,6 +84,16 @@ describe('IPsec by certificates', () => {
     LONG_MS,
   );
 
+  it('says that its certificate, of two days, expires soon', async () => {
+    await conditionOf('CertificateLasting', 'ExpiresSoon');
+    const endS = (await lab.supervisor().metrics()).value('vpcgw_vpn_certificate_expiry_timestamp_seconds', {
+      name: 'site',
+    });
+    const leftS = (endS ?? 0) - Date.now() / 1000;
+    expect(leftS).toBeGreaterThan(0);
+    expect(leftS).toBeLessThanOrEqual(2 * 86_400);
+  });
+
   it(
     'takes a renewed one up at once, and nothing but what is under way in that moment is lost',
     async () => {

@@ -144,6 +144,40 @@ describe('load balancing by IPVS', () => {
       .filter((line) => line.includes(`${EIP}:${port} `))
       .join('\n');
 
+  it('moves a client with affinity to a member that dies at once, and leaves the others theirs', async () => {
+    const check = { type: 'TCP', interval: '1s', timeout: '500ms', unhealthyThreshold: 1 };
+    const port = 84;
+    const servers = new Map<string, { close(): Promise<void> }>();
+    for (const [i, name] of ['web', 'app', 'db'].entries())
+      servers.set(
+        `blue-${name}`,
+        await (await lab.vm(name)).tcpServer({ port, address: `10.0.0.${HOSTS[i]}`, mode: 'whoami' }),
+      );
+    const listeners = [{ port: 8010, affinity: { timeout: '1h' } }];
+    await balance(
+      [0, 1, 2].map((i) => memberOf(i, { port })),
+      listeners,
+      { healthCheck: check },
+    );
+    const clients = Array.from({ length: 12 }, (_, i) => clientOf(i));
+    const before = await served(clients, 8010);
+    const [dead = ''] = before;
+    const weightOf = async (server: string) => {
+      const host = HOSTS[NAMES.findIndex((name) => `blue-${name}` === server)];
+      return new RegExp(`-r 10\\.0\\.0\\.${host}:${port} -m -w (\\d+)`).exec(await saved(8010))?.[1];
+    };
+    await expect.poll(() => weightOf(dead)).toBe('1');
+    await servers.get(dead)?.close();
+    await expect.poll(() => weightOf(dead), { timeout: 20_000, interval: 50 }).toBe('0');
+    // Not one of its clients is refused: each goes elsewhere with its next connection, an hour early, and stays there.
+    const after = await served(clients, 8010);
+    expect(after).not.toContain(dead);
+    expect(await served(clients, 8010)).toEqual(after);
+    for (const [i, server] of before.entries()) if (server !== dead) expect(after[i]).toBe(server);
+    servers.delete(dead);
+    for (const server of servers.values()) await server.close();
+  });
+
   it('lets a download end whole at a member that is taken out', async () => {
     const bytes = 3_000_000;
     const source = await (await lab.vm('web')).tcpServer({ port: 82, mode: 'source', bytes });
@@ -238,17 +272,27 @@ describe('load balancing by IPVS', () => {
     await ipvsadm('-D', '-t', '192.0.2.1:80');
   });
 
-  it('loses no connection while its supervisor is killed and starts again', async () => {
+  it('loses no connection, and takes every new one, while its supervisor is killed and starts again', async () => {
     await balance(members(1, 1, 1), [{ port: 8000 }]);
     const supervisor = lab.supervisor();
     const standing = await inet.tcpConnectMany({ targets: [{ to: EIP, port: 8000 }], count: 60 });
+    let over = false;
+    /** One client after the other, from before the kill until after the start; a failed one rejects. */
+    const arriving = (async () => {
+      const servers: string[] = [];
+      while (!over) servers.push(...(await served(Array.from({ length: 10 }, () => undefined))));
+      return servers;
+    })();
+    await served([undefined]);
     await supervisor.kill9();
     expect(await standing.countAlive()).toBe(60);
     expect(new Set(await served(Array.from({ length: 30 }, () => undefined))).size).toBe(3);
     supervisor.relaunch();
-    const meanwhile = await served(Array.from({ length: 100 }, () => undefined));
-    expect(meanwhile).toHaveLength(100);
     await supervisor.ready();
+    over = true;
+    const servers = await arriving;
+    expect(servers.length).toBeGreaterThan(30);
+    expect(new Set(servers).size).toBe(3);
     expect(await standing.countAlive()).toBe(60);
     await standing.close({ reset: true });
   });

@@ -24,6 +24,7 @@ export const exampleCertificates = (own: string): Certificates => ({
   authorities: ['certificate of an authority'],
   peers: [],
   names: [`${own}.example.com`],
+  firstEnd: { subject: own, atMs: 0 },
   fingerprint: own,
 });
 

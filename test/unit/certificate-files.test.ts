@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lookAtEnd } from '../../gateway/health/certificate-end.js';
 import { readCertificates } from '../../gateway/system/certificate-files.js';
 import { Authority } from '../support/certificates.js';
 
@@ -44,6 +46,8 @@ describe('certificates in the folder of keys', () => {
     expect([between.length, authorities.length, peers.length]).toEqual([0, 1, 0]);
     expect(key.reveal()).toContain('PRIVATE KEY');
     expect(JSON.stringify(fact)).not.toContain('PRIVATE KEY');
+    const end = new X509Certificate(own).validTo;
+    expect(fact.certificates.firstEnd).toEqual({ subject: 'C=DE, CN=gw', atMs: Date.parse(end) });
   });
 
   it('may stand with the key in one file, with those between, and trust another end itself', () => {
@@ -72,5 +76,21 @@ describe('certificates in the folder of keys', () => {
     expect(wrong({}, Date.now() - DAY_MS)).toEqual({
       wrong: expect.stringMatching(/^gw\.crt: is not valid before /) as unknown,
     });
+  });
+});
+
+describe('the end of a certificate', () => {
+  const subject = 'CN=gw';
+  const atMs = Date.parse('2027-03-01T00:00:00Z');
+  it.each([
+    [30, undefined],
+    [29.9, /^the certificate of CN=gw expires at 2027-03-01T00:00:00\.000Z, in 29 days$/],
+    [1.5, /, in 1 day$/],
+    [0.5, /, within a day$/],
+  ])('is told of in time: %s days before', (days, warning) => {
+    const look = lookAtEnd({ subject, atMs }, atMs - days * DAY_MS);
+    expect(look.endS).toBe(atMs / 1000);
+    if (warning) expect(look.warning).toMatch(warning);
+    else expect(look.warning).toBeUndefined();
   });
 });

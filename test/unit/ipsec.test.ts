@@ -64,6 +64,7 @@ const certificate = {
   authorities: ['CA'],
   peers: [],
   names: ['gw.example.com', 'CN=gw'],
+  firstEnd: { subject: 'CN=gw', atMs: 0 },
   fingerprint: '1',
 } as const;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackedLine, SITE_HOST, SITE_NETWORK } from '../support/backed-line.js';
-import { serve, useGatewayLab } from '../support/gateway-lab.js';
+import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
 import { overTcp, overUdp } from '../support/reach.js';
 
 // A line that carries nothing any more, or is cut: a tunnel takes its networks, and gives them back.
@@ -48,5 +48,31 @@ describe('a line with a backup', () => {
 
   it('has said each time where the networks went', () => {
     expect(lab.supervisor().logged('its networks go by VpnConnection/office after')).toHaveLength(2);
+  });
+});
+
+describe('a line that is asked by TCP', () => {
+  const probe = { type: 'TCP' as const, address: SITE_HOST, port: ports.tcp, interval: '200ms', steady: '500ms' };
+  const backed = new BackedLine({ probe });
+  const lab = useGatewayLab(backed.lab);
+  afterAll(() => backed.end());
+
+  const state = async () => {
+    const lines = JSON.parse((await lab.supervisor().get('/v1/show/line')).text) as { line: string; state: string }[];
+    return lines.find(({ line }) => line === 'paris')?.state;
+  };
+
+  it('does not carry while nobody listens there, and says so', async () => {
+    await expect.poll(state, { timeout: 5_000 }).toBe('Down');
+    expect(lab.supervisor().logged(`${SITE_HOST} port ${ports.tcp}: refused`)).not.toHaveLength(0);
+  });
+
+  it('carries as soon as somebody does, and not when its packets are lost', async () => {
+    await serve(backed.site.host);
+    await expect.poll(state, { timeout: 5_000 }).toBe('Up');
+    await backed.site.blackHole('line0');
+    await expect.poll(state, { timeout: 5_000 }).toBe('Down');
+    await backed.site.mend('line0');
+    await expect.poll(state, { timeout: 5_000 }).toBe('Up');
   });
 });

@@ -21,9 +21,7 @@ const sameOnEveryKernel = [
 // Pairs under traffic: two supervisors with their daemons and hundreds of connections, for which the lab's one processor takes
 // longer than adverts and tests wait.
 const tooMuchForLab = ['failover*'];
-// BIRD's sessions do not come up there; the cause is not known.
-const failsInLab = ['line-bgp'];
-const excluded = process.env.KERNEL_LAB === undefined ? [] : [...sameOnEveryKernel, ...tooMuchForLab, ...failsInLab];
+const excluded = process.env.KERNEL_LAB === undefined ? [] : [...sameOnEveryKernel, ...tooMuchForLab];
 
 const reportFile = process.env.TEST_REPORT;
 

@@ -121,6 +121,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     },
     endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
     onTold: () => supervisor.endStaleFlows(),
+    onCallsLost: () => supervisor.callTunnelsAgain(),
   });
   const ipsec = new Ipsec({
     directory: join(dirname(flags.socket), 'ipsec'),

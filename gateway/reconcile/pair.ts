@@ -48,12 +48,16 @@ export interface PairOptions {
   readonly tell: (type: string, message: string) => void;
   /** The members have just told each other all connections. */
   readonly onTold: () => void;
+  /** Some time after the role came here: what was sent at once may have been lost, or its answer gone to the other member. */
+  readonly onCallsLost: () => void;
   /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
   readonly electionStartsPrograms: boolean;
 }
 
 /** A frame may be lost, and a network's controller busy: what was announced at a takeover is announced twice more. */
 const ANNOUNCE_AGAIN_MS = [200, 1_000];
+/** Longer than an answer takes from anywhere on earth. */
+const ANSWERED_WITHIN_MS = 600;
 const SWITCHOVER = 'switchover';
 const RIVAL = 'the other member is active';
 
@@ -239,6 +243,7 @@ export class Pair {
     if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
     this.#announceLater(ANNOUNCE_AGAIN_MS);
+    this.#timers.set('calls', ANSWERED_WITHIN_MS, () => Promise.resolve(this.options.onCallsLost()));
   }
 
   #announceLater(delaysMs: readonly number[]): void {

@@ -465,6 +465,14 @@ export class Supervisor {
     this.#keeper.endDrainsIn(0);
   }
 
+  /** Peers of tunnels that have not answered since this member became active. */
+  callTunnelsAgain(): void {
+    const { programmer, log } = this.options;
+    this.#enqueue(() => programmer.callTunnelsAgain()).catch((error: unknown) =>
+      log.warn({ error: messageOf(error) }, 'the peers of tunnels could not be called again'),
+    );
+  }
+
   // ---- telling ----------------------------------------------------------------------------------------------------
 
   plan(edit: Edit): Promise<Planned> {

@@ -79,4 +79,24 @@ describe('the tunnel of a pair', () => {
       return all.filter(({ size }) => size > 0).length === 1;
     });
   });
+
+  /** WireGuard itself calls again after five seconds. */
+  it('is called once more when the first call of the new one, or its answer, was lost', async () => {
+    const { active, standby } = await lab.settled();
+    const [inet, answers] = [await lab.inet(), ['OUTPUT', '-p', 'udp', '--sport', '51820', '-j', 'DROP']];
+    const far = lab.topology.inet.namespace;
+    const stream = await inet.udpStream({ from: '192.168.77.1', to: '10.0.0.5', port: ports.udpEcho, intervalMs: 10 });
+    await lab.until('it was seen', async () =>
+      /:51820$/.test((await tunnelShows(active.namespace, 'endpoints')).get(site) ?? ''),
+    );
+    await far.exec(['iptables', '-I', ...answers]);
+    await active.supervisor.post('/v1/failover/switchover', {});
+    await lab.until('the other calls', async () => (await tunnelShows(standby.namespace, 'endpoints')).has(site));
+    await lab.wait(200);
+    await far.exec(['iptables', '-D', ...answers]);
+    await lab.wait(3_000);
+    const { longestGapMs } = await stream.stop();
+    expect(longestGapMs).toBeLessThan(MOST_MS);
+    await lab.settled();
+  });
 });

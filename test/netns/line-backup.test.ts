@@ -63,8 +63,9 @@ describe('a line that is asked by TCP', () => {
   };
 
   it('does not carry while nobody listens there, and says so', async () => {
-    await expect.poll(state, { timeout: 5_000 }).toBe('Down');
-    expect(lab.supervisor().logged(`${SITE_HOST} port ${ports.tcp}: refused`)).not.toHaveLength(0);
+    const refusals = () => lab.supervisor().logged(`${SITE_HOST} port ${ports.tcp}: refused`);
+    await expect.poll(refusals, { timeout: 5_000 }).not.toHaveLength(0);
+    expect(await state()).toBe('Down');
   });
 
   it('carries as soon as somebody does, and not when its packets are lost', async () => {

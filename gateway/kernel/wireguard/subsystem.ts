@@ -119,7 +119,7 @@ async function tell(
 }
 
 /** `wg` repeats a line that it does not understand. */
-async function wg(run: CommandRunner, command: Command): Promise<void> {
+export async function wg(run: CommandRunner, command: Command): Promise<void> {
   try {
     await run.run(command);
   } catch (error) {

@@ -2,8 +2,8 @@
  * A program for perl, which is part of every Debian and may open raw sockets, as Node may not: pings, of which any number
  * may be under way. A line of input is TOKEN FROM TO [LINK]: 16 hexadecimal digits that nobody guesses, the gateway's own
  * address and the far one, of one family, and the link that it leaves by, whatever leads elsewhere; by which link the answer
- * comes is the far end's affair. A line of output is the TOKEN of a ping that was answered, or TOKEN and a reason for one
- * that could not be sent.
+ * comes is the far end's affair. It says 'ready' as soon as it reads; else a line of output is the TOKEN of a ping that was
+ * answered, or TOKEN and a reason for one that could not be sent.
  */
 export const ECHO_PROGRAM = String.raw`
 use strict; use warnings; use Errno; use Socket qw(:DEFAULT inet_pton inet_ntop pack_sockaddr_in6 AF_INET6);
@@ -54,6 +54,7 @@ sub hear {
   syswrite STDOUT, $said if $said ne '';
 }
 my $pending = '';
+syswrite STDOUT, "ready\n";
 while (1) {
   my $ready = '';
   vec($ready, $_, 1) = 1 for 0, keys %hearing;

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { FAULTS, type Fault } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { PairLab } from '../support/pair-lab.js';
+import { PairSites } from '../support/pair-sites.js';
 import { walk, type Walked } from '../support/pair-walk.js';
 import { faultTable, worstOf } from './table.js';
 
@@ -23,17 +24,19 @@ const { values } = parseArgs({
 async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
   const walked: Walked[] = [];
   for (let run = 0; run < Number(values.runs); run++) {
-    walked.push(await walk(fault, lab));
+    walked.push(await walk(fault, lab, sites.flows));
     process.stderr.write(`${fault.name}: ${run + 1} of ${values.runs}\n`);
   }
   return worstOf(walked);
 }
 
 const faults = FAULTS.filter(({ short, name }) => (values.full || short) && name.includes(values.only));
-const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own' }));
+const sites = new PairSites();
+const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own', sites }));
 await lab.start();
 try {
   await servePair(lab);
+  await sites.open(lab);
   const rows: Walked[] = [];
   for (const fault of faults) rows.push(await walkOften(fault, lab));
   const machine = `${cpus().length} cores, Linux ${release().split('-')[0]}`;
@@ -46,5 +49,6 @@ try {
   );
   process.exitCode = wrong ? 1 : 0;
 } finally {
+  await sites.close();
   await lab.end();
 }

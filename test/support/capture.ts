@@ -32,6 +32,8 @@ export class Capture {
   private headerSeen = false;
   private messages = '';
   private exited = false;
+  /** What had passed before the filter stood: it is counted, and never captured. */
+  private unfiltered = 0;
 
   private constructor(
     private readonly tcpdump: ChildProcess,
@@ -40,8 +42,9 @@ export class Capture {
     (tcpdump.stdout as Readable).on('data', (chunk: Buffer) => this.parse(chunk));
     (tcpdump.stderr as Readable).on('data', (chunk: Buffer) => this.hear(chunk.toString()));
     tcpdump.once('error', (error) => this.hear(error.message));
-    tcpdump.once('close', () => {
+    tcpdump.once('close', (code, signal) => {
       this.exited = true;
+      this.hear(`(${signal ?? code})`);
       this.events.emit('message');
     });
   }
@@ -54,6 +57,8 @@ export class Capture {
     const argv = ['tcpdump', ...options, ...filter.split(/\s+/).filter(Boolean)];
     const capture = new Capture(namespace.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), amidTraffic);
     await capture.message(() => capture.messages.includes('listening on'), startTimeoutMs, 'its start');
+    const { captured, received } = await capture.counted();
+    capture.unfiltered = received - captured;
     return capture;
   }
 
@@ -82,15 +87,21 @@ export class Capture {
   private async drain(): Promise<void> {
     const deadline = performance.now() + drainTimeoutMs;
     for (;;) {
-      this.messages = '';
-      this.tcpdump.kill('SIGUSR1');
-      await this.message(() => counters.test(this.messages), drainTimeoutMs, 'its counters');
-      const [, captured, received, dropped] = counters.exec(this.messages) ?? [];
-      if (Number(dropped) > 0 && !this.amidTraffic)
+      const { captured, received, dropped } = await this.counted();
+      if (dropped > 0 && !this.amidTraffic)
         throw new Error(`tcpdump lost ${dropped} packets: the capture proves nothing`);
-      if ((this.amidTraffic || captured === received) && this.packets.length === Number(captured)) return;
+      const isDrained = this.amidTraffic || captured === received - this.unfiltered;
+      if (isDrained && this.packets.length === captured) return;
       if (performance.now() > deadline) throw new Error(`tcpdump wrote only ${captured} of ${received} packets`);
     }
+  }
+
+  private async counted(): Promise<{ captured: number; received: number; dropped: number }> {
+    this.messages = '';
+    this.tcpdump.kill('SIGUSR1');
+    await this.message(() => counters.test(this.messages), drainTimeoutMs, 'its counters');
+    const [captured = 0, received = 0, dropped = 0] = (counters.exec(this.messages) ?? []).slice(1).map(Number);
+    return { captured, received, dropped };
   }
 
   private hear(text: string): void {

@@ -2,7 +2,7 @@ import type { Agent } from './agent.js';
 import type { TcpConnection, TcpConnections, UdpStream } from './agent-handles.js';
 import type { UdpStreamReport } from './agent-operations.js';
 import { internet } from './addresses.js';
-import { dnatRule, elasticIp, gateway, snatRule, type Document } from './documents.js';
+import { dnatRule, elasticIp, gateway, loadBalancer, snatRule, type Document } from './documents.js';
 import { ports, serve } from './gateway-lab.js';
 import type { PairLab, PairLabOptions, Paths } from './pair-lab.js';
 import { voteOf } from './third-voter.js';
@@ -36,6 +36,8 @@ interface PairForm {
   /** With a third voter, which has to be there before the members. */
   readonly strict?: NonNullable<PairLabOptions['before']>;
   readonly secondUnder?: NonNullable<PairLabOptions['secondUnder']>;
+  /** What the tenant has elsewhere. */
+  readonly sites?: { readonly args: readonly string[]; readonly documents: readonly Document[] };
 }
 
 /** What else a pair can be than one of `Own` MAC addresses whose members meet by IPv4. */
@@ -48,7 +50,13 @@ export const pairForms: Readonly<Record<string, PairForm>> = {
   },
 };
 
-export const pairOptions = ({ macMode = 'Own', paths = 'IPv4', strict, ...more }: PairForm = {}): PairLabOptions => ({
+export const pairOptions = ({
+  macMode = 'Own',
+  paths = 'IPv4',
+  strict,
+  sites,
+  ...more
+}: PairForm = {}): PairLabOptions => ({
   vms: [
     'web',
     'app',
@@ -58,7 +66,11 @@ export const pairOptions = ({ macMode = 'Own', paths = 'IPv4', strict, ...more }
   paths,
   ...more,
   ...(strict ? { before: strict } : {}),
-  documents: (tenant) => pairDocuments(pairGateway(tenant, macMode, strict ? { fencing: 'Strict', vote: voteOf } : {})),
+  ...(sites ? { args: sites.args } : {}),
+  documents: (tenant) => [
+    ...pairDocuments(pairGateway(tenant, macMode, strict ? { fencing: 'Strict', vote: voteOf } : {})),
+    ...(sites?.documents ?? []),
+  ],
 });
 
 function pairGateway(tenant: Tenant, macMode: 'Own' | 'Virtual', fencing: object): Document {
@@ -74,6 +86,11 @@ export const pairDocuments = (gateway: Document): Document[] => [
   elasticIp('nat', '203.0.113.20'),
   snatRule('all', ['10.0.0.0/24'], ['nat']),
   dnatRule('app', { elasticIP: 'nat', protocol: 'TCP', port: 2200, target: '10.0.0.6', targetPort: ports.tcp }),
+  loadBalancer('both', {
+    elasticIP: 'nat',
+    members: ['10.0.0.5', '10.0.0.6'].map((address) => ({ address })),
+    listeners: [{ port: ports.tcp }, { protocol: 'UDP', port: ports.udpEcho }],
+  }),
 ];
 
 /** Servers at both ends; once for each laboratory. */
@@ -82,54 +99,68 @@ export async function servePair(lab: PairLab): Promise<void> {
   await serve(tenant.vm('web'), tenant.vm('app'), topology.inet);
 }
 
+/** One of the two, by its name. */
+export type PairFlow = { readonly flow: string } & (
+  { readonly stream: UdpStream } | { readonly connection: TcpConnection }
+);
+
+/** What else is to go on. */
+export type FlowsBeside = (lab: PairLab) => Promise<readonly PairFlow[]>;
+
 export class PairFlows {
   private constructor(
-    private readonly streams: readonly (readonly [flow: string, stream: UdpStream])[],
-    private readonly connections: readonly (readonly [flow: string, connection: TcpConnection])[],
+    private readonly flows: readonly PairFlow[],
     private readonly crowd: TcpConnections,
   ) {}
 
-  static async start({ tenant, topology }: PairLab): Promise<PairFlows> {
+  static async start(lab: PairLab, beside: FlowsBeside = () => Promise.resolve([])): Promise<PairFlows> {
+    const { tenant, topology } = lab;
     const [web, app, many, inet] = (await Promise.all(
       [tenant.vm('web'), tenant.vm('app'), tenant.vm('crowd'), topology.inet].map((host) => host.agent()),
     )) as [Agent, Agent, Agent, Agent];
     const outside = internet.hostAddresses[0] as string;
     const echo = { port: ports.udpEcho, intervalMs: INTERVAL_MS };
-    const streams = [
-      ['1:1 from outside', await inet.udpStream({ to: '203.0.113.10', ...echo })],
-      ['1:1 from the VM', await web.udpStream({ to: outside, ...echo })],
-      ['SNAT', await app.udpStream({ to: outside, ...echo })],
-      ['hairpin', await app.udpStream({ to: '203.0.113.10', ...echo })],
-    ] as const;
-    const connections = [
-      ['1:1 from outside, TCP', await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp })],
-      ['1:1 from the VM, TCP', await web.tcpConnect({ to: outside, port: ports.tcp })],
-      ['DNAT, TCP', await inet.tcpConnect({ to: '203.0.113.20', port: 2200 })],
-      ['hairpin, TCP', await app.tcpConnect({ to: '203.0.113.10', port: ports.tcp })],
-    ] as const;
+    const flows: PairFlow[] = [
+      { flow: '1:1 from outside', stream: await inet.udpStream({ to: '203.0.113.10', ...echo }) },
+      { flow: '1:1 from the VM', stream: await web.udpStream({ to: outside, ...echo }) },
+      { flow: 'SNAT', stream: await app.udpStream({ to: outside, ...echo }) },
+      { flow: 'hairpin', stream: await app.udpStream({ to: '203.0.113.10', ...echo }) },
+      { flow: 'balanced', stream: await inet.udpStream({ to: '203.0.113.20', ...echo }) },
+      ...(await beside(lab)),
+      {
+        flow: '1:1 from outside, TCP',
+        connection: await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp }),
+      },
+      { flow: '1:1 from the VM, TCP', connection: await web.tcpConnect({ to: outside, port: ports.tcp }) },
+      { flow: 'DNAT, TCP', connection: await inet.tcpConnect({ to: '203.0.113.20', port: 2200 }) },
+      { flow: 'hairpin, TCP', connection: await app.tcpConnect({ to: '203.0.113.10', port: ports.tcp }) },
+      { flow: 'balanced, TCP', connection: await inet.tcpConnect({ to: '203.0.113.20', port: ports.tcp }) },
+    ];
     const localPort = ++crowdPort;
     const targets = crowd.map((from) => ({ to: outside, port: ports.tcp, from, localPort }));
     const together = await many.tcpConnectMany({ targets, concurrency: AT_ONCE, timeoutMs: ALIVE_MS });
     if (together.errors.length > 0) throw new Error(`${together.errors.length} of the crowd could not connect`);
-    return new PairFlows(streams, connections, together);
+    return new PairFlows(flows, together);
   }
 
   /** What became of each; nothing is left open. */
   async end(): Promise<FlowReport[]> {
-    const alive = await Promise.all(this.connections.map(([, connection]) => connection.isAlive(ALIVE_MS)));
+    const ended = await Promise.all(this.flows.map(endOf));
     const crowdAlive = await this.crowd.countAlive(ALIVE_MS);
-    const streams = await Promise.all(this.streams.map(([, stream]) => stream.stop()));
-    await Promise.all([
-      ...this.streams.map(([, stream]) => stream.close()),
-      ...this.connections.map(([, connection]) => connection.close({ reset: true })),
-      this.crowd.close({ reset: true }),
-    ]);
-    return [
-      ...this.streams.map(([flow], index) => streamReport(flow, streams[index] as UdpStreamReport)),
-      ...this.connections.map(([flow], index) => ({ flow, lost: alive[index] === true ? 0 : 1, of: 1 })),
-      { flow: `SNAT of ${CROWD} from one port, TCP`, lost: CROWD - crowdAlive, of: CROWD },
-    ];
+    await this.crowd.close({ reset: true });
+    return [...ended, { flow: `SNAT of ${CROWD} from one port, TCP`, lost: CROWD - crowdAlive, of: CROWD }];
   }
+}
+
+async function endOf(flow: PairFlow): Promise<FlowReport> {
+  if ('stream' in flow) {
+    const report = await flow.stream.stop();
+    await flow.stream.close();
+    return streamReport(flow.flow, report);
+  }
+  const alive = await flow.connection.isAlive(ALIVE_MS);
+  await flow.connection.close({ reset: true });
+  return { flow: flow.flow, lost: alive ? 0 : 1, of: 1 };
 }
 
 /** Lost when nothing comes back at its end. */

@@ -135,6 +135,13 @@ export class Member {
     return new Set(stdout.split('\n').filter(Boolean).map(ends));
   }
 
+  /** Whatever of the same ports the kernel knows: it stands in that connection's way. */
+  async atPortsOf(connection: string): Promise<string[]> {
+    const ports = [...connection.matchAll(/port=\d+/g)].map(([port]) => port);
+    const { stdout } = await this.namespace.exec(['conntrack', '-L', '-o', 'id']);
+    return stdout.split('\n').filter((line) => ports.every((port) => line.includes(port)));
+  }
+
   signal(pids: readonly number[], signal: NodeJS.Signals): void {
     for (const pid of pids)
       try {
@@ -295,8 +302,15 @@ export class PairLab {
       const [own, others] = await Promise.all([active.connections(), other.connections()]);
       unknown = [...own].filter((connection) => !others.has(connection));
       return unknown.length === 0;
-    }).catch((error: unknown) => {
-      throw new Error(`${messageOf(error)}: ${unknown.length}, such as ${unknown.slice(0, 3).join('; ')}`);
+    }).catch(async (error: unknown) => {
+      const some = unknown.slice(0, 3);
+      const inTheWay = await Promise.all(some.map((connection) => other.atPortsOf(connection)));
+      throw new Error(
+        [
+          `${messageOf(error)}: ${unknown.length}, such as`,
+          ...some.flatMap((connection, index) => [`  ${connection}`, ...(inTheWay[index] ?? [])]),
+        ].join('\n'),
+      );
     });
   }
 

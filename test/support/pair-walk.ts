@@ -1,7 +1,7 @@
 import { AddressHistory, overlapMs, told } from './address-history.js';
 import { Capture } from './capture.js';
 import type { Fault } from './pair-faults.js';
-import { type FlowReport, PairFlows } from './pair-flows.js';
+import { type FlowReport, type FlowsBeside, PairFlows } from './pair-flows.js';
 import type { Member, PairLab } from './pair-lab.js';
 
 // One fault under traffic: what it did to each flow, and what must hold whatever the fault.
@@ -29,13 +29,13 @@ const GOES_ON_MS = 300;
 /** How long two are left parted: longer than a lease and the patience of the other. */
 const PARTED_MS = 1_000;
 
-export async function walk(fault: Fault, lab: PairLab): Promise<Walked> {
+export async function walk(fault: Fault, lab: PairLab, beside?: FlowsBeside): Promise<Walked> {
   const { active, standby } = await lab.settled();
   await fault.prepare?.(lab);
   // Before there is traffic: tcpdump counts what passes before its filter stands as received.
   const capture = await Capture.start(lab.topology.inet.namespace, { interface: 'ext', filter: UNTRANSLATED });
   const history = await AddressHistory.start(lab);
-  const flows = await PairFlows.start(lab);
+  const flows = await PairFlows.start(lab, beside);
   await lab.connectionsKnown(active);
   await fault.strike(active, lab);
   let unitedMs: number | undefined;

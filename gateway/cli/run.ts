@@ -151,6 +151,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     run: runner,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
+    isActive: () => programmer.pressure.active,
     endpoints,
     tell,
     onRoamed: () => pair.tellEndpoints(),

@@ -47,7 +47,7 @@ export interface PeerStatus {
   readonly clockOffsetMs: number | undefined;
 }
 
-const TELL_EVERY_MS = 500;
+const TELL_EVERY_MS = 1_000;
 /** What was refused is asked for again. */
 const ASK_AGAIN_MS = 5_000;
 

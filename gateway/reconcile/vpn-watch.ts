@@ -24,6 +24,7 @@ import { TunnelDoubts } from './tunnel-doubts.js';
 const EVERY_MS = 2_000;
 /** So many lost probes in a row, and it does not carry. */
 const LOST_IN_ROW = 3;
+const RESTING: ConnectionLook = { state: 'Idle', reason: 'this member is not the active one', peers: [] };
 
 export interface VpnWatchOptions {
   readonly ipsec: Pick<Ipsec, 'look' | 'stateOf'>;
@@ -31,6 +32,8 @@ export interface VpnWatchOptions {
   readonly clock: Clock;
   /** What is in force, and what it was compiled with. */
   readonly inForce: () => CompileInput | undefined;
+  /** Whether this member of a pair is, or is about to be: a role that ends is known here before it is in force. */
+  readonly isActive: () => boolean;
   readonly endpoints: Endpoints;
   readonly tell: (type: string, message: string) => void;
   /** Peers have roamed. */
@@ -136,8 +139,8 @@ export class VpnWatch {
   }
 
   async #lookAtTunnel(connection: VpnConnection, { facts, model, pressure }: CompileInput): Promise<ConnectionLook> {
-    if (isPair(model) && !pressure.active)
-      return { state: 'Idle', reason: 'this member is not the active one', peers: [] };
+    const rests = (): boolean => isPair(model) && !(pressure.active && this.options.isActive());
+    if (rests()) return RESTING;
     const trouble = troubleOf(connection, facts);
     if (trouble) return { state: 'Down', reason: trouble.message, trouble: trouble.reason, peers: [] };
     if (connection.type === 'IPsec') {
@@ -145,7 +148,9 @@ export class VpnWatch {
       const probe = this.#pings.get(`${name}/${peerNameOf(ipsec)}`)?.look;
       return lookAtIpsec(connection, this.options.ipsec.stateOf(name), probe);
     }
-    return this.#lookAtPeers(connection, linkOf(connection, facts));
+    const look = await this.#lookAtPeers(connection, linkOf(connection, facts));
+    // With its role, its peers went from the tunnel that was just read.
+    return rests() ? RESTING : look;
   }
 
   async #lookAtPeers({ name, wireGuard }: WireGuardConnection, link: string): Promise<ConnectionLook> {

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ProbedLink } from '../failover/probed-links.js';
 import type { CommandRunner } from '../kernel/command.js';
+import { bitsOf, type IpAddress } from '../model/ip.js';
 import { NEIGHBOUR_PROGRAM } from './neighbour-program.js';
 
 /** Of one link, ms ago; `undefined`: never. */
@@ -34,7 +35,9 @@ export class NeighbourProbe {
 
   /** None: it ends. */
   set(links: readonly ProbedLink[]): void {
-    const key = JSON.stringify(links);
+    const key = links
+      .map(({ link, watched, neighbours }) => [link, watched?.text, ...neighbours.map(({ text }) => text)].join())
+      .join(' ');
     if (key === this.#key) return;
     this.#key = key;
     this.#links = links;
@@ -103,8 +106,11 @@ interface Interface {
 
 /** One that is not there now is left out until the next start. */
 function argumentOf({ link, watched, neighbours }: ProbedLink, found: Interface | undefined): string | undefined {
-  return found && [link, found.ifindex, found.address, watched ?? '', neighbours.join(',')].join('/');
+  const addresses = neighbours.map(hexadecimal).join(',');
+  return found && [link, found.ifindex, found.address, watched ? hexadecimal(watched) : '', addresses].join('/');
 }
+
+const hexadecimal = ({ family, value }: IpAddress): string => value.toString(16).padStart(bitsOf(family) / 4, '0');
 
 function answersIn(line: string): Map<string, Answers> {
   const ago = (text = ''): number | undefined => (Number(text) < 0 ? undefined : Number(text));

@@ -1,12 +1,16 @@
 /**
  * A program for perl, which is part of every Debian and may open raw sockets, as Node may not. On each link it asks
- * neighbours by ARP whether they are there, as nobody (a sender of 0.0.0.0 changes no cache), from the link's own MAC
- * address: first who answered last, by itself, and all when nobody did; seldom, where that goes on. It says how long ago
- * somebody answered when three questions in a row were not answered, when one is again, and when it is asked for.
+ * neighbours whether they are there, from the link's own MAC address: first who answered last, by itself, and all when
+ * nobody did; seldom, where that goes on. It says how long ago somebody answered when three questions in a row were not
+ * answered, when one is again, and when it is asked for.
+ *
+ * IPv4 is asked by ARP, as nobody: a sender of 0.0.0.0 changes no cache. IPv6 is asked by neighbour solicitation, from the
+ * link-local address that the MAC address makes: from nobody it would be a claim, and whoever has the address would give
+ * it up while it tests it. The entry that it leaves at a neighbour is of that address alone.
  *
  * Arguments: milliseconds between questions, then for each link NAME/INDEX/MAC/WATCHED/NEIGHBOUR,NEIGHBOUR; watched is an
- * address whose holder is of interest by itself, or empty. A line of output: for each link NAME/GONE/ANSWERED/WATCHED,
- * the last two in milliseconds ago, -1 for never.
+ * address whose holder is of interest by itself, or empty. Addresses of a link are of one family, in hexadecimal. A line
+ * of output: for each link NAME/GONE/ANSWERED/WATCHED, the last two in milliseconds ago, -1 for never.
  */
 export const NEIGHBOUR_PROGRAM = String.raw`
 use strict; use warnings; use Errno qw(EAGAIN ENETDOWN ENOBUFS);
@@ -14,31 +18,52 @@ use strict; use warnings; use Errno qw(EAGAIN ENETDOWN ENOBUFS);
 open(my $uptime, '<', '/proc/uptime') or die "uptime: $!";
 sub uptime { sysseek($uptime, 0, 0); sysread($uptime, my $text, 32); (split / /, $text)[0] }
 # Answers to us alone: the kernel keeps what others ask each other, which on a large segment is a lot.
-sub answers_to {
-  my ($high, $low) = unpack('N n', $_[0]);
-  my @steps = ([0x28, 0, 0, 20], [0x15, 0, 5, 2], [0x20, 0, 0, 32], [0x15, 0, 3, $high], [0x28, 0, 0, 36], [0x15, 0, 1, $low], [6, 0, 0, 60], [6, 0, 0, 0]);
-  return join '', map { pack('S C C L', @$_) } @steps;
+sub only {
+  my ($bytes, @tests) = @_;
+  my @steps = map { ([$tests[$_][0], 0, 0, $tests[$_][1]], [0x15, 0, 2 * ($#tests - $_) + 1, $tests[$_][2]]) } 0 .. $#tests;
+  return join '', map { pack('S C C L', @$_) } @steps, [6, 0, 0, $bytes], [6, 0, 0, 0];
 }
+my ($word, $half) = (0x20, 0x28);
 my ($tick, @links) = (shift() / 1000);
 my $lost = 3;
 for (@ARGV) {
   my ($name, $index, $mac, $watched, $neighbours) = split m{/};
-  socket(my $socket, 17, 3 | 2048, unpack('S', pack('n', 0x0806))) or die "socket: $!";
-  my $mac_bytes = pack('H12', $mac =~ s/://gr);
-  my $filter = answers_to($mac_bytes);
+  my $six = "$watched,$neighbours" =~ /\w{32}/;
+  my $type = $six ? 0x86dd : 0x0806;
+  $mac = pack('H12', $mac =~ s/://gr);
+  my ($high, $low) = unpack('N n', $mac);
+  my $filter = $six
+    ? only(78, [$word, 0, $high], [$half, 4, $low], [$half, 20, 0x3aff], [$half, 54, 0x8800])
+    : only(60, [$half, 20, 2], [$word, 32, $high], [$half, 36, $low]);
+  # Of no protocol until it is bound: nothing comes before the filter.
+  socket(my $socket, 17, 3 | 2048, 0) or die "socket: $!";
   setsockopt($socket, 1, 26, pack('S x![P] P', length($filter) / 8, $filter)) or die "$name: $!";
-  bind($socket, pack('S n i S C C a8', 17, 0x0806, $index, 0, 0, 6, '')) or die "$name: $!";
-  my $pack = sub { pack('C4', split /\./, $_[0]) };
+  bind($socket, pack('S n i S C C a8', 17, $type, $index, 0, 0, 6, '')) or die "$name: $!";
   push @links, {
-    name => $name, socket => $socket, mac => $mac_bytes, misses => 0, gone => 0, answered => -1, seen => -1,
-    watched => $watched eq '' ? '' : $pack->($watched), neighbours => [map { $pack->($_) } split /,/, $neighbours // ''],
+    name => $name, socket => $socket, six => $six, mac => $mac, misses => 0, gone => 0, answered => -1, seen => -1,
+    watched => pack('H*', $watched), neighbours => [map { pack('H*', $_) } split /,/, $neighbours // ''],
   };
 }
 my $now = uptime();
 my $asked = $now;
+sub arp {
+  my ($mac, $address, $to) = @_;
+  return pack('a6 a6 n n n C C n a6 N a6 a4', $to // "\xff" x 6, $mac, 0x0806, 1, 0x0800, 6, 4, 1, $mac, 0, '', $address);
+}
+sub solicitation {
+  my ($mac, $address, $to) = @_;
+  my $own = pack('n x6 a3 n a3', 0xfe80, $mac ^ "\2", 0xfffe, substr($mac, 3));
+  my $all = pack('n x9 C C a3', 0xff02, 1, 0xff, substr($address, 13));
+  my $ends = $own . (defined $to ? $address : $all);
+  my $asks = pack('C x7 a16 C C a6', 135, $address, 1, 1, $mac);
+  my $sum = unpack('%32n*', $ends . pack('N N', length $asks, 58) . $asks);
+  substr($asks, 2, 2) = pack('n', ~(($sum & 0xffff) + ($sum >> 16)) & 0xffff);
+  return pack('a6 a6 n N n C C', $to // "\x33\x33" . substr($all, 12), $mac, 0x86dd, 6 << 28, length $asks, 58, 255) . $ends . $asks;
+}
+# All, unless one is named by its MAC address.
 sub ask {
-  my ($link, $to, $address) = @_;
-  my $question = $link->{questions}{$to . $address} //= pack('a6 a6 n n n C C n a6 N a6 a4', $to, $link->{mac}, 0x0806, 1, 0x0800, 6, 4, 1, $link->{mac}, 0, '', $address);
+  my ($link, $address, $to) = @_;
+  my $question = $link->{questions}{$address . ($to // '')} //= ($link->{six} ? \&solicitation : \&arp)->($link->{mac}, $address, $to);
   defined(syswrite($link->{socket}, $question)) or $! == ENETDOWN or $! == ENOBUFS or $! == EAGAIN or exit 1;
 }
 sub hear {
@@ -46,11 +71,10 @@ sub hear {
   my $heard = 0;
   # A storm does not keep us here.
   for (1 .. 256) {
-    my $count = sysread($link->{socket}, my $frame, 60);
+    my $count = sysread($link->{socket}, my $frame, 78);
     if (!defined $count) { last if $! == EAGAIN || $! == ENETDOWN; exit 1 }
-    next if $count < 42;
-    my (undef, undef, $operation, $from, $address, $to) = unpack('a12 a8 n a6 a4 a6', $frame);
-    next unless $operation == 2 && $to eq $link->{mac};
+    next if $count < ($link->{six} ? 78 : 42);
+    my ($from, $address) = unpack($link->{six} ? 'x6 a6 x50 a16' : 'x22 a6 a4', $frame);
     if ($address eq $link->{watched}) { @$link{qw(seen holder)} = ($asked, $from) }
     if (grep { $_ eq $address } @{$link->{neighbours}}) { $heard = 1; @$link{qw(answered last at)} = ($asked, $address, $from) }
   }
@@ -80,11 +104,11 @@ while (1) {
     for my $link (@links) {
       my $known = ++$link->{misses} == 0;
       if (@{$link->{neighbours}} && $link->{misses} == $lost) { $link->{gone} = 1; $changed = 1 }
-      if ($known && $link->{last}) { ask($link, $link->{at}, $link->{last}) }
-      elsif ($link->{misses} < 10 || $seldom) { ask($link, "\xff" x 6, $_) for @{$link->{neighbours}} }
+      if ($known && $link->{last}) { ask($link, $link->{last}, $link->{at}) }
+      elsif ($link->{misses} < 10 || $seldom) { ask($link, $_) for @{$link->{neighbours}} }
       next if $link->{watched} eq '';
-      if (recent($link)) { ask($link, $link->{holder}, $link->{watched}) }
-      elsif ($seldom) { ask($link, "\xff" x 6, $link->{watched}) }
+      if (recent($link)) { ask($link, $link->{watched}, $link->{holder}) }
+      elsif ($seldom) { ask($link, $link->{watched}) }
     }
     my $watched = join '', map { recent($_) ? 1 : 0 } @links;
     $changed = 1 if $watched ne $watching;

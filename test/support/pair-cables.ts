@@ -45,17 +45,21 @@ export class Cables {
     await this.place.ip(this.portsOf(member, names).map((port) => `link set ${port} ${state}`));
   }
 
-  silence(member: Namespace, names = CABLES, directions = BOTH_WAYS): Promise<void> {
-    return this.change('add', this.portsOf(member, names), directions);
+  silence(members: Namespace | readonly Namespace[], names = CABLES, directions = BOTH_WAYS): Promise<void> {
+    return this.change('add', this.portsOfAll(members, names), directions);
   }
 
   /** Ends what was silenced that way. */
-  unsilence(member: Namespace, names = CABLES, directions = BOTH_WAYS): Promise<void> {
-    return this.change('delete', this.portsOf(member, names), directions);
+  unsilence(members: Namespace | readonly Namespace[], names = CABLES, directions = BOTH_WAYS): Promise<void> {
+    return this.change('delete', this.portsOfAll(members, names), directions);
   }
 
   portsOf(member: Namespace, names: readonly string[]): string[] {
     return names.map((name) => this.ports.get(member)?.get(name) ?? '');
+  }
+
+  private portsOfAll(members: Namespace | readonly Namespace[], names: readonly string[]): string[] {
+    return [members].flat().flatMap((member) => this.portsOf(member, names));
   }
 
   private change(verb: 'add' | 'delete', ports: readonly string[], directions: readonly Direction[]): Promise<void> {

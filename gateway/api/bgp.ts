@@ -53,7 +53,9 @@ export const bgp = z
     gracefulRestart: z
       .boolean()
       .default(true)
-      .describe("Keeps what was learnt while one end's routing program starts anew."),
+      .describe(
+        "Keeps what was learnt while one end's routing program starts anew, or a pair's other member takes over.",
+      ),
     bfd: z
       .strictObject({
         interval: duration

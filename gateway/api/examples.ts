@@ -441,8 +441,9 @@ gateway has an address of its own on it; at the other end is the site's router.
   by BFD, or by a \`probe\` of static networks. \`backup\` names a VPN connection that carries the same networks meanwhile;
   established connections go on, either way.
 - Passwords of sessions are files in the folder that \`vpcgw run --keys\` names.
-- Of a pair the active member alone speaks with the other end; who takes over keeps what the former one was told by graceful
-  restart.
+- Of a pair the active member alone speaks with the other end. The other one knows what was learnt, and leads there as soon as it
+  takes over; the site's router keeps what it was told by graceful restart. With BFD it has to be told to keep it over that too
+  (such as \`bfd graceful\` in BIRD).
 - A port that is missing leaves its line down, says so in its status, and touches nothing else; it is taken up as soon as it
   is there.`,
     yaml: `apiVersion: vpcgw.io/v1alpha1

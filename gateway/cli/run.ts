@@ -120,6 +120,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       tell(type, message);
     },
     endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
+    learnt: { give: () => routing.learnt, take: (all) => routing.take(all) },
     onTold: () => supervisor.endStaleFlows(),
     onCallsLost: () => supervisor.callTunnelsAgain(),
   });
@@ -157,9 +158,12 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     onRoamed: () => pair.tellEndpoints(),
     onDoubtful: onDoubtful('tunnels'),
   });
-  const routing = new Routing({
+  const routing: Routing = new Routing({
     directory: join(dirname(flags.socket), 'routing'),
     log,
+    run: runner,
+    role: () => pair.status?.role,
+    onLearnt: () => pair.tellLearnt(),
     inForce: () => programmer.inForce?.compiled.input,
     readPassword: (file) => readPassword(keys.directory, file),
   });
@@ -299,11 +303,11 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     const active = pair.status?.role === 'Active';
     health.rest(pair.status !== undefined && !active);
     lines.rest(pair.status !== undefined && !active);
-    // Who becomes active speaks at once: for tunnels of IPsec all else is in the kernel already.
+    // Who becomes active speaks at once: for tunnels of IPsec, and for lines that learn, all else is in the kernel already.
     void ipsec.follow();
+    void routing.follow();
     void supervisor
       .setPressure({ active })
-      .then(() => routing.follow())
       .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
   };
   programmer.onInForce = (model) => {

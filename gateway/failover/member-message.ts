@@ -48,7 +48,10 @@ export type MemberDocuments = z.output<typeof documents>;
 /** Where the peers of the active member's tunnels are, by the public keys of both ends. */
 const endpoints = z.object({ type: z.literal('endpoints'), all: z.record(z.string().max(100), z.string().max(60)) });
 
-const message = z.discriminatedUnion('type', [memberState, wantDocuments, documents, endpoints]);
+/** What the active member's lines have learnt, by their names: networks that its kernel leads by them. */
+const learnt = z.object({ type: z.literal('learnt'), all: z.record(z.string().max(63), z.array(z.string().max(50))) });
+
+const message = z.discriminatedUnion('type', [memberState, wantDocuments, documents, endpoints, learnt]);
 export type MemberMessage = z.output<typeof message>;
 
 /** `undefined` for what this version does not understand. */

@@ -9,6 +9,7 @@ import { messageOf } from '../errors.js';
 import { CLOCK_LIMIT_MS, offsetMs } from '../failover/clocks.js';
 import { isLater, type MemberDocuments, type MemberState, parseMessage } from '../failover/member-message.js';
 import type { Member } from '../model/high-availability.js';
+import type { Learnt } from '../routing/learnt.js';
 import type { Clock } from '../system/clock.js';
 import { MemberLink, SILENT_MS } from '../system/member-link.js';
 import { Timers } from '../system/timers.js';
@@ -31,6 +32,11 @@ export interface ChannelOptions {
   readonly endpoints: {
     readonly give: () => Readonly<Record<string, string>>;
     readonly take: (all: Readonly<Record<string, string>>) => void;
+  };
+  /** Of lines: the same. `undefined`: nothing is known yet. */
+  readonly learnt: {
+    readonly give: () => Learnt | undefined;
+    readonly take: (all: Learnt) => void;
   };
   /** Something of the other member is known that was not. */
   readonly onHeard: (state: MemberState | undefined) => void;
@@ -73,6 +79,7 @@ export class Channel {
       onUp: () => {
         this.tell();
         this.tellEndpoints();
+        this.tellLearnt();
       },
       onDown: () => this.#lost(),
       onMessage: (value) => this.#onMessage(value),
@@ -108,6 +115,12 @@ export class Channel {
   tellEndpoints(): void {
     const { endpoints, own } = this.options;
     if (this.#link?.isUp && own().role === 'Active') this.#link.send({ type: 'endpoints', all: endpoints.give() });
+  }
+
+  tellLearnt(): void {
+    const { learnt, own } = this.options;
+    const all = learnt.give();
+    if (all && this.#link?.isUp && own().role === 'Active') this.#link.send({ type: 'learnt', all });
   }
 
   /** What the other member said last, unless that is too long ago. */
@@ -170,10 +183,9 @@ export class Channel {
     if (!message) return;
     if (message.type === 'state') return this.#onState(message);
     if (message.type === 'documents') return void this.#take(message);
-    if (message.type === 'endpoints') {
-      if (this.options.own().role !== 'Active') this.options.endpoints.take(message.all);
-      return;
-    }
+    const { own, endpoints, learnt } = this.options;
+    if (message.type === 'endpoints') return own().role === 'Active' ? undefined : endpoints.take(message.all);
+    if (message.type === 'learnt') return own().role === 'Active' ? undefined : learnt.take(message.all);
     const documents = this.options.documents.give();
     if (documents) this.#link?.send({ type: 'documents', ...documents });
   }

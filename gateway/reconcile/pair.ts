@@ -40,6 +40,7 @@ export interface PairOptions {
   readonly version: string;
   readonly documents: ChannelOptions['documents'] & { readonly version: () => DocumentsVersion | undefined };
   readonly endpoints: ChannelOptions['endpoints'];
+  readonly learnt: ChannelOptions['learnt'];
   /** The kernel holds what it should. */
   readonly verified: () => boolean;
   readonly run: CommandRunner;
@@ -93,10 +94,10 @@ export class Pair {
       timers: this.#timers,
       onTold: options.onTold,
     });
-    const { member, tell, documents, endpoints } = options;
+    const { member, tell, documents, endpoints, learnt } = options;
     if (member)
       this.#channel = new Channel({
-        ...{ member, clock, log, tell, documents, endpoints },
+        ...{ member, clock, log, tell, documents, endpoints, learnt },
         own: () => this.#ownState,
         onHeard: (state) => {
           if (state?.asks) this.#gate.answer();
@@ -131,6 +132,11 @@ export class Pair {
   /** Peers of tunnels are elsewhere than the other member knows. */
   tellEndpoints(): void {
     this.#channel?.tellEndpoints();
+  }
+
+  /** Lines lead elsewhere than the other member knows. */
+  tellLearnt(): void {
+    this.#channel?.tellLearnt();
   }
 
   /** Documents, or whether the kernel holds them: the other member should know at once. */

@@ -29,8 +29,9 @@ export function birdConfig(model: Pick<GatewayModel, 'internal'>, lines: readonl
     'log stderr all;',
     // A number that only has to be the gateway's own among its neighbours.
     `router id ${routerId(lines)};`,
-    // For sessions that are not back by then nothing waits: a line may be lost for good.
-    'graceful restart wait 5;',
+    // Other ends without graceful restart notice within a keepalive's time that theirs is gone. For sessions that are not
+    // back by then nothing waits: a line may be lost for good.
+    `graceful restart wait ${2 * KEEPALIVE_S};`,
     'protocol device { scan time 10; }',
     ...bfdProtocol(lines),
     ...families.flatMap((family) => tableOf(family, model, lines)),
@@ -84,6 +85,8 @@ function tableOf(
 }
 
 const MOST_PREFERRED = 1_000;
+/** By which a session without BFD is known to be lost after three, and one that the other end has forgotten after one. */
+const KEEPALIVE_S = 10;
 
 function sessionOf({ line, bgp, number, password }: LearningLine, family: Family): string[] {
   const peer = peerOf(line, family);
@@ -127,6 +130,7 @@ function sessionOf({ line, bgp, number, password }: LearningLine, family: Family
     '  direct;',
     `  bfd ${bgp.bfd ? 'on' : 'off'};`,
     `  graceful restart ${bgp.gracefulRestart ? 'on' : 'off'};`,
+    `  hold time ${3 * KEEPALIVE_S}; keepalive time ${KEEPALIVE_S};`,
     '  connect delay time 1;',
     '  connect retry time 5;',
     '  error wait time 1, 10;',

@@ -82,11 +82,12 @@ export class Daemon {
     return this.#enqueue(() => this.#settle());
   }
 
-  /** Ends it. */
-  stop(): Promise<void> {
+  /** Ends it; by SIGKILL where it is to end without a word, and to leave behind what it made. */
+  stop(by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.#wanted = undefined;
     return this.#enqueue(async () => {
       this.leave();
+      if (by === 'SIGKILL') this.#signal(by);
       await this.#end();
     });
   }

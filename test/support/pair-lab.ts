@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -107,7 +107,14 @@ export class Member {
     const { pid } = this.supervisor;
     // What it runs under, as faketime, has it as a child.
     const wrapped = childrenOf(pid).filter((child) => commandLine(child).includes('vpcgw.js'));
-    return [pid, ...wrapped, ...this.daemonPids('keepalived'), ...this.daemonPids('conntrackd')];
+    return [pid, ...wrapped, ...this.daemonPids('keepalived'), ...this.daemonPids('conntrackd'), ...this.routingPids];
+  }
+
+  /** Where it speaks BGP. */
+  get routingPids(): number[] {
+    const file = join(this.supervisor.socketPath, '..', 'routing', 'bird.process');
+    const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split(' ')[0]) : 0;
+    return commandLine(pid).includes('bird') ? [pid] : [];
   }
 
   /** Of the peer's address there, as `ip neigh` shows it. */

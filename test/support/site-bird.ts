@@ -14,6 +14,10 @@ export interface SiteBgp {
   networks: readonly string[];
   /** Milliseconds, three times; none without it. */
   bfdMs?: number;
+  /** Without graceful restart: what it learnt goes with its session. */
+  forgets?: boolean;
+  /** By graceful restart, what it learnt stays although BFD ends. */
+  keepsOverBfd?: boolean;
   /** Of the line whose ends it speaks at. */
   line?: number;
 }
@@ -46,7 +50,7 @@ export class SiteBird {
   }
 }
 
-function textOf({ asn, gatewayAsn, password, networks, bfdMs, line = 0 }: SiteBgp): string {
+function textOf({ asn, gatewayAsn, password, networks, bfdMs, forgets, keepsOverBfd, line = 0 }: SiteBgp): string {
   const device = `line${line}`;
   return [
     'router id 172.20.0.1;',
@@ -62,7 +66,8 @@ function textOf({ asn, gatewayAsn, password, networks, bfdMs, line = 0 }: SiteBg
         `protocol bgp gateway${family} {`,
         `  local ${peer} as ${asn}; neighbor ${own.split('/')[0]} as ${gatewayAsn};`,
         `  connect delay time 1; connect retry time 1; error wait time 1, 1; startup hold time 10;`,
-        ...(bfdMs === undefined ? [] : ['  bfd on;']),
+        ...(bfdMs === undefined ? [] : [`  bfd ${keepsOverBfd ? 'graceful' : 'on'};`]),
+        ...(forgets ? ['  graceful restart off;'] : []),
         ...(password === undefined ? [] : [`  password "${password}";`]),
         `  ipv${family} { import all; export where source = RTS_STATIC; };`,
         '}',

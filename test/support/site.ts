@@ -96,6 +96,15 @@ export class Site {
     return this.provider.ip([`link set far-${line} nomaster`]);
   }
 
+  /** One member of a pair, by its number: what it says there reaches nobody. */
+  strand(line: string, member: number): Promise<void> {
+    return this.provider.ip([`link set near${member}-${line} nomaster`]);
+  }
+
+  rejoin(line: string, member: number): Promise<void> {
+    return this.provider.ip([`link set near${member}-${line} master br-${line}`]);
+  }
+
   async mend(line: string): Promise<void> {
     await this.provider.ip([`link set near0-${line} up`, `link set far-${line} master br-${line}`]);
   }

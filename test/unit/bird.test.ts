@@ -43,7 +43,7 @@ describe('BIRD', () => {
     expect(birdConfig(model, [{ line, bgp: line.bgp, number: 1, password: 'word' }])).toMatchInlineSnapshot(`
       "log stderr all;
       router id 169.254.103.1;
-      graceful restart wait 5;
+      graceful restart wait 20;
       protocol device { scan time 10; }
       protocol bfd {
         interface "vg-line1.100" { interval 50 ms; multiplier 3; };
@@ -87,6 +87,7 @@ describe('BIRD', () => {
         direct;
         bfd on;
         graceful restart on;
+        hold time 30; keepalive time 10;
         connect delay time 1;
         connect retry time 5;
         error wait time 1, 10;

@@ -300,14 +300,16 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   );
   /** A member of a pair that is not active is fenced off, and would find all members down. */
   const followRole = (): void => {
-    const active = pair.status?.role === 'Active';
+    const active = pair.isActive;
     health.rest(pair.status !== undefined && !active);
     lines.rest(pair.status !== undefined && !active);
     // Who becomes active speaks at once: for tunnels of IPsec, and for lines that learn, all else is in the kernel already.
     void ipsec.follow();
     void routing.follow();
+    const begins = active && !programmer.pressure.active;
     void supervisor
       .setPressure({ active })
+      .then(() => begins && pair.called())
       .catch((error: unknown) => log.error({ error: messageOf(error) }, 'the change of role could not be heeded'));
   };
   programmer.onInForce = (model) => {
@@ -360,6 +362,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
   log.info({ version: VERSION, source: flags.source, pid: process.pid }, 'starting');
+  programmer.pressure = { ...programmer.pressure, active: pair.isActive };
   if (flags.source === 'folder') {
     await supervisor.startWith(() => readFolder(flags.config));
     if (!ending) folder.start();

@@ -62,6 +62,7 @@ export class Election {
         if (this.#notice !== undefined) this.#become('Unknown');
       },
     });
+    this.#remember();
   }
 
   get #roleFile(): string {
@@ -70,7 +71,6 @@ export class Election {
 
   async ensure(model: GatewayModel, member: Member, files: PairFiles): Promise<void> {
     if (!existsSync(files.notices)) await this.options.run.run({ argv: ['mkfifo', '-m', '600', files.notices] });
-    if (this.#notice === undefined) this.#remember();
     this.#notice = noticeOf(member);
     this.#pipe.open(files.notices);
     await this.#daemon.ensure(keepalivedConfig(model, member, files, this.options.startsPrograms));
@@ -151,7 +151,10 @@ export class Election {
     }
   }
 
-  /** What another supervisor learnt of a keepalived that still runs. */
+  /**
+   * What another supervisor learnt of a keepalived that still runs. From the beginning: what is compiled for a member that
+   * rests would take the active one's tunnels their peers.
+   */
   #remember(): void {
     try {
       const { pid, ...report } = JSON.parse(readFileSync(this.#roleFile, 'utf8')) as RoleReport & { pid?: number };

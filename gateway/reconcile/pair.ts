@@ -49,7 +49,7 @@ export interface PairOptions {
   readonly tell: (type: string, message: string) => void;
   /** The members have just told each other all connections. */
   readonly onTold: () => void;
-  /** Some time after the role came here: what was sent at once may have been lost, or its answer gone to the other member. */
+  /** Some time after tunnels were told their peers: a call may have been lost, or its answer gone to the other member. */
   readonly onCallsLost: () => void;
   /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
   readonly electionStartsPrograms: boolean;
@@ -57,8 +57,8 @@ export interface PairOptions {
 
 /** A frame may be lost, and a network's controller busy: what was announced at a takeover is announced twice more. */
 const ANNOUNCE_AGAIN_MS = [200, 1_000];
-/** Longer than an answer takes from anywhere on earth. */
-const ANSWERED_WITHIN_MS = 600;
+/** The first is longer than an answer takes from anywhere on earth. */
+const CALL_AGAIN_MS = [600, 1_500, 3_000];
 const SWITCHOVER = 'switchover';
 const RIVAL = 'the other member is active';
 
@@ -249,7 +249,12 @@ export class Pair {
     if (!this.options.electionStartsPrograms) void this.#actForElection(role);
     if (role !== 'Active') return;
     this.#announceLater(ANNOUNCE_AGAIN_MS);
-    this.#timers.set('calls', ANSWERED_WITHIN_MS, () => Promise.resolve(this.options.onCallsLost()));
+  }
+
+  /** With the role, the peers of tunnels have come here, and were called. */
+  called(): void {
+    for (const ms of CALL_AGAIN_MS)
+      this.#timers.set(`call again after ${ms} ms`, ms, () => Promise.resolve(this.options.onCallsLost()));
   }
 
   #announceLater(delaysMs: readonly number[]): void {
@@ -337,6 +342,11 @@ export class Pair {
       vote: this.#voter?.status,
       other: this.#channel?.status,
     };
+  }
+
+  /** By what is known of the election, also before there is a model. */
+  get isActive(): boolean {
+    return this.#election.report.role === 'Active';
   }
 
   get roleChanges(): number {

@@ -17,6 +17,8 @@ export interface Fault {
   readonly active: Expected;
   /** While it lasts nobody can tell who is active, and both may be. It is healed first, and then there is one. */
   readonly parts?: true;
+  /** Nobody is left who could tell a tunnel its peers. */
+  readonly endsTunnels?: true;
   /** Before there are streams whose gaps count. */
   readonly prepare?: (lab: PairLab) => Promise<void>;
   readonly strike: (member: Member, lab: PairLab) => Promise<void>;
@@ -85,6 +87,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'both supervisors killed, then keepalived',
     short: true,
     active: 'Other',
+    endsTunnels: true,
     async strike(member, lab) {
       const keepalived = member.daemonPids('keepalived');
       await Promise.all(lab.members.map(({ supervisor }) => supervisor.kill9()));

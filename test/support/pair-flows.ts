@@ -30,6 +30,8 @@ export interface FlowReport {
   readonly of: number;
 }
 
+export const isTunnel = ({ flow }: FlowReport): boolean => flow.startsWith('tunnel');
+
 interface PairForm {
   readonly macMode?: 'Own' | 'Virtual';
   readonly paths?: Paths;

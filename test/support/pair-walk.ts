@@ -1,7 +1,7 @@
 import { AddressHistory, overlapMs, told } from './address-history.js';
 import { Capture } from './capture.js';
 import type { Fault } from './pair-faults.js';
-import { type FlowReport, type FlowsBeside, PairFlows } from './pair-flows.js';
+import { type FlowReport, type FlowsBeside, isTunnel, PairFlows } from './pair-flows.js';
 import type { Member, PairLab } from './pair-lab.js';
 
 // One fault under traffic: what it did to each flow, and what must hold whatever the fault.
@@ -49,7 +49,8 @@ export async function walk(fault: Fault, lab: PairLab, beside?: FlowsBeside): Pr
   const expected = { Other: [standby], Same: [active], Either: lab.members }[fault.active];
   await lab.until(`${expected.map(({ name }) => name).join(' or ')} alone speaks`, () => speaksAlone(expected, lab));
   await lab.wait(GOES_ON_MS);
-  const reports = await flows.end();
+  const all = await flows.end();
+  const reports = fault.endsTunnels ? all.map(asEnded) : all;
   const speaking = (await speakers(lab)).map(({ name }) => name);
   const untranslated = (await capture.stop()).length;
   const spans = await history.stop();
@@ -67,6 +68,9 @@ export async function walk(fault: Fault, lab: PairLab, beside?: FlowsBeside): Pr
     ...(unitedMs === undefined ? {} : { unitedMs }),
   };
 }
+
+/** Whether it is back says nothing. */
+const asEnded = (report: FlowReport): FlowReport => (isTunnel(report) ? { ...report, lost: 0, of: 0 } : report);
 
 async function speakers({ members }: PairLab): Promise<Member[]> {
   const held = await Promise.all(members.map((member) => member.holdsLease()));

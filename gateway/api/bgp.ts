@@ -37,6 +37,12 @@ export const bgp = z
       .min(1)
       .max(256)
       .describe('What is taken of what the other end tells; all else is passed over.'),
+    acceptDefaultRoute: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Takes a default route too: by it goes what no elastic IP, `SnatRule` or `Ipv6Prefix` leads out, of `localNetworks`. Nobody behind it can open a connection, but from the networks of `accept`.',
+      ),
     maxPrefixes: z
       .int()
       .min(1)

@@ -436,7 +436,11 @@ gateway has an address of its own on it; at the other end is the site's router.
 - Several lines may lead to the same networks: those of the lowest \`priority\` carry them, and share the connections
   between them; when the last of these is gone, the next ones do.
 - The networks are those of \`static\`, or what the other end tells of by \`bgp\`. Of that only what \`accept\` names is taken,
-  which may be neither the VPC's, nor an external network's, nor all addresses (a default route).
+  which may be neither the VPC's nor an external network's.
+- With \`acceptDefaultRoute\` a default route is taken too. It leads out whoever of \`localNetworks\` has no way of their own, as they
+  are; an elastic IP, a SNAT rule or an IPv6 prefix goes before it, whichever external network is down. Without it they are refused,
+  as they were before. Nobody behind it can open a connection but from the networks that \`accept\` names; \`rules\` judge those that
+  the VPC opens.
 - A line whose carrier is lost is taken out by the kernel itself, at once. One that is up and carries nothing is taken out
   by BFD, or by a \`probe\` of static networks. \`backup\` names a VPN connection that carries the same networks meanwhile;
   established connections go on, either way.

@@ -45,6 +45,8 @@ const BALANCED_MARK = markBit(MARK.balanced);
 const GATEWAY_MARK = markBit(MARK.gateway);
 const FROM_VPC_MARK = markBit(MARK.fromVpc);
 const OWN_BITS = hex(MARK.ownMask);
+/** Of a connection that the VPC opened, and that no external network is named for. */
+const NO_WAY_MARK = `${hex(MARK.gateway | MARK.fromVpc)}/${OWN_BITS}`;
 const ESTABLISHED = '-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
 /** Answered, and for TCP past its handshake: nothing is left to clamp or to reject. */
 const ASSURED = '-m conntrack --ctstate RELATED,ESTABLISHED --ctstatus ASSURED -j ACCEPT';
@@ -113,7 +115,9 @@ function externalRoutes(
 
 /** What a packet's mark and source say about where it may go; what nothing matches is refused, never sent by the main table. */
 function routingRules(family: Family, model: GatewayModel, context: CompileContext): string[] {
-  const rules = [`${RULE_PREF.vpc}: from all fwmark ${GATEWAY_MARK} lookup ${TABLE_VPC}`];
+  // A default route that a line has learnt is none of whoever has a way out of their own.
+  const vpc = `lookup ${TABLE_VPC} suppress_prefixlength 0`;
+  const rules = [`${RULE_PREF.vpc}: from all fwmark ${GATEWAY_MARK} ${vpc}`];
   const own = ofFamily(model.internal.addresses, family);
   for (const external of model.externals) {
     const index = context.externalIndex(external.name);
@@ -124,7 +128,9 @@ function routingRules(family: Family, model: GatewayModel, context: CompileConte
     if (address)
       rules.push(`${RULE_PREF.fromExternalAddress}: from ${address.address.text} lookup ${tableOfExternal(index)}`);
   }
-  if (own) rules.push(`${RULE_PREF.fromVpcAddress}: from ${own.address.text} lookup ${TABLE_VPC}`);
+  if (own) rules.push(`${RULE_PREF.fromVpcAddress}: from ${own.address.text} ${vpc}`);
+  if (model.dedicatedLines.some(({ site }) => site.elsewhere.includes(family)))
+    rules.push(`${RULE_PREF.elsewhere}: from all fwmark ${NO_WAY_MARK} lookup ${TABLE_VPC}`);
   rules.push(`${RULE_PREF.refuse}: from all fwmark ${GATEWAY_MARK} unreachable`);
   for (const parent of [model.internal.interface, ...model.externals.map((external) => external.interface)])
     rules.push(`${RULE_PREF.refuse}: from all iif ${roleLink(parent)} unreachable`);

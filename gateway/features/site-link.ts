@@ -94,7 +94,7 @@ const translationHooks = ({ site, number, link }: Linked): NonNullable<Contribut
       }));
 
 function chainsOf({ site, number, link }: Linked, family: Family, model: GatewayModel): Chain[] {
-  const { origin, policy, translate } = site;
+  const { origin, policy, translate, elsewhere } = site;
   const vpc = roleLink(model.internal.interface);
   const chain = (table: Chain['table'], name: string, lines: readonly Line[]): Chain => ({
     family,
@@ -114,8 +114,9 @@ function chainsOf({ site, number, link }: Linked, family: Family, model: Gateway
     chain('mangle', SITE_CHAINS.arrives, [
       ...meets.before,
       // An error belongs to the connection that it is about, whichever router on the way tells it.
+      // And where all else may be behind it, answers come from anywhere.
       {
-        text: `-m set ! --match-set ${set('remote')} src -m conntrack ! --ctstate RELATED -j ${dropChain('Spoof')}`,
+        text: `-m set ! --match-set ${set('remote')} src -m conntrack ! --ctstate RELATED${elsewhere.includes(family) ? ',ESTABLISHED' : ''} -j ${dropChain('Spoof')}`,
         origin,
       },
       ...meets.after,

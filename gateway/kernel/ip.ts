@@ -61,6 +61,7 @@ export interface IpRule {
   readonly fwmask?: string;
   readonly iif?: string;
   readonly table?: string;
+  readonly suppress_prefixlen?: number;
   readonly action?: string;
   readonly protocol?: string | number;
 }

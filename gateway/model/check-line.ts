@@ -5,7 +5,7 @@ import type { GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, overlaps } from './ip.js';
 import type { DedicatedLine } from './line.js';
 import { ownAddresses } from './own-addresses.js';
-import { offeredBy, sameTranslation } from './site-link.js';
+import { offeredBy, sameTranslation, type SiteLink } from './site-link.js';
 import { isOneOfSeveral } from './vpn.js';
 
 export function checkLines(model: GatewayModel, complaints: Complaints): void {
@@ -19,6 +19,8 @@ export function checkLines(model: GatewayModel, complaints: Complaints): void {
     checkProbe(line, at);
     checkBackup(line, complaints, at);
     checkAdvertised(line, at);
+    checkElsewhere(line, earlier, complaints, at);
+    checkNeeded(line, model, complaints);
   });
 }
 
@@ -92,6 +94,46 @@ function checkAdvertised({ bgp, site }: DedicatedLine, at: At): void {
   });
 }
 
+/** Who has no way out of their own is led by one of them, whichever it is at the time. */
+function checkElsewhere(
+  { site }: DedicatedLine,
+  earlier: readonly DedicatedLine[],
+  complaints: Complaints,
+  at: At,
+): void {
+  const path = ['bgp', 'acceptDefaultRoute'];
+  const other = earlier.find((line) => line.site.elsewhere.some((family) => site.elsewhere.includes(family)));
+  if (!other) return;
+  const where = complaints.where(other.origin.id);
+  if (!sameTranslation(other.site, site))
+    at(path, `${where} takes a default route too, and has another translate; a connection keeps its addresses`);
+  const textOf = (line: SiteLink): string =>
+    line.local
+      .map(({ text }) => text)
+      .sort()
+      .join(', ');
+  if (textOf(other.site) !== textOf(site))
+    at(
+      path,
+      `${where} takes a default route too, for ${textOf(other.site)}; one of the two leads at a time, so give both the same localNetworks`,
+    );
+}
+
+/** Who has a way out keeps it. */
+function checkNeeded({ site, origin }: DedicatedLine, { snatRules }: GatewayModel, complaints: Complaints): void {
+  const led = site.local.filter(({ family }) => site.elsewhere.includes(family));
+  const rule = snatRules.find(({ sources }) =>
+    led.every((network) => sources.some((source) => containsCidr(source, network))),
+  );
+  if (led.length > 0 && rule)
+    complaints.of(
+      origin.id,
+      ['spec', 'bgp', 'acceptDefaultRoute'],
+      `leads nobody: ${complaints.where(rule.origin.id)} is the way out of all of ${list(led)} already`,
+      'Warning',
+    );
+}
+
 const list = (cidrs: readonly Cidr[]): string => cidrs.map(({ text }) => text).join(', ');
 
 function checkNetworks(
@@ -103,6 +145,10 @@ function checkNetworks(
 ): void {
   site.remote.forEach((network, i) => {
     const path = bgp ? ['bgp', 'accept', i, 'cidr'] : ['static', 'networks', i];
+    if (bgp && network.length === 0) {
+      at(path, `${network.text} is a default route; leave it out, and say acceptDefaultRoute: true`);
+      return;
+    }
     if (!peers.some(({ family }) => family === network.family))
       at(path, `${network.text} is IPv${network.family}, and no address of peerAddresses is`);
     const twin = site.remote.slice(0, i).find((other) => overlaps(other, network));

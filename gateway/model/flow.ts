@@ -5,7 +5,7 @@ import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolici
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { rememberPair } from './remember.js';
-import { meantBy, offeredBy, permits, seenAs, type SiteLink, sitesOf, waysTo } from './site-link.js';
+import { meantBy, offeredBy, permits, seenAs, type SiteLink, sitesOf, waysElsewhere, waysTo } from './site-link.js';
 import { endAt, endsOf } from './vpn.js';
 
 export interface Tuple {
@@ -110,7 +110,7 @@ export class FlowJudge {
     if (!source || !destination) return undefined;
     if (this.#lineEnds.has(source.text) || this.#lineEnds.has(destination.text)) return KEEP;
     const to = this.#inVpc(flow.original.source) || this.#own.has(flow.original.source);
-    const ways = to ? waysTo(this.#sites, destination) : [];
+    const ways = to ? this.#waysOfVpc(source, destination) : [];
     if (ways.length > 0) return mildest(ways.map((site) => this.#judgeToSite(flow, site, source, destination)));
     const from = waysTo(this.#sites, source);
     if (from.length === 0 || this.model.byAddress.has(flow.original.destination)) return undefined;
@@ -120,6 +120,19 @@ export class FlowJudge {
     const listened = listenerAt(this.model, original.destination, protocol, original.destinationPort);
     return listened && !verdict.stale ? undefined : verdict;
   }
+
+  #waysOfVpc(source: IpAddress, destination: IpAddress): SiteLink[] {
+    const known = waysTo(this.#sites, destination);
+    const ways = known.length > 0 ? known : waysElsewhere(this.#sites, destination);
+    return known.length > 0 || ways.length === 0 || this.goesElsewhere(source.text, destination.text) ? ways : [];
+  }
+
+  /** Neither to the VPC nor to an elastic IP, and not out by a way of its own. */
+  goesElsewhere = (source: string, destination: string): boolean =>
+    !this.#inVpc(destination) &&
+    !this.#own.has(destination) &&
+    !this.model.byAddress.has(destination) &&
+    this.wayOut(source) === undefined;
 
   #judgeToSite({ protocol, original, reply }: Flow, to: SiteLink, source: IpAddress, destination: IpAddress): Verdict {
     const { id } = to.origin;
@@ -367,6 +380,7 @@ function translationsOf({
   for (const site of sitesOf({ vpnConnections, dedicatedLines })) {
     for (const network of [...site.local, ...site.remote, ...site.translate.map(({ as }) => as)])
       keys.add(`site ${site.origin.id} ${network.text}`);
+    for (const family of site.elsewhere) keys.add(`site ${site.origin.id} elsewhere ${family}`);
     // Which of them a rule lets through is known of each connection only.
     for (const rule of site.policy?.rules ?? []) keys.add(`site ${site.origin.id} ${fingerprint(rule)}`);
   }
@@ -391,6 +405,8 @@ const NO_RULES = {
 
 /** Where an edit that adds one takes away what others had. */
 const TAKES = /^(dnat|site|end) /;
+/** And where a line may lead out who has no way of their own. */
+const TAKES_FROM_LINE = /^(dnat|site|end|eip|snat|prefix) /;
 
 /** The elastic IPs that an edit takes and gives; an unchanged one is the very same object in both models. */
 export const exchanged = rememberPair((after: GatewayModel, before: GatewayModel) => {
@@ -438,6 +454,7 @@ export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolea
   const was = translations(before, after, gone);
   const is = translations(after, before, come);
   for (const key of was) if (!is.has(key)) return true;
-  for (const key of is) if (!was.has(key) && TAKES.test(key)) return true;
+  const takes = before.dedicatedLines.some(({ site }) => site.elsewhere.length > 0) ? TAKES_FROM_LINE : TAKES;
+  for (const key of is) if (!was.has(key) && takes.test(key)) return true;
   return before.sides !== after.sides;
 }

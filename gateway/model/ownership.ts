@@ -162,6 +162,8 @@ export const RULE_PREF = {
   vpc: 1000,
   external: 1100,
   tunnel: 1400,
+  /** By a default route that a line has learnt. */
+  elsewhere: 1700,
   // The gateway's own packets, which are few: after what every forwarded one asks.
   fromVpcAddress: 1910,
   fromExternalAddress: 1920,

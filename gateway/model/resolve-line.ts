@@ -45,6 +45,7 @@ export function resolveLine(
     site: {
       local: spec.localNetworks,
       remote: spec.static?.networks ?? spec.bgp?.accept.map(({ cidr }) => cidr) ?? [],
+      elsewhere: spec.bgp?.acceptDefaultRoute ? spec.peerAddresses.map(({ family }) => family) : [],
       translate: spec.translate,
       metric: spec.priority,
       bandwidth: spec.bandwidth ?? NO_LIMIT,

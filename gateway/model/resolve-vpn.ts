@@ -138,6 +138,7 @@ function resolveVpn(
       local: spec.localNetworks,
       remote: spec.ipsec?.networks ?? [],
       translate: spec.translate,
+      elsewhere: [],
       metric: VPN_METRIC + (spec.priority ?? 0),
       bandwidth: spec.bandwidth ?? NO_LIMIT,
       policy,

@@ -5,12 +5,14 @@
 import type { Bandwidth } from './bandwidth.js';
 import { matches, type Opening, type Policy, rulesOf } from './firewall.js';
 import type { Frame, Origin } from './gateway-model.js';
-import { type Cidr, contains, type IpAddress, ipFromValue, networkOf } from './ip.js';
+import { type Cidr, contains, type Family, type IpAddress, ipFromValue, networkOf } from './ip.js';
 
 export interface SiteLink {
   /** In the terms of the VPC. */
   readonly local: readonly Cidr[];
   readonly remote: readonly Cidr[];
+  /** Of those it may lead to all else, for whoever of the VPC has no way out of their own. */
+  readonly elsewhere: readonly Family[];
   readonly translate: readonly Translation[];
   /** Of two ways to one network the lower is taken. */
   readonly metric: number;
@@ -78,6 +80,10 @@ export function waysTo(sites: readonly SiteLink[], address: IpAddress): SiteLink
     }
   return found.sort((a, b) => a.metric - b.metric);
 }
+
+/** Those that may lead to an address which nothing else leads to. */
+export const waysElsewhere = (sites: readonly SiteLink[], { family }: IpAddress): SiteLink[] =>
+  sites.filter(({ elsewhere }) => elsewhere.includes(family)).sort((a, b) => a.metric - b.metric);
 
 /** The way that is taken while all of them carry. */
 export const siteOf = (sites: readonly SiteLink[], address: IpAddress): SiteLink | undefined =>

@@ -1,7 +1,8 @@
 /**
  * BIRD's configuration: the sessions of dedicated lines. Pure. What holds of the routes that BIRD puts into the VPC's table,
  * which carry its own protocol number and so are nobody else's to mend:
- * 1. Only what a line's document accepts is taken, which is never the VPC's, an external network or a default route.
+ * 1. Only what a line's document accepts is taken, which is never the VPC's or an external network's. A default route that
+ *    it accepts stands there too, where those alone look who have no way out of their own.
  * 2. Each has the metric of its line, so that it stands beside those of static lines and of tunnels.
  * 3. Only what a line's document advertises is told.
  */
@@ -84,6 +85,9 @@ function tableOf(
   ];
 }
 
+/** As a network. */
+export const everything = (family: Family): string => (family === 4 ? '0.0.0.0/0' : '::/0');
+
 const MOST_PREFERRED = 1_000;
 /** By which a session without BFD is known to be lost after three, and one that the other end has forgotten after one. */
 const KEEPALIVE_S = 10;
@@ -96,7 +100,8 @@ function sessionOf({ line, bgp, number, password }: LearningLine, family: Family
   const priority = line.site.metric;
   const accepted = bgp.accept
     .filter(({ cidr }) => cidr.family === family)
-    .map(({ cidr, upTo }) => `${cidr.text}{${cidr.length},${Math.min(upTo, bitsOf(family))}}`);
+    .map(({ cidr, upTo }) => `${cidr.text}{${cidr.length},${Math.min(upTo, bitsOf(family))}}`)
+    .concat(line.site.elsewhere.includes(family) ? [`${everything(family)}{0,0}`] : []);
   const told = ofFamily(bgp.advertise, family).map(({ text }) => text);
   return [
     `filter takes_${name} {`,

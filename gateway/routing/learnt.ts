@@ -9,7 +9,7 @@ import { bitsOf, containsCidr, type Family, parseCidr } from '../model/ip.js';
 import { type DedicatedLine, peerOf } from '../model/line.js';
 import { TABLE_VPC } from '../model/ownership.js';
 import { linkOfLine } from '../features/sites.js';
-import type { LearningLine } from './bird.js';
+import { everything, type LearningLine } from './bird.js';
 
 /** By the name of a line, the networks that the kernel leads by it. */
 export type Learnt = Readonly<Record<string, readonly string[]>>;
@@ -22,7 +22,7 @@ export const routesOf = (family: Family, list: readonly IpRoute[]): IpRoute[] =>
   list.map((route) => ({ ...route, dst: networkOf(family, route.dst) }));
 
 const networkOf = (family: Family, dst: string): string =>
-  dst === 'default' ? (family === 4 ? '0.0.0.0/0' : '::/0') : dst.includes('/') ? dst : `${dst}/${bitsOf(family)}`;
+  dst === 'default' ? everything(family) : dst.includes('/') ? dst : `${dst}/${bitsOf(family)}`;
 
 export function learntIn(routes: readonly IpRoute[], lines: readonly LearningLine[]): Learnt {
   const names = new Map(lines.map(({ line }) => [linkOfLine(line), line.name]));
@@ -99,8 +99,9 @@ function waysOf(told: Learnt, lines: readonly LearningLine[]): Way[] {
 function accepts(line: DedicatedLine, text: string): string | undefined {
   const network = parseCidr(text);
   const peer = network && peerOf(line, network.family);
-  const accepted = line.bgp?.accept.some(
-    ({ cidr, upTo }) => network && network.length <= upTo && containsCidr(cidr, network),
-  );
+  const accepted =
+    network?.length === 0
+      ? line.site.elsewhere.includes(network.family)
+      : line.bgp?.accept.some(({ cidr, upTo }) => network && network.length <= upTo && containsCidr(cidr, network));
   return peer && accepted ? `via ${peer.text} dev ${linkOfLine(line)}` : undefined;
 }

@@ -1091,4 +1091,32 @@ describe('dedicated lines', () => {
       `"bad.yaml:10:21: spec.probe.interval: must be 100ms to 1m"`,
     );
   });
+
+  it('default routes', () => {
+    const learning = (name: string, n: number, bgp: string, local = '10.0.0.0/24'): string =>
+      spec(
+        'DedicatedLine',
+        name,
+        `  port: {interface: line${n}}
+  localAddresses: [169.254.${n}.1/30]
+  peerAddresses: [169.254.${n}.2]
+  localNetworks: [${local}]
+  bgp: {localASN: 65001, peerASN: 65010, ${bgp}}
+`,
+      );
+    const takes = 'accept: [{cidr: 172.20.0.0/16}], acceptDefaultRoute: true';
+    expect(bad(learning('a', 1, takes))).toBe('accepted');
+    expect(bad(`${learning('a', 1, takes)}---\n${learning('b', 2, takes)}`)).toBe('accepted');
+    expect(
+      bad(`${learning('a', 1, takes)}---\n${eip('c', '203.0.113.10')}---\n${snat('s', '10.0.0.0/16', 'c')}`),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:9:95: warning: spec.bgp.acceptDefaultRoute: leads nobody: SnatRule/s (bad.yaml:17) is the way out of all of 10.0.0.0/24 already"`,
+    );
+    expect(bad(learning('a', 1, 'accept: [{cidr: 0.0.0.0/0}]'))).toMatchInlineSnapshot(
+      `"bad.yaml:9:58: spec.bgp.accept[0].cidr: 0.0.0.0/0 is a default route; leave it out, and say acceptDefaultRoute: true"`,
+    );
+    expect(bad(`${learning('a', 1, takes)}---\n${learning('b', 2, takes, '10.0.1.0/24')}`)).toMatchInlineSnapshot(
+      `"bad.yaml:19:95: spec.bgp.acceptDefaultRoute: DedicatedLine/a (bad.yaml:1) takes a default route too, for 10.0.0.0/24; one of the two leads at a time, so give both the same localNetworks"`,
+    );
+  });
 });

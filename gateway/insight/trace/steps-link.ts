@@ -4,7 +4,7 @@ import { classNameOf, type Direction, formatRate, limitOf } from '../../model/ba
 import type { ElasticIp, ExternalNetwork } from '../../model/gateway-model.js';
 import { contains } from '../../model/ip.js';
 import { roleLink, SHAPING, shapingClass, TABLE_VPC, tableOfExternal } from '../../model/ownership.js';
-import { type SiteLink, sitesOf, waysTo } from '../../model/site-link.js';
+import { type SiteLink, sitesOf, waysElsewhere, waysTo } from '../../model/site-link.js';
 import { endText } from './packet.js';
 import { placeOf } from './steps-site.js';
 import { type Outcome, type Route, type Step, type Traveller, VPC } from './traveller.js';
@@ -69,8 +69,10 @@ export const routed: Step = (traveller) => {
 
 /** The first that has a link and carries; what is doubtful comes after all others. */
 function wayToSite(traveller: Traveller): SiteLink | undefined {
-  const { model, context, destination } = traveller;
-  const ways = waysTo(sitesOf(model), destination);
+  const { model, context, destination, source, fromVpc, judge } = traveller;
+  const known = waysTo(sitesOf(model), destination);
+  const elsewhere = fromVpc && known.length === 0 && judge.goesElsewhere(source.text, destination.text);
+  const ways = elsewhere ? waysElsewhere(sitesOf(model), destination) : known;
   const linked = ways.filter((site) => placeOf(traveller, site)?.link);
   return linked.find(({ origin }) => !context.pressure.doubtful.has(origin.id)) ?? linked[0] ?? ways[0];
 }

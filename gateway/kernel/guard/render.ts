@@ -1,10 +1,10 @@
 /**
  * The leak guard: after all translation, no source of the VPC leaves by an external link, and by a dedicated line only for
- * the networks that are behind it. A table of its own, replaced whole in one transaction, so that there is never a moment
+ * the networks that are behind it, unless it may lead to all. A table of its own, replaced whole in one transaction, so that there is never a moment
  * without it.
  */
 import type { GatewayModel } from '../../model/gateway-model.js';
-import { type Cidr, containsCidr } from '../../model/ip.js';
+import { type Cidr, containsCidr, type Family } from '../../model/ip.js';
 import { portsOf } from '../../model/line.js';
 import { GUARD_TABLE, lineParent, roleLink } from '../../model/ownership.js';
 
@@ -28,7 +28,8 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[],
     link: roleLink(lineParent(line.port, line.vlan)),
     four: `line${i}v4`,
     six: `line${i}v6`,
-    remote: (family: number): string[] =>
+    anywhere: (family: Family): boolean => line.site.elsewhere.includes(family),
+    remote: (family: Family): string[] =>
       widest(line.site.remote.filter((cidr) => cidr.family === family)).map(nftText),
   }));
   return [
@@ -50,9 +51,13 @@ export function guardTable(model: GatewayModel, publicPrefixes: readonly Cidr[],
     // The source first: every packet passes here, and few that leave still have one of the VPC's.
     ...sources4.matches.map((match) => `ip saddr ${match} oifname @outside${bare} counter drop`),
     ...sources6.matches.map((match) => `ip6 saddr ${match} ip6 saddr != @public6 oifname @outside${bare} counter drop`),
-    ...lines.flatMap(({ link, four, six }) => [
-      ...sources4.matches.map((match) => `ip saddr ${match} oifname "${link}" ip daddr != @${four} counter drop`),
-      ...sources6.matches.map((match) => `ip6 saddr ${match} oifname "${link}" ip6 daddr != @${six} counter drop`),
+    ...lines.flatMap(({ link, four, six, anywhere }) => [
+      ...(anywhere(4) ? [] : sources4.matches).map(
+        (match) => `ip saddr ${match} oifname "${link}" ip daddr != @${four} counter drop`,
+      ),
+      ...(anywhere(6) ? [] : sources6.matches).map(
+        (match) => `ip6 saddr ${match} oifname "${link}" ip6 daddr != @${six} counter drop`,
+      ),
     ]),
     '}',
     '}',

@@ -57,7 +57,7 @@ export function formatRule(rule: IpRule): string {
     rule.goto !== undefined
       ? ` goto ${rule.goto}`
       : rule.action === undefined
-        ? ` lookup ${rule.table ?? 'main'}`
+        ? ` lookup ${rule.table ?? 'main'}${rule.suppress_prefixlen === undefined ? '' : ` suppress_prefixlength ${rule.suppress_prefixlen}`}`
         : ` ${rule.action}`,
   ].join('');
 }

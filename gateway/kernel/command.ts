@@ -41,6 +41,10 @@ export interface CommandRunner {
   run(command: Command): Promise<CommandResult>;
   /** Values of kernel switches, by the names that `sysctl` gives them; what is not there has none. */
   switches(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Sets them; returns the names of those that the kernel took. */
+  setSwitches(values: ReadonlyMap<string, string>): Promise<ReadonlySet<string>>;
+  /** What a file of /proc/net says of the namespace; `undefined` where this kernel has none such, or does not show it. */
+  procNet(name: string): Promise<string | undefined>;
 }
 
 /** Why a command failed, kept apart from its message so that a refused line can be traced to its document. */

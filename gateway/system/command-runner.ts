@@ -1,6 +1,7 @@
 /** Runs programs. Bounded in time and output; the environment is fixed, so that every tool speaks the same language. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../errors.js';
@@ -13,7 +14,7 @@ import {
 } from '../kernel/command.js';
 import { anonymousFile, digestOf } from './anonymous-file.js';
 import { HeldProgram } from './held-program.js';
-import { readSwitches } from './switches.js';
+import { readSwitches, writeSwitches } from './switches.js';
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
@@ -112,7 +113,24 @@ export class SystemRunner implements CommandRunner {
   /** In another namespace they can be read by a program only. */
   async switches(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (this.prefix.length === 0) return readSwitches(names);
-    const { stdout } = await this.run({ argv: ['sysctl', '-e', ...names], okExitCodes: [0, 1, 255] });
+    return this.#sysctl(names);
+  }
+
+  async setSwitches(values: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
+    if (this.prefix.length === 0) return writeSwitches(values);
+    return new Set((await this.#sysctl([...values].map(([name, value]) => `${name}=${value}`))).keys());
+  }
+
+  async procNet(name: string): Promise<string | undefined> {
+    const path = `/proc/net/${name}`;
+    if (this.prefix.length === 0) return readFile(path, 'utf8').catch(() => undefined);
+    const { code, stdout } = await this.run({ argv: ['cat', path], okExitCodes: [0, 1] });
+    return code === 0 ? stdout : undefined;
+  }
+
+  /** It says what it has read or set. */
+  async #sysctl(words: readonly string[]): Promise<Map<string, string>> {
+    const { stdout } = await this.run({ argv: ['sysctl', '-e', ...words], okExitCodes: [0, 1, 255] });
     return new Map([...stdout.matchAll(/^(\S+) = (.*)$/gm)].map(([, name = '', value = '']) => [name, value.trim()]));
   }
 

@@ -12,7 +12,7 @@ export interface Command {
   readonly stdin?: string;
   /** For a program that opens /dev/stdin by name, which it cannot while that is a socket, as Node's pipes are. */
   readonly opensStdin?: boolean;
-  /** The same program is likely to be run again soon with other input: one may be held ready. */
+  /** The same program is likely to be run again soon, maybe with other input: one may be held ready. */
   readonly recurs?: boolean;
   /**
    * The whole of what the program says when all has gone well: the answer as soon as it stands there, without waiting

@@ -61,6 +61,7 @@ import type { RunFlags } from './options.js';
 
 /** At the end, for answers that are on their way; who does not take them by then goes without. */
 const LAST_ANSWERS_MS = 1_000;
+const SETTLE_MS = 10_000;
 
 /** `exit` is called when it has ended: something that was begun meanwhile must not keep half of it alive. */
 export async function run(flags: RunFlags, exit: (code: number) => never): Promise<void> {
@@ -380,5 +381,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   ports.start();
   vpn.start();
   Memory.warm();
+  // Checks of members leave as much behind as edits do, and after them no answer goes out.
+  setInterval(() => void supervisor.idle().then(() => memory.settle()), SETTLE_MS).unref();
   runner.keepsSpares = true;
 }

@@ -12,7 +12,7 @@ export interface Command {
   readonly stdin?: string;
   /** For a program that opens /dev/stdin by name, which it cannot while that is a socket, as Node's pipes are. */
   readonly opensStdin?: boolean;
-  /** The same program is likely to be run again soon with other input: one may be held ready. */
+  /** The same program is likely to be run again soon, maybe with other input: one may be held ready. */
   readonly recurs?: boolean;
   /**
    * The whole of what the program says when all has gone well: the answer as soon as it stands there, without waiting
@@ -41,6 +41,10 @@ export interface CommandRunner {
   run(command: Command): Promise<CommandResult>;
   /** Values of kernel switches, by the names that `sysctl` gives them; what is not there has none. */
   switches(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Sets them; returns the names of those that the kernel took. */
+  setSwitches(values: ReadonlyMap<string, string>): Promise<ReadonlySet<string>>;
+  /** What a file of /proc/net says of the namespace; `undefined` where this kernel has none such, or does not show it. */
+  procNet(name: string): Promise<string | undefined>;
 }
 
 /** Why a command failed, kept apart from its message so that a refused line can be traced to its document. */

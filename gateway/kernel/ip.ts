@@ -114,5 +114,7 @@ export function askedOnce(run: CommandRunner): CommandRunner {
       return answer;
     },
     switches: (names) => run.switches(names),
+    setSwitches: (values) => run.setSwitches(values),
+    procNet: (name) => run.procNet(name),
   };
 }

@@ -179,19 +179,13 @@ export function notAmong(some: readonly LoadBalancer[], others: readonly LoadBal
 }
 
 /** What listeners allow, as keys: one that goes may leave a connection stale, and so may a listener that comes. */
-export function listenerKeys(balancers: readonly LoadBalancer[]): string[] {
-  return balancers.flatMap((balancer) =>
-    addressesOf(balancer).flatMap(({ text, family }) =>
-      balancer.listeners.flatMap((listener) => {
-        const { protocol, ports } = listener;
-        const where = `${text} ${protocol} ${spanOf(ports)}`;
-        return [
-          `dnat ${where} listener`,
-          ...keepingOf(listener, family, NONE_DOWN).map(
-            (member) => `member ${where} ${member.address.text} ${member.port ?? ''}`,
-          ),
-        ];
-      }),
-    ),
-  );
+export function* listenerKeys(balancers: readonly LoadBalancer[]): Generator<string> {
+  for (const balancer of balancers)
+    for (const { text, family } of addressesOf(balancer))
+      for (const listener of balancer.listeners) {
+        const where = `${text} ${listener.protocol} ${spanOf(listener.ports)}`;
+        yield `dnat ${where} listener`;
+        for (const member of keepingOf(listener, family, NONE_DOWN))
+          yield `member ${where} ${member.address.text} ${member.port ?? ''}`;
+      }
 }

@@ -357,7 +357,7 @@ const textOf = (value: bigint): string =>
     .replace(/(.{4})(?!$)/g, '$1:');
 
 /** What translations the objects allow, as keys. */
-function translationsOf({
+function* translationsOf({
   elasticIps,
   dnatRules,
   loadBalancers,
@@ -365,26 +365,25 @@ function translationsOf({
   ipv6Prefixes,
   vpnConnections,
   dedicatedLines,
-}: Translators): Set<string> {
-  const keys = new Set(listenerKeys(loadBalancers));
-  for (const { address, target } of elasticIps) if (target) keys.add(`eip ${address.text} ${target.text}`);
+}: Translators): Generator<string> {
+  yield* listenerKeys(loadBalancers);
+  for (const { address, target } of elasticIps) if (target) yield `eip ${address.text} ${target.text}`;
   for (const { elasticIp, protocol, ports, target, targetPort } of dnatRules)
-    keys.add(`dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`);
+    yield `dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`;
   for (const rule of snatRules)
-    for (const source of rule.sources) for (const eip of rule.pool) keys.add(`snat ${source.text} ${eip.address.text}`);
+    for (const source of rule.sources) for (const eip of rule.pool) yield `snat ${source.text} ${eip.address.text}`;
   for (const { prefix, internalPrefix, mode } of ipv6Prefixes)
-    keys.add(`prefix ${prefix.text} ${internalPrefix?.text} ${mode}`);
+    yield `prefix ${prefix.text} ${internalPrefix?.text} ${mode}`;
   for (const connection of vpnConnections)
     for (const { protocol, port } of endsOf(connection))
-      keys.add(`end ${connection.elasticIp.address.text} ${protocol} ${port}`);
+      yield `end ${connection.elasticIp.address.text} ${protocol} ${port}`;
   for (const site of sitesOf({ vpnConnections, dedicatedLines })) {
     for (const network of [...site.local, ...site.remote, ...site.translate.map(({ as }) => as)])
-      keys.add(`site ${site.origin.id} ${network.text}`);
-    for (const family of site.elsewhere) keys.add(`site ${site.origin.id} elsewhere ${family}`);
+      yield `site ${site.origin.id} ${network.text}`;
+    for (const family of site.elsewhere) yield `site ${site.origin.id} elsewhere ${family}`;
     // Which of them a rule lets through is known of each connection only.
-    for (const rule of site.policy?.rules ?? []) keys.add(`site ${site.origin.id} ${fingerprint(rule)}`);
+    for (const rule of site.policy?.rules ?? []) yield `site ${site.origin.id} ${fingerprint(rule)}`;
   }
-  return keys;
 }
 
 type Translators = Pick<
@@ -446,15 +445,18 @@ export function mayLeaveStale(before: GatewayModel, after: GatewayModel): boolea
   const same = before.frame === after.frame;
   const { gone, come } = exchanged(after, before);
   if (judgesOtherwise(before, after, come)) return true;
-  const translations = (model: GatewayModel, other: GatewayModel, elasticIps: readonly ElasticIp[]): Set<string> =>
+  const translations = (model: GatewayModel, other: GatewayModel, elasticIps: readonly ElasticIp[]) =>
     translationsOf({
       ...(same ? NO_RULES : { ...model, loadBalancers: notAmong(model.loadBalancers, other.loadBalancers) }),
       elasticIps,
     });
-  const was = translations(before, after, gone);
-  const is = translations(after, before, come);
-  for (const key of was) if (!is.has(key)) return true;
+  const was = new Set(translations(before, after, gone));
+  const is = new Set<string>();
   const takes = before.dedicatedLines.some(({ site }) => site.elsewhere.length > 0) ? TAKES_FROM_LINE : TAKES;
-  for (const key of is) if (!was.has(key) && takes.test(key)) return true;
+  for (const key of translations(after, before, come)) {
+    if (takes.test(key) && !was.has(key)) return true;
+    is.add(key);
+  }
+  for (const key of was) if (!is.has(key)) return true;
   return before.sides !== after.sides;
 }

@@ -32,13 +32,13 @@ export const bitsOf = (family: Family): number => (family === 4 ? 32 : 128);
 const OCTET = /^(0|[1-9]\d{0,2})$/;
 const HEXTET = /^[0-9a-fA-F]{1,4}$/;
 
-function parseIpv4(text: string): bigint | undefined {
+function parseIpv4(text: string): number | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
-  let value = 0n;
+  let value = 0;
   for (const part of parts) {
     if (!OCTET.test(part) || Number(part) > 255) return undefined;
-    value = value * 256n + BigInt(part);
+    value = value * 256 + Number(part);
   }
   return value;
 }
@@ -64,9 +64,13 @@ function parseIpv6(text: string): bigint | undefined {
 /** `undefined` when the text is not exactly one address. */
 export function parseIp(text: string): IpAddress | undefined {
   if (text.length > 45) return undefined;
-  const family: Family = text.includes(':') ? 6 : 4;
-  const value = family === 6 ? parseIpv6(text) : parseIpv4(text);
-  return value === undefined ? undefined : ipFromValue(family, value);
+  if (!text.includes(':')) {
+    const value = parseIpv4(text);
+    // Without leading zeros there is one way to write it.
+    return value === undefined ? undefined : { family: 4, value: BigInt(value), text };
+  }
+  const value = parseIpv6(text);
+  return value === undefined ? undefined : ipFromValue(6, value);
 }
 
 export function ipFromValue(family: Family, value: bigint): IpAddress {
@@ -132,7 +136,10 @@ export const hostCidr = (address: IpAddress): Cidr => networkOf(address, bitsOf(
 
 export function contains(cidr: Cidr, address: IpAddress): boolean {
   if (cidr.family !== address.family) return false;
-  const hostBits = BigInt(bitsOf(cidr.family) - cidr.length);
+  // Thousands of members are asked: numbers leave nothing behind.
+  if (cidr.family === 4)
+    return Number(address.value) - (Number(address.value) % 2 ** (32 - cidr.length)) === Number(cidr.base);
+  const hostBits = BigInt(128 - cidr.length);
   return address.value >> hostBits === cidr.base >> hostBits;
 }
 

@@ -52,7 +52,13 @@ const poolsOf = remember(
         {
           name,
           id: `${metadata.name}/${name}`,
-          members: members.map(({ port, ...rest }) => ({ ...rest, port })),
+          members: members.map(({ address, port, weight, backup, maintenance }) => ({
+            address,
+            port,
+            weight,
+            backup,
+            maintenance,
+          })),
           drainMs: drainTimeout,
           failsOpen: allDown === 'FailOpen',
           check: healthCheck && checkOf(healthCheck),

@@ -7,20 +7,27 @@ import type { Listener, LoadBalancer, Member } from './balancer.js';
 import type { PortRange } from './gateway-model.js';
 import { remember } from './remember.js';
 
+interface End extends PortRange {
+  /** Address and protocol. */
+  readonly where: string;
+  /** With its first port. */
+  readonly name: string;
+}
+
 class Ends {
-  readonly #ports = new Set<string>();
+  readonly #single = new Set<string>();
   readonly #ranges = new Map<string, PortRange[]>();
 
-  has(where: string, { first, last }: PortRange): boolean {
-    const ranges = this.#ranges.get(where) ?? [];
-    if (ranges.some((range) => range.first <= last && range.last >= first)) return true;
-    for (let port = first; port <= last; port++) if (this.#ports.has(`${where} ${port}`)) return true;
+  has({ where, name, first, last }: End): boolean {
+    if (this.#ranges.get(where)?.some((range) => range.first <= last && range.last >= first)) return true;
+    if (first === last) return this.#single.has(name);
+    for (let port = first; port <= last; port++) if (this.#single.has(`${where} ${port}`)) return true;
     return false;
   }
 
-  add(where: string, ports: PortRange): void {
-    if (ports.last === ports.first) this.#ports.add(`${where} ${ports.first}`);
-    else this.#ranges.set(where, [...(this.#ranges.get(where) ?? []), ports]);
+  add(end: End): void {
+    if (end.last === end.first) this.#single.add(end.name);
+    else this.#ranges.set(end.where, [...(this.#ranges.get(end.where) ?? []), end]);
   }
 }
 
@@ -31,15 +38,16 @@ export const sharingEnds = remember((balancers: readonly LoadBalancer[]): Readon
   for (const { listeners } of [...balancers].sort((a, b) => (a.name < b.name ? -1 : 1)))
     for (const listener of listeners) {
       const ends = endsOf(listener);
-      if (ends.some(([where, ports]) => taken.has(where, ports))) sharing.add(listener);
-      else for (const [where, ports] of ends) taken.add(where, ports);
+      if (ends.some((end) => taken.has(end))) sharing.add(listener);
+      else for (const end of ends) taken.add(end);
     }
   return sharing;
 });
 
 const endsOf = remember((listener: Listener) => listener.pool.members.map((member) => endOf(listener, member)));
 
-const endOf = ({ protocol, ports }: Listener, { address, port }: Member): [where: string, ports: PortRange] => [
-  `${address.text} ${protocol}`,
-  port === undefined ? ports : { first: port, last: port },
-];
+function endOf({ protocol, ports }: Listener, { address, port }: Member): End {
+  const { first, last } = port === undefined ? ports : { first: port, last: port };
+  const where = `${address.text} ${protocol}`;
+  return { where, name: `${where} ${first}`, first, last };
+}

@@ -78,11 +78,10 @@ export function drainsAfter(
 
 /** Members of balancers that serve no more: their TCP connections may end by themselves. */
 function takenOut(before: GatewayModel | undefined, after: GatewayModel, nowMs: number): Drain[] {
-  if (!before || before.loadBalancers === after.loadBalancers) return [];
+  const changed = before ? notAmong(before.loadBalancers, after.loadBalancers) : [];
+  if (!before || changed.length === 0) return [];
   const staying = bindingsOf(notAmong(after.loadBalancers, before.loadBalancers));
-  const going = [...bindingsOf(notAmong(before.loadBalancers, after.loadBalancers))].filter(
-    ([key]) => !staying.has(key),
-  );
+  const going = [...bindingsOf(changed)].filter(([key]) => !staying.has(key));
   return going.flatMap(([, { binding, drainMs }]) => (drainMs > 0 ? [{ ...binding, untilMs: nowMs + drainMs }] : []));
 }
 

@@ -96,9 +96,11 @@ function edited(state: KernelState, edit: Edit, model: GatewayModel, context: Co
   const name = placed.link?.name;
   const link = name === undefined ? undefined : state.wireguard.get(name);
   if (name === undefined || !link) return { ...state, routes };
-  const peers = new Map(link.peers);
-  for (const { publicKey } of gone) peers.delete(publicKey);
-  for (const peer of come) for (const [key, told] of toldOf(peer, connection, model, context)) peers.set(key, told);
+  const peers = PatchedMap.of(
+    link.peers,
+    gone.map(({ publicKey }) => publicKey),
+    come.flatMap((peer) => toldOf(peer, connection, model, context)),
+  );
   const elements = (of: readonly WireGuardPeer[], family: number): [string, Line][] =>
     networks(of)
       .filter((network) => network.family === family)

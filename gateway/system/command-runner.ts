@@ -1,6 +1,7 @@
 /** Runs programs. Bounded in time and output; the environment is fixed, so that every tool speaks the same language. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VpcgwError } from '../errors.js';
@@ -13,7 +14,8 @@ import {
 } from '../kernel/command.js';
 import { anonymousFile, digestOf } from './anonymous-file.js';
 import { HeldProgram } from './held-program.js';
-import { readSwitches } from './switches.js';
+import { readSwitches, writeSwitches } from './switches.js';
+import { MOST_INPUT, WAITING_PROGRAM } from './waiting-program.js';
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
@@ -25,6 +27,8 @@ const ENVIRONMENT = {
 /** Spares are started when none of their programs has run for so long: in the midst of a change each would hold it up. */
 const SPARE_AFTER_MS = 10;
 const SPARE_FOR_MS = 15_000;
+/** More than one edit runs of what is held; a change of everything needs none. */
+const MOST_SPARES = 8;
 /** The last pause before a command is given up; all together twice as long. */
 const MAX_RETRY_MS = 640;
 /** For so long after its end a process is known as ours. */
@@ -37,11 +41,21 @@ interface Running {
   readonly ended: Promise<CommandResult>;
 }
 
+interface Kind {
+  readonly argv: Command['argv'];
+  /** By itself, for its input. */
+  readonly waits: boolean;
+}
+
+interface Spare extends Running, Kind {
+  readonly expiry: NodeJS.Timeout;
+}
+
 export class SystemRunner implements CommandRunner {
-  /** Programs that wait for their input, by their argument vector: starting one is half of a small change. */
-  readonly #spares = new Map<string, Running & { readonly expiry: NodeJS.Timeout }>();
-  /** Of these a spare is to be started. */
-  readonly #wanted = new Map<string, Command['argv']>();
+  /** Programs that wait for their input: starting one is half of a small change. */
+  #spares: Spare[] = [];
+  /** What a change has run last, in turn: the next one finds as many spares. */
+  #used: Kind[] = [];
   /** By their argument vector. */
   readonly #held = new Map<string, HeldProgram>();
   /** Programs of which spares are kept, and which run now. */
@@ -81,15 +95,17 @@ export class SystemRunner implements CommandRunner {
     try {
       return await this.#answerOf(command);
     } finally {
-      this.#wanted.set(command.argv.join(' '), command.argv);
+      const { argv, stdin, opensStdin = false } = command;
+      this.#used = [...this.#used, { argv, waits: stdin !== undefined && !opensStdin }].slice(-MOST_SPARES);
       if (--this.#recurring === 0) this.#pause = setTimeout(() => this.#keepSpares(), SPARE_AFTER_MS).unref();
     }
   }
 
   async #answerOf(command: Command): Promise<CommandResult> {
-    const input = command.opensStdin ? anonymousFile(command.stdin ?? '') : undefined;
+    const spare = this.#takeSpare(command);
+    const input = command.opensStdin && !spare ? anonymousFile(command.stdin ?? '') : undefined;
     const output = command.digests ? anonymousFile('') : undefined;
-    const running = this.#takeSpare(command.argv) ?? this.#start(command.argv, input, output);
+    const running = spare ?? this.#start(command.argv, input, output);
     const { child, ended } = running;
     const limit = setTimeout(() => child.kill('SIGKILL'), command.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const forget = (): void => clearTimeout(limit);
@@ -112,7 +128,24 @@ export class SystemRunner implements CommandRunner {
   /** In another namespace they can be read by a program only. */
   async switches(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (this.prefix.length === 0) return readSwitches(names);
-    const { stdout } = await this.run({ argv: ['sysctl', '-e', ...names], okExitCodes: [0, 1, 255] });
+    return this.#sysctl(names);
+  }
+
+  async setSwitches(values: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
+    if (this.prefix.length === 0) return writeSwitches(values);
+    return new Set((await this.#sysctl([...values].map(([name, value]) => `${name}=${value}`))).keys());
+  }
+
+  async procNet(name: string): Promise<string | undefined> {
+    const path = `/proc/net/${name}`;
+    if (this.prefix.length === 0) return readFile(path, 'utf8').catch(() => undefined);
+    const { code, stdout } = await this.run({ argv: ['cat', path], okExitCodes: [0, 1] });
+    return code === 0 ? stdout : undefined;
+  }
+
+  /** It says what it has read or set. */
+  async #sysctl(words: readonly string[]): Promise<Map<string, string>> {
+    const { stdout } = await this.run({ argv: ['sysctl', '-e', ...words], okExitCodes: [0, 1, 255] });
     return new Map([...stdout.matchAll(/^(\S+) = (.*)$/gm)].map(([, name = '', value = '']) => [name, value.trim()]));
   }
 
@@ -123,7 +156,7 @@ export class SystemRunner implements CommandRunner {
 
   stop(): void {
     clearTimeout(this.#pause);
-    for (const { child } of this.#spares.values()) child.kill('SIGKILL');
+    for (const { child } of this.#spares) child.kill('SIGKILL');
     for (const held of this.#held.values()) held.stop();
   }
 
@@ -147,29 +180,37 @@ export class SystemRunner implements CommandRunner {
     return { child, ended, stdout };
   }
 
-  #takeSpare(argv: Command['argv']): Running | undefined {
-    const key = argv.join(' ');
-    const spare = this.#spares.get(key);
+  #takeSpare({ argv, recurs = false, stdin = '' }: Command): Running | undefined {
+    const fits = (spare: Spare): boolean =>
+      isSame(spare.argv, argv) && isAlive(spare.child) && (spare.waits || stdin.length <= MOST_INPUT);
+    const spare = recurs ? this.#spares.find(fits) : undefined;
     if (!spare) return undefined;
-    this.#spares.delete(key);
+    this.#spares = this.#spares.filter((other) => other !== spare);
     clearTimeout(spare.expiry);
-    return spare.child.exitCode === null && spare.child.signalCode === null ? spare : undefined;
+    return spare;
   }
 
   #keepSpares(): void {
-    for (const [key, argv] of this.#wanted) if (!this.#spares.has(key)) this.#keepSpare(key, argv);
-    this.#wanted.clear();
+    this.#spares = this.#spares.filter(({ child }) => isAlive(child));
+    const standing = [...this.#spares];
+    for (const kind of this.#used) {
+      const at = standing.findIndex(({ argv }) => isSame(argv, kind.argv));
+      if (at < 0) this.#keepSpare(kind);
+      else standing.splice(at, 1);
+    }
+    this.#used = [];
   }
 
-  #keepSpare(key: string, argv: Command['argv']): void {
-    const running = this.#start(argv);
+  #keepSpare({ argv, waits }: Kind): void {
+    const running = this.#start(waits ? argv : ['perl', '-e', WAITING_PROGRAM, ...argv]);
     // Nobody waits for it yet: what goes wrong with it shows when it is used.
     running.ended.catch(() => undefined);
     const expiry = setTimeout(() => {
-      this.#spares.delete(key);
+      this.#spares = this.#spares.filter((other) => other !== spare);
       running.child.kill('SIGKILL');
     }, SPARE_FOR_MS).unref();
-    this.#spares.set(key, { ...running, expiry });
+    const spare: Spare = { ...running, argv, waits, expiry };
+    this.#spares.push(spare);
   }
 
   #remember(pid: number): void {
@@ -178,6 +219,9 @@ export class SystemRunner implements CommandRunner {
     this.#pids.set(pid, now);
   }
 }
+
+const isSame = (one: Command['argv'], other: Command['argv']): boolean => one.join(' ') === other.join(' ');
+const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
 
 /** Resolves when the program has said exactly this; never, if it says something else. */
 function said({ child, stdout }: Running, text: string): Promise<CommandResult> {

@@ -25,7 +25,7 @@ export class Memory {
     setFlagsFromString('--no-optimize-for-size');
   }
 
-  /** To be called when an answer has gone out: gives back what the changes since the last time have left behind. */
+  /** To be called while nothing is under way: gives back what was left behind since the last time, where it is much. */
   settle(): void {
     if (getHeapStatistics().used_heap_size < this.#floor + GROWTH_BYTES) return;
     this.#collect ??= collector();

@@ -32,7 +32,11 @@ const PROGRAMS: readonly {
     fix: 'install the package iproute2; without tc limits of bandwidth are not enforced',
     optional: true,
   },
-  { argv: ['sysctl', '--version'], fix: 'install the package procps' },
+  {
+    argv: ['sysctl', '--version'],
+    fix: 'install the package procps; without it a support bundle does not tell the kernel switches',
+    optional: true,
+  },
   {
     argv: ['ulogd', '--version'],
     fix: 'install the packages ulogd2 and ulogd2-json; without them firewall rules with log: true log nothing',
@@ -325,10 +329,7 @@ async function probeSysctls(run: CommandRunner): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [key, value] of Object.entries(wanted)) {
     const found = actual.get(key);
-    const right =
-      found === value ||
-      (await run.run({ argv: ['sysctl', '-q', '-w', `${key}=${found ?? value}`], okExitCodes: [0, 1, 255] })).code ===
-        0;
+    const right = found === value || (await run.setSwitches(new Map([[key, found ?? value]]))).has(key);
     const critical = /ip_forward|forwarding|rp_filter|arp_ignore|fwmark_reflect/.test(key);
     findings.push({
       check: `sysctl ${key}`,
@@ -540,7 +541,7 @@ async function chooseEngine(run: CommandRunner): Promise<Balancing> {
     const missing = services.find(({ key, scheduler }) => made.get(key)?.text !== serviceText(scheduler));
     if (missing) return byRules(`no scheduler ${missing.scheduler}: ${stderr.trim().split('\n')[0] ?? ''}`);
     // Without it neither firewall nor limits see what is balanced.
-    await run.run({ argv: ['sysctl', '-q', '-w', `${CONNTRACK_OF_IPVS}=1`], okExitCodes: [0, 1, 255] });
+    await run.setSwitches(new Map([[CONNTRACK_OF_IPVS, '1']]));
     const tracked = (await run.switches([CONNTRACK_OF_IPVS])).get(CONNTRACK_OF_IPVS) === '1';
     return tracked
       ? { engine: 'ipvs', lacking: undefined }

@@ -1,5 +1,8 @@
-/** Kernel switches of the process's own network namespace: read as files, where a program would cost a hundred times that. */
-import { readFileSync } from 'node:fs';
+/**
+ * Kernel switches of the process's own network namespace: read and written as files, where a program would cost a hundred
+ * times that.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
 
 export function readSwitches(names: readonly string[]): Map<string, string> {
   const values = new Map<string, string>();
@@ -13,8 +16,24 @@ export function readSwitches(names: readonly string[]): Map<string, string> {
 /** One that this kernel does not have, or does not show, has no value. */
 function readSwitch(name: string): string | undefined {
   try {
-    return readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').trim();
+    return readFileSync(fileOf(name), 'utf8').trim();
   } catch {
     return undefined;
   }
 }
+
+export function writeSwitches(values: ReadonlyMap<string, string>): Set<string> {
+  return new Set([...values].filter(([name, value]) => writeSwitch(name, value)).map(([name]) => name));
+}
+
+/** Not where /proc/sys is read-only, or the kernel takes no such value. */
+function writeSwitch(name: string, value: string): boolean {
+  try {
+    writeFileSync(fileOf(name), value, { flag: 'r+' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const fileOf = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`;

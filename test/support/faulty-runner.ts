@@ -32,29 +32,51 @@ export class FaultyRunner implements CommandRunner {
   async run(command: Command): Promise<CommandResult> {
     // Nobody listens, and it would go on for two seconds after its change.
     if (command.argv[0] === 'arping') return { code: 0, stdout: '', stderr: '' };
-    if (this.#dead) throw new Killed();
-    const how = this.fault?.at === this.count++ ? this.fault.how : undefined;
-    if (how === 'Fails') throw new CommandError(command, { code: 1, stdout: '', stderr: 'as the test wants it' });
-    if (how === 'DiesBefore') return this.#die();
-    if (how === 'DiesWithin') {
-      const lines = (command.stdin ?? '').split('\n');
-      const half = `${lines.slice(0, Math.ceil(lines.length / 2)).join('\n')}\n`;
-      if (command.stdin !== undefined) await this.#system.run({ ...command, stdin: half }).catch(() => undefined);
-      await this.afterEach(command);
-      return this.#die();
-    }
-    try {
-      return await this.#system.run(command);
-    } finally {
-      await this.afterEach(command);
-      if (how === 'DiesAfter') this.#die();
-    }
+    const lines = (command.stdin ?? '').split('\n');
+    const half = `${lines.slice(0, Math.ceil(lines.length / 2)).join('\n')}\n`;
+    return this.#step(
+      command,
+      () => this.#system.run(command),
+      () => (command.stdin === undefined ? undefined : this.#system.run({ ...command, stdin: half })),
+    );
   }
 
   /** A reading that is no command: it changes nothing, so there is nothing to interrupt. */
   async switches(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (this.#dead) throw new Killed();
     return this.#system.switches(names);
+  }
+
+  async procNet(name: string): Promise<string | undefined> {
+    if (this.#dead) throw new Killed();
+    return this.#system.procNet(name);
+  }
+
+  setSwitches(values: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
+    const half = new Map([...values].slice(0, Math.ceil(values.size / 2)));
+    return this.#step(
+      { argv: ['sysctl', ...values.keys()] },
+      () => this.#system.setSwitches(values),
+      () => this.#system.setSwitches(half),
+    );
+  }
+
+  async #step<T>(command: Command, whole: () => Promise<T>, half: () => Promise<unknown> | undefined): Promise<T> {
+    if (this.#dead) throw new Killed();
+    const how = this.fault?.at === this.count++ ? this.fault.how : undefined;
+    if (how === 'Fails') throw new CommandError(command, { code: 1, stdout: '', stderr: 'as the test wants it' });
+    if (how === 'DiesBefore') return this.#die();
+    if (how === 'DiesWithin') {
+      await half()?.catch(() => undefined);
+      await this.afterEach(command);
+      return this.#die();
+    }
+    try {
+      return await whole();
+    } finally {
+      await this.afterEach(command);
+      if (how === 'DiesAfter') this.#die();
+    }
   }
 
   #die(): never {

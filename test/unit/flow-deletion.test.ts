@@ -63,3 +63,11 @@ it('a line of conntrack is read whole', () => {
   expect(inward(1)).toMatchObject({ protocol: 'tcp', ended: false, mark: 17, bytes: 300 });
   expect(parseFlow('tcp      6 117 TIME_WAIT src=')).toBeUndefined();
 });
+
+it('reads an address of IPv6 as the kernel spells it in its own file', () => {
+  const [source, destination] = ['2001:0db8:0000:0000:0000:0000:0000:0005', 'fd00:0000:0000:0000:0000:0000:0000:0001'];
+  const line = `ipv6     10 udp      17 29 src=${source} dst=${destination} sport=1 dport=2 src=${destination} dst=${source} sport=2 dport=1 mark=0 zone=0 use=2`;
+  const { original, reply } = parsed(line);
+  expect([original.source, original.destination]).toEqual(['2001:db8::5', 'fd00::1']);
+  expect([reply.source, reply.destination]).toEqual(['fd00::1', '2001:db8::5']);
+});

@@ -170,6 +170,12 @@ describe('what a tunnel is told', () => {
   });
 });
 
+it('reads back some peers of a tunnel, and looks at no other', () => {
+  const line = (key: string): string => `${key}\t(none)\t(none)\t10.1.0.0/16\t0\t0\t0\toff\n`;
+  const dump = parseDump(`secret\tpublic\t51820\toff\n${line('a')}${line('ab')}${line('b')}`, () => '', new Set(['a']));
+  expect(dump?.peers.map(({ publicKey }) => publicKey)).toEqual(['a']);
+});
+
 describe('a connection through a tunnel', () => {
   const judge = (options: Options, flow: Parameters<typeof flowOf>[0], more: readonly object[] = []) =>
     new FlowJudge(modelOf(options, more)).judge(flowOf(flow)).reason;

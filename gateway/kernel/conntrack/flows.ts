@@ -1,5 +1,6 @@
 /** Reads the connection table and ends single connections by their tuple, thousands in one process. */
 import type { Flow, Tuple } from '../../model/flow.js';
+import { type Family, parseIp } from '../../model/ip.js';
 import type { CommandRunner } from '../command.js';
 
 const PAIR = /(\w+)=(\S+)/g;
@@ -29,8 +30,8 @@ export function parseFlow(line: string): Flow | undefined {
   return {
     family,
     protocol,
-    original: tupleOf(original),
-    reply: tupleOf(reply),
+    original: tupleOf(original, family),
+    reply: tupleOf(reply, family),
     icmp,
     mark: Number(rest['mark'] ?? 0),
     bytes,
@@ -40,28 +41,48 @@ export function parseFlow(line: string): Flow | undefined {
   };
 }
 
-const tupleOf = (fields: Record<string, string>): Tuple => ({
-  source: fields['src'] ?? '',
-  destination: fields['dst'] ?? '',
+const tupleOf = (fields: Record<string, string>, family: Family): Tuple => ({
+  source: addressOf(fields['src'], family),
+  destination: addressOf(fields['dst'], family),
   sourcePort: Number(fields['sport'] ?? 0),
   destinationPort: Number(fields['dport'] ?? 0),
 });
+
+/** The file spells all zeros of IPv6. */
+const addressOf = (text = '', family: Family): string => (family === 6 ? (parseIp(text)?.text ?? text) : text);
 
 /** The switches that say how many connections there are and how many there may be. */
 export const CONNECTION_COUNT = 'net.netfilter.nf_conntrack_count';
 export const CONNECTION_MAX = 'net.netfilter.nf_conntrack_max';
 
-/** Both families. */
+/**
+ * Both families. Few are read as a file: for the program the kernel locks each bucket of its table, which costs 10 ms when
+ * all are empty, and for the file none.
+ */
 export async function listFlows(run: CommandRunner): Promise<Flow[]> {
-  if ((await run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT) === '0') return [];
-  const { stdout } = await run.run({ argv: ['conntrack', '-L', '-o', 'extended'], okExitCodes: [0, 1] });
+  const count = Number((await run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT) ?? Infinity);
+  if (count === 0) return [];
+  const text = (count <= READ_AT_MOST ? await readAtOnce(run) : undefined) ?? (await listed(run));
   const flows: Flow[] = [];
-  for (const line of stdout.split('\n')) {
+  for (const line of text.split('\n')) {
     const flow = parseFlow(line);
     if (flow) flows.push(flow);
   }
   return flows;
 }
+
+/** So many mostly fit into what the kernel gives in one piece. */
+const READ_AT_MOST = 16;
+const PIECE_BYTES = 4096;
+
+/** Of several pieces the second begins by counting, and may pass over one: `undefined` then. */
+async function readAtOnce(run: CommandRunner): Promise<string | undefined> {
+  const text = await run.procNet('nf_conntrack');
+  return text !== undefined && text.length < PIECE_BYTES ? text : undefined;
+}
+
+const listed = async (run: CommandRunner): Promise<string> =>
+  (await run.run({ argv: ['conntrack', '-L', '-o', 'extended'], okExitCodes: [0, 1] })).stdout;
 
 export function deletionOf({ family, protocol, original, icmp }: Flow): string {
   const head = `-D -f ipv${family} -p ${protocol} -s ${original.source} -d ${original.destination}`;

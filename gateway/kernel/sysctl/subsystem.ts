@@ -18,8 +18,7 @@ export const sysctls: Subsystem<Sysctls> = {
     ),
 
   async apply(run, changes, _observed, desired) {
-    const assignments = changes.map((change) => `${change.key}=${change.lines[0]?.text ?? ''}`);
-    await run.run({ argv: ['sysctl', '-e', ...assignments], okExitCodes: [0, 1, 255] });
+    await run.setSwitches(new Map(changes.map(({ key, lines: [line] }) => [key, line?.text ?? ''])));
     return run.switches([...desired.keys()]);
   },
 };

@@ -1,5 +1,6 @@
 /** Desired and observed WireGuard links → changes: of the link itself, and of each peer by itself. */
 import type { WireGuardLink, WireGuardPeer } from '../state.js';
+import { keysOfDifference } from '../patched-map.js';
 import type { Change } from '../subsystem.js';
 import { describeLink, describePeer } from './render.js';
 
@@ -18,9 +19,10 @@ export function diff(observed: WireGuardLinks, desired: WireGuardLinks): Change[
         key: name,
         lines: [{ text: describeLink(wanted), origin: wanted.origin }],
       });
-    for (const [key, peer] of wanted.peers) {
-      const before = known?.peers.get(key);
-      if (before === peer || (before && samePeer(before, peer))) continue;
+    const keys = known && keysOfDifference(known.peers, wanted.peers);
+    for (const key of keys ?? wanted.peers.keys()) {
+      const [before, peer] = [known?.peers.get(key), wanted.peers.get(key)];
+      if (!peer || before === peer || (before && samePeer(before, peer))) continue;
       changes.push({
         phase: 'switch',
         action: before ? 'replace' : 'add',
@@ -28,14 +30,16 @@ export function diff(observed: WireGuardLinks, desired: WireGuardLinks): Change[
         lines: [{ text: describePeer(peer), origin: wanted.origin }],
       });
     }
-    for (const [key, peer] of known?.peers ?? [])
-      if (!wanted.peers.has(key))
+    for (const key of keys ?? known?.peers.keys() ?? []) {
+      const peer = known?.peers.get(key);
+      if (peer && !wanted.peers.has(key))
         changes.push({
           phase: 'prune',
           action: 'remove',
           key: `${name} ${key}`,
           lines: [{ text: describePeer(peer) }],
         });
+    }
   }
   return changes;
 }

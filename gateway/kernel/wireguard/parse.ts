@@ -22,9 +22,14 @@ export interface PeerDump {
 
 const NONE = '(none)';
 
-/** Secrets in it are told by their fingerprints from here on. */
-export function parseDump(text: string, fingerprintOf: (presharedKey: string) => string): WireGuardDump | undefined {
-  const [link, ...peers] = text.split('\n').filter((line) => line !== '');
+/** Secrets in it are told by their fingerprints from here on. Of all peers, or of `some` by their public keys. */
+export function parseDump(
+  text: string,
+  fingerprintOf: (presharedKey: string) => string,
+  some?: ReadonlySet<string>,
+): WireGuardDump | undefined {
+  const [link, ...all] = text.split('\n').filter((line) => line !== '');
+  const peers = some ? all.filter((line) => some.has(line.slice(0, line.indexOf('\t')))) : all;
   const [, publicKey, port, mark] = link?.split('\t') ?? [];
   if (publicKey === undefined || port === undefined || mark === undefined) return undefined;
   return {

@@ -10,18 +10,21 @@ import { fnv1a64 } from '../../model/hash.js';
 import { TUNNEL_PREFIX } from '../../model/ownership.js';
 import type { Command, CommandRunner } from '../command.js';
 import { readInterfaces } from '../ip.js';
-import type { WireGuardLink } from '../state.js';
+import { PatchedMap } from '../patched-map.js';
+import type { WireGuardLink, WireGuardPeer } from '../state.js';
 import type { Change, Subsystem } from '../subsystem.js';
 import { diff, type WireGuardLinks } from './diff.js';
-import { parseDump, type WireGuardDump } from './parse.js';
+import { parseDump, type PeerDump, type WireGuardDump } from './parse.js';
 import { endpointsText, renderLink, renderPeer } from './render.js';
 
 /** Tells preshared keys apart. */
 export const presharedFingerprint = (key: string): string =>
   createHash('sha256').update(key).digest('base64').slice(0, 16);
 
+const dumpOf = (link: string): Command => ({ argv: ['wg', 'show', link, 'dump'], okExitCodes: [0, 1] });
+
 export async function readDump(run: CommandRunner, link: string): Promise<WireGuardDump | undefined> {
-  const { code, stdout } = await run.run({ argv: ['wg', 'show', link, 'dump'], okExitCodes: [0, 1] });
+  const { code, stdout } = await run.run(dumpOf(link));
   return code === 0 ? parseDump(stdout, presharedFingerprint) : undefined;
 }
 
@@ -59,8 +62,12 @@ export class WireGuard implements Subsystem<WireGuardLinks> {
       const wanted = desired.get(name);
       if (!wanted) continue;
       const own = changes.filter(({ key }) => key === name || key.startsWith(`${name} `));
-      await tell(run, name, own, observed.get(name), wanted, this.endpointOf);
-      const link = await this.#read(run, name, aliasOf(wanted), wanted);
+      const known = observed.get(name);
+      await tell(run, name, own, known, wanted, this.endpointOf);
+      const link =
+        known && own.every(({ key }) => key !== name)
+          ? await readBack(run, name, own, known, wanted)
+          : await this.#read(run, name, aliasOf(wanted), wanted);
       if (link) result.set(name, link);
     }
     this.#names = [...new Set([...this.#names, ...result.keys()])].filter((name) => desired.has(name));
@@ -80,14 +87,35 @@ export class WireGuard implements Subsystem<WireGuardLinks> {
     const dump = await readDump(run, name);
     if (!dump) return undefined;
     const told = wanted !== undefined && alias === aliasOf(wanted);
-    const peers = dump.peers.map(({ publicKey, presharedKey, endpoint, networks, keepaliveS }) => {
-      const meant = wanted?.peers.get(publicKey)?.endpoint;
-      const roamed = told && endpoint !== undefined && meant !== undefined;
-      return [publicKey, { presharedKey, endpoint: roamed ? meant : endpoint, networks, keepaliveS }] as const;
-    });
+    const peers = dump.peers.map((peer) => peerOf(peer, told ? wanted : undefined));
     const { publicKey, listenPort, mark } = dump;
     return { key: { fingerprint: publicKey }, listenPort, mark, peers: new Map(peers), origin: wanted?.origin };
   }
+}
+
+/** Of a link that was told the endpoints of `told`: a peer that is elsewhere has roamed. */
+function peerOf(
+  { publicKey, presharedKey, endpoint, networks, keepaliveS }: PeerDump,
+  told: WireGuardLink | undefined,
+): [publicKey: string, peer: WireGuardPeer] {
+  const meant = endpoint === undefined ? undefined : told?.peers.get(publicKey)?.endpoint;
+  return [publicKey, { presharedKey, endpoint: meant ?? endpoint, networks, keepaliveS }];
+}
+
+/** After changes of some peers: they are believed anew, and no other. */
+async function readBack(
+  run: CommandRunner,
+  name: string,
+  changes: readonly Change[],
+  known: WireGuardLink,
+  wanted: WireGuardLink,
+): Promise<WireGuardLink | undefined> {
+  const keys = new Set(changes.map(({ key }) => key.slice(name.length + 1)));
+  const { code, stdout } = await run.run({ ...dumpOf(name), recurs: true });
+  const dump = code === 0 ? parseDump(stdout, presharedFingerprint, keys) : undefined;
+  if (!dump) return undefined;
+  const peers = dump.peers.map((peer) => peerOf(peer, wanted));
+  return { ...known, peers: PatchedMap.of(known.peers, keys, peers) };
 }
 
 const aliasOf = (link: WireGuardLink): string => `vpcgw endpoints ${fnv1a64(endpointsText(link))}`;
@@ -110,7 +138,12 @@ async function tell(
     return peer ? renderPeer(key, peer, known?.peers.get(key), roamed) : renderLink(wanted);
   });
   if (lines.length > 0)
-    await wg(run, { argv: ['wg', 'addconf', name, '/dev/stdin'], stdin: `${lines.join('\n')}\n`, opensStdin: true });
+    await wg(run, {
+      argv: ['wg', 'addconf', name, '/dev/stdin'],
+      stdin: `${lines.join('\n')}\n`,
+      opensStdin: true,
+      recurs: true,
+    });
   if (removed.length > 0)
     await wg(run, { argv: ['wg', 'set', name, ...removed.flatMap((key) => ['peer', key, 'remove'])] });
   // After the telling: a life that ends in between tells it again.

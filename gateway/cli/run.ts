@@ -131,7 +131,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     run: runner,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
-    active: () => pair.status?.role === 'Active',
+    active: () => pair.isActive,
   });
   /** What does not carry, lines and tunnels, each told of by whoever watches them. */
   const doubtful = {

@@ -12,7 +12,10 @@ export interface Command {
   readonly stdin?: string;
   /** For a program that opens /dev/stdin by name, which it cannot while that is a socket, as Node's pipes are. */
   readonly opensStdin?: boolean;
-  /** The same program is likely to be run again soon, maybe with other input: one may be held ready. */
+  /**
+   * The same program is likely to be run again soon, maybe with other input: one may be held ready. With nothing to read it
+   * has to change nothing: that is what a held one gets when we are killed.
+   */
   readonly recurs?: boolean;
   /**
    * The whole of what the program says when all has gone well: the answer as soon as it stands there, without waiting

@@ -123,7 +123,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
     learnt: { give: () => routing.learnt, take: (all) => routing.take(all) },
     onTold: () => supervisor.endStaleFlows(),
-    onCallsLost: () => supervisor.callTunnelsAgain(),
+    onCallsLost: () => supervisor.callTunnelsAgain('Unanswered'),
+    onAlone: () => supervisor.callTunnelsAgain('All'),
   });
   const ipsec = new Ipsec({
     directory: join(dirname(flags.socket), 'ipsec'),

@@ -3,7 +3,7 @@
  */
 export class Endpoints {
   /** By the public keys of both ends. */
-  #known = new Map<string, string>();
+  readonly #known = new Map<string, string>();
 
   /** Counts what is new. */
   version = 0;
@@ -21,8 +21,8 @@ export class Endpoints {
     return Object.fromEntries(this.#known);
   }
 
-  /** From the other member, which is active. */
+  /** From the other member, which is active. One that has just begun has seen nobody yet: what was known stays. */
   learn(all: Readonly<Record<string, string>>): void {
-    this.#known = new Map(Object.entries(all));
+    for (const [key, endpoint] of Object.entries(all)) this.#known.set(key, endpoint);
   }
 }

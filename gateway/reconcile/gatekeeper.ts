@@ -32,6 +32,8 @@ export interface GatekeeperOptions {
   readonly peer: () => PeerHealth | undefined;
   /** For these reasons and no others; whether that changed anything. */
   readonly standDown: (reasons: readonly string[]) => boolean;
+  /** The other member spoke beside this one for a while, and does not any more. */
+  readonly onAlone: () => void;
   /** The other should know how this member is, and, where it is asked, say how it is itself. */
   readonly tellPeer: () => void;
 }
@@ -191,7 +193,9 @@ export class Gatekeeper {
           ? 'the other member is active too'
           : undefined;
     if (this.#rival !== undefined && before === undefined) this.options.tell('TwoActives', this.#rival);
-    if (this.#rival === undefined && before !== undefined)
+    if (this.#rival === undefined && before !== undefined) {
       this.options.tell('OneActive', 'this member alone is active');
+      this.options.onAlone();
+    }
   }
 }

@@ -51,6 +51,8 @@ export interface PairOptions {
   readonly onTold: () => void;
   /** Some time after tunnels were told their peers: a call may have been lost, or its answer gone to the other member. */
   readonly onCallsLost: () => void;
+  /** The other member was active beside this one: sites may have spoken with it. */
+  readonly onAlone: () => void;
   /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
   readonly electionStartsPrograms: boolean;
 }
@@ -121,6 +123,7 @@ export class Pair {
         }
       },
       tellPeer: () => this.#channel?.tell(),
+      onAlone: options.onAlone,
     });
   }
 

@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { Iptables } from '../kernel/iptables/subsystem.js';
-import { callAgain } from '../kernel/wireguard/call-again.js';
+import { callAgain, type Called } from '../kernel/wireguard/call-again.js';
 import { type SubsystemName, type Subsystems } from '../kernel/registry.js';
 import type { Allocations, Balancing, Facts, KernelState, Shaper } from '../kernel/state.js';
 import { asksForBandwidth } from '../model/bandwidth.js';
@@ -116,9 +116,8 @@ export class Programmer {
     return now?.keys !== this.facts?.keys || now?.certificates !== this.facts?.certificates;
   }
 
-  /** Peers that have not answered yet. */
-  async callTunnelsAgain(): Promise<void> {
-    for (const link of this.view.believed?.wireguard.keys() ?? []) await callAgain(this.run, link);
+  async callTunnelsAgain(whom: Called): Promise<void> {
+    for (const link of this.view.believed?.wireguard.keys() ?? []) await callAgain(this.run, link, whom);
   }
 
   /** Of the model in force. */

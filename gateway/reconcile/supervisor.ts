@@ -11,6 +11,7 @@ import { type Source, type SourceFile } from '../documents/document.js';
 import { ParseCache, splitDocuments } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { Allocations } from '../kernel/state.js';
+import type { Called } from '../kernel/wireguard/call-again.js';
 import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
@@ -466,9 +467,9 @@ export class Supervisor {
   }
 
   /** Peers of tunnels that have not answered since this member became active. */
-  callTunnelsAgain(): void {
+  callTunnelsAgain(whom: Called): void {
     const { programmer, log } = this.options;
-    this.#enqueue(() => programmer.callTunnelsAgain()).catch((error: unknown) =>
+    this.#enqueue(() => programmer.callTunnelsAgain(whom)).catch((error: unknown) =>
       log.warn({ error: messageOf(error) }, 'the peers of tunnels could not be called again'),
     );
   }

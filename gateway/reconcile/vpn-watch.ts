@@ -60,6 +60,8 @@ export class VpnWatch {
 
   start(): void {
     this.#timer = setInterval(() => void this.look(), EVERY_MS);
+    // The other member may take over before the next.
+    void this.look();
   }
 
   stop(): void {

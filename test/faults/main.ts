@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { FAULTS, type Fault } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { PairLab } from '../support/pair-lab.js';
-import { PairSites } from '../support/pair-sites.js';
+import { PairServices } from '../support/pair-services.js';
 import { walk, type Walked } from '../support/pair-walk.js';
 import { faultTable, worstOf } from './table.js';
 
@@ -24,19 +24,19 @@ const { values } = parseArgs({
 async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
   const walked: Walked[] = [];
   for (let run = 0; run < Number(values.runs); run++) {
-    walked.push(await walk(fault, lab, sites.flows));
+    walked.push(await walk(fault, lab, services.flows));
     process.stderr.write(`${fault.name}: ${run + 1} of ${values.runs}\n`);
   }
   return worstOf(walked);
 }
 
 const faults = FAULTS.filter(({ short, name }) => (values.full || short) && name.includes(values.only));
-const sites = new PairSites();
-const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own', sites }));
+const services = new PairServices();
+const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own', services }));
 await lab.start();
 try {
   await servePair(lab);
-  await sites.open(lab);
+  await services.open(lab);
   const rows: Walked[] = [];
   for (const fault of faults) rows.push(await walkOften(fault, lab));
   const machine = `${cpus().length} cores, Linux ${release().split('-')[0]}`;
@@ -49,6 +49,6 @@ try {
   );
   process.exitCode = wrong ? 1 : 0;
 } finally {
-  await sites.close();
+  await services.close();
   await lab.end();
 }

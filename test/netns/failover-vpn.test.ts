@@ -4,6 +4,7 @@ import { examplePublicKey } from '../support/example-keys.js';
 import { ports } from '../support/gateway-lab.js';
 import { FAULTS } from '../support/pair-faults.js';
 import { servePair } from '../support/pair-flows.js';
+import { ping } from '../support/ping.js';
 import { Keys, PlainWireGuard, tunnelShows } from '../support/plain-wireguard.js';
 import { usePairLab } from '../support/use-pair-lab.js';
 
@@ -48,6 +49,12 @@ describe('the tunnel of a pair', () => {
   });
   afterAll(() => plain?.delete());
 
+  const carries = () =>
+    lab.until('the tunnel carries', async () => {
+      const { received } = await ping(lab.topology.inet.namespace, { from: '192.168.77.1', to: '10.0.0.5' });
+      return received === 1;
+    });
+
   it('has its peers on the active member alone', async () => {
     const { active, standby } = await lab.settled();
     await lab.until('the active one has it', async () => (await tunnelShows(active.namespace, 'endpoints')).has(site));
@@ -57,6 +64,7 @@ describe('the tunnel of a pair', () => {
   it.each(faults)('is back at once after: $name', async (fault) => {
     const { active, standby } = await lab.settled();
     const inet = await lab.inet();
+    await carries();
     const stream = await inet.udpStream({
       from: '192.168.77.1',
       to: '10.0.0.5',

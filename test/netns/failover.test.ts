@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAULTS } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { walk } from '../support/pair-walk.js';
-import { PairSites } from '../support/pair-sites.js';
+import { PairServices } from '../support/pair-services.js';
 import { usePairLab } from '../support/use-pair-lab.js';
 
 describe('a pair', () => {
-  const sites = new PairSites();
-  const lab = usePairLab(pairOptions({ sites }));
+  const services = new PairServices();
+  const lab = usePairLab(pairOptions({ services }));
   beforeAll(async () => {
     await servePair(lab);
-    await sites.open(lab);
+    await services.open(lab);
   });
-  afterAll(() => sites.close());
+  afterAll(() => services.close());
 
   it('has one active member, and only that one holds the lease', async () => {
     const { active, standby } = await lab.settled();
@@ -20,7 +20,7 @@ describe('a pair', () => {
   });
 
   it.each(FAULTS.filter(({ short }) => short))('keeps every connection through: $name', async (fault) => {
-    const { flows, speaking, expected, untranslated } = await walk(fault, lab, sites.flows);
+    const { flows, speaking, expected, untranslated } = await walk(fault, lab, services.flows);
     expect(flows.filter(({ lost }) => lost > 0)).toEqual([]);
     expect(speaking).toEqual([expected]);
     expect(untranslated).toBe(0);

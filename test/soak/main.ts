@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { FAULTS } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { PairLab } from '../support/pair-lab.js';
-import { PairSites } from '../support/pair-sites.js';
+import { PairServices } from '../support/pair-services.js';
 import { walk } from '../support/pair-walk.js';
 import { randomDocuments } from './edits.js';
 import { grown, type Size, sizeOf } from './size.js';
@@ -26,8 +26,8 @@ const GOES_WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 5_000;
 
 const random = new Random(Number(values.seed));
-const sites = new PairSites();
-const lab = new PairLab(pairOptions({ sites }));
+const services = new PairServices();
+const lab = new PairLab(pairOptions({ services }));
 const began = performance.now();
 const lastsMs = Number(values.minutes) * 60_000;
 const share = (): number => (performance.now() - began) / lastsMs;
@@ -35,7 +35,7 @@ console.log(`soak: ${values.minutes} minutes, --seed ${values.seed}`);
 await lab.start();
 try {
   await servePair(lab);
-  await sites.open(lab);
+  await services.open(lab);
   let [faults, edits]: [number, number] = [0, 0];
   let first: Size[] | undefined;
   const wrong: string[] = [];
@@ -44,7 +44,7 @@ try {
     await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(documents)));
     edits++;
     const fault = random.of(FAULTS);
-    const { flows, untranslated, speaking } = await walk(fault, lab, sites.flows);
+    const { flows, untranslated, speaking } = await walk(fault, lab, services.flows);
     faults++;
     const lost = flows.reduce((sum, flow) => sum + flow.lost, 0);
     if (lost > 0 || untranslated > 0 || speaking.length !== 1)
@@ -60,7 +60,7 @@ try {
   for (const line of [...wrong, ...growth]) console.log(`soak: ${line}`);
   process.exitCode = wrong.length + growth.length > 0 ? 1 : 0;
 } finally {
-  await sites.close();
+  await services.close();
   await lab.end();
 }
 

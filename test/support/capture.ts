@@ -21,6 +21,7 @@ export interface CaptureOptions {
 
 const startTimeoutMs = 10_000;
 const drainTimeoutMs = 5_000;
+const STEADY = 2;
 const counters = /(\d+) packets? captured, (\d+) packets? received by filter, (\d+) packets? dropped by kernel/;
 const fileHeaderBytes = 24;
 const recordHeaderBytes = 16;
@@ -32,8 +33,8 @@ export class Capture {
   private headerSeen = false;
   private messages = '';
   private exited = false;
-  /** What had passed before the filter stood: it is counted, and never captured. */
-  private unfiltered = 0;
+  /** At most so many had passed before the filter stood: they are counted, and never captured. */
+  private unfiltered = Infinity;
 
   private constructor(
     private readonly tcpdump: ChildProcess,
@@ -57,8 +58,7 @@ export class Capture {
     const argv = ['tcpdump', ...options, ...filter.split(/\s+/).filter(Boolean)];
     const capture = new Capture(namespace.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), amidTraffic);
     await capture.message(() => capture.messages.includes('listening on'), startTimeoutMs, 'its start');
-    const { captured, received } = await capture.counted();
-    capture.unfiltered = received - captured;
+    await capture.counted();
     return capture;
   }
 
@@ -86,12 +86,14 @@ export class Capture {
   /** Until tcpdump has written whatever the kernel has handed to it, and we have read that. */
   private async drain(): Promise<void> {
     const deadline = performance.now() + drainTimeoutMs;
-    for (;;) {
+    for (let steady = 0; ; ) {
+      const before = this.unfiltered;
       const { captured, received, dropped } = await this.counted();
       if (dropped > 0 && !this.amidTraffic)
         throw new Error(`tcpdump lost ${dropped} packets: the capture proves nothing`);
-      const isDrained = this.amidTraffic || captured === received - this.unfiltered;
-      if (isDrained && this.packets.length === captured) return;
+      // Of those that are counted and not captured, some may be under way. Nobody is when there are as few twice.
+      steady = received - captured === before ? steady + 1 : 0;
+      if ((this.amidTraffic || steady >= STEADY) && this.packets.length === captured) return;
       if (performance.now() > deadline) throw new Error(`tcpdump wrote only ${captured} of ${received} packets`);
     }
   }
@@ -101,6 +103,7 @@ export class Capture {
     this.tcpdump.kill('SIGUSR1');
     await this.message(() => counters.test(this.messages), drainTimeoutMs, 'its counters');
     const [captured = 0, received = 0, dropped = 0] = (counters.exec(this.messages) ?? []).slice(1).map(Number);
+    this.unfiltered = Math.min(this.unfiltered, received - captured);
     return { captured, received, dropped };
   }
 

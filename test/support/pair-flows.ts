@@ -2,7 +2,7 @@ import type { Agent } from './agent.js';
 import type { TcpConnection, TcpConnections, UdpStream } from './agent-handles.js';
 import type { UdpStreamReport } from './agent-operations.js';
 import { internet } from './addresses.js';
-import { dnatRule, elasticIp, gateway, loadBalancer, snatRule, type Document } from './documents.js';
+import { dnatRule, elasticIp, gateway, snatRule, type Document } from './documents.js';
 import { ports, serve } from './gateway-lab.js';
 import type { PairLab, PairLabOptions, Paths } from './pair-lab.js';
 import { voteOf } from './third-voter.js';
@@ -38,8 +38,8 @@ interface PairForm {
   /** With a third voter, which has to be there before the members. */
   readonly strict?: NonNullable<PairLabOptions['before']>;
   readonly secondUnder?: NonNullable<PairLabOptions['secondUnder']>;
-  /** What the tenant has elsewhere. */
-  readonly sites?: { readonly args: readonly string[]; readonly documents: readonly Document[] };
+  /** What is carried beside translation. */
+  readonly services?: { readonly args: readonly string[]; readonly documents: readonly Document[] };
 }
 
 /** What else a pair can be than one of `Own` MAC addresses whose members meet by IPv4. */
@@ -56,7 +56,7 @@ export const pairOptions = ({
   macMode = 'Own',
   paths = 'IPv4',
   strict,
-  sites,
+  services,
   ...more
 }: PairForm = {}): PairLabOptions => ({
   vms: [
@@ -68,10 +68,10 @@ export const pairOptions = ({
   paths,
   ...more,
   ...(strict ? { before: strict } : {}),
-  ...(sites ? { args: sites.args } : {}),
+  ...(services ? { args: services.args } : {}),
   documents: (tenant) => [
     ...pairDocuments(pairGateway(tenant, macMode, strict ? { fencing: 'Strict', vote: voteOf } : {})),
-    ...(sites?.documents ?? []),
+    ...(services?.documents ?? []),
   ],
 });
 
@@ -88,11 +88,6 @@ export const pairDocuments = (gateway: Document): Document[] => [
   elasticIp('nat', '203.0.113.20'),
   snatRule('all', ['10.0.0.0/24'], ['nat']),
   dnatRule('app', { elasticIP: 'nat', protocol: 'TCP', port: 2200, target: '10.0.0.6', targetPort: ports.tcp }),
-  loadBalancer('both', {
-    elasticIP: 'nat',
-    members: ['10.0.0.5', '10.0.0.6'].map((address) => ({ address })),
-    listeners: [{ port: ports.tcp }, { protocol: 'UDP', port: ports.udpEcho }],
-  }),
 ];
 
 /** Servers at both ends; once for each laboratory. */
@@ -127,7 +122,6 @@ export class PairFlows {
       { flow: '1:1 from the VM', stream: await web.udpStream({ to: outside, ...echo }) },
       { flow: 'SNAT', stream: await app.udpStream({ to: outside, ...echo }) },
       { flow: 'hairpin', stream: await app.udpStream({ to: '203.0.113.10', ...echo }) },
-      { flow: 'balanced', stream: await inet.udpStream({ to: '203.0.113.20', ...echo }) },
       ...(await beside(lab)),
       {
         flow: '1:1 from outside, TCP',
@@ -136,7 +130,6 @@ export class PairFlows {
       { flow: '1:1 from the VM, TCP', connection: await web.tcpConnect({ to: outside, port: ports.tcp }) },
       { flow: 'DNAT, TCP', connection: await inet.tcpConnect({ to: '203.0.113.20', port: 2200 }) },
       { flow: 'hairpin, TCP', connection: await app.tcpConnect({ to: '203.0.113.10', port: ports.tcp }) },
-      { flow: 'balanced, TCP', connection: await inet.tcpConnect({ to: '203.0.113.20', port: ports.tcp }) },
     ];
     const localPort = ++crowdPort;
     const targets = crowd.map((from) => ({ to: outside, port: ports.tcp, from, localPort }));

@@ -1,4 +1,4 @@
-import { dedicatedLine, type Document, elasticIp, vpnConnection } from './documents.js';
+import { dedicatedLine, type Document, elasticIp, loadBalancer, vpnConnection } from './documents.js';
 import { examplePublicKey } from './example-keys.js';
 import { ports, serve } from './gateway-lab.js';
 import type { FlowsBeside, PairFlow } from './pair-flows.js';
@@ -6,9 +6,11 @@ import type { PairLab } from './pair-lab.js';
 import { Keys, PlainWireGuard } from './plain-wireguard.js';
 import { Site } from './site.js';
 
-// What a pair's tenant has elsewhere: an office behind a dedicated line, and a branch behind a tunnel that calls from
-// anywhere. Both members have their ends of each.
+// What a pair carries beside translation: a load balancer, an office behind a dedicated line, and a branch behind a tunnel
+// that calls from anywhere. Both members have their ends of each.
 
+/** The elastic IP that is shared. */
+const BALANCED = '203.0.113.20';
 const OFFICE = { address: '172.20.0.1', network: '172.20.0.0/16' };
 const BRANCH = { address: '192.168.77.1', network: '192.168.77.0/24' };
 const TUNNEL_EIP = '203.0.113.40';
@@ -17,7 +19,7 @@ const WEB = '10.0.0.5';
 /** A tunnel whose call was lost calls again after five seconds. */
 const CALLS_WITHIN_MS = 15_000;
 
-export class PairSites {
+export class PairServices {
   private readonly keys = new Keys('gateway.key');
   private office: Site | undefined;
   private branch: PlainWireGuard | undefined;
@@ -28,6 +30,11 @@ export class PairSites {
   }
 
   readonly documents: readonly Document[] = [
+    loadBalancer('both', {
+      elasticIP: 'nat',
+      members: [WEB, '10.0.0.6'].map((address) => ({ address })),
+      listeners: [{ port: ports.tcp }, { protocol: 'UDP', port: ports.udpEcho }],
+    }),
     dedicatedLine('office', {
       number: 0,
       port: 'line0',
@@ -66,13 +73,15 @@ export class PairSites {
     });
   }
 
-  /** Traffic of either, from then on. */
+  /** Traffic of each, from then on. */
   flows: FlowsBeside = async ({ tenant, topology }) => {
     const [web, inet] = await Promise.all([tenant.vm('web').agent(), topology.inet.agent()]);
     const echo = { port: ports.udpEcho, intervalMs: 10 };
     const flows: PairFlow[] = [
+      { flow: 'balanced', stream: await inet.udpStream({ to: BALANCED, ...echo }) },
       { flow: 'line', stream: await web.udpStream({ to: OFFICE.address, ...echo }) },
       { flow: 'tunnel', stream: await inet.udpStream({ from: BRANCH.address, to: WEB, ...echo }) },
+      { flow: 'balanced, TCP', connection: await inet.tcpConnect({ to: BALANCED, port: ports.tcp }) },
       { flow: 'line, TCP', connection: await web.tcpConnect({ to: OFFICE.address, port: ports.tcp }) },
       {
         flow: 'tunnel, TCP',

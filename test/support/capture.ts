@@ -86,7 +86,7 @@ export class Capture {
   /** Until tcpdump has written whatever the kernel has handed to it, and we have read that. */
   private async drain(): Promise<void> {
     const deadline = performance.now() + drainTimeoutMs;
-    for (let steady = 0; ; ) {
+    for (let steady = 0; ;) {
       const before = this.unfiltered;
       const { captured, received, dropped } = await this.counted();
       if (dropped > 0 && !this.amidTraffic)

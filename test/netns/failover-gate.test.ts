@@ -102,6 +102,11 @@ describe('a pair', () => {
     await lab.until('one of them notices', async () => (await alarms()).some((alarm) => alarm !== undefined));
     expect((await alarms()).join()).toMatch(/somebody else answers for this gateway at (ext0|vpc0)/);
     await lab.cable(active, ['sync0'], 'up');
+    // The kernel uses a link up to a second after its carrier is back.
+    await lab.until('it is healed', async () => {
+      const { stdout } = await active.namespace.exec(['ip', '-o', 'link', 'show', 'sync0']);
+      return stdout.includes('state UP');
+    });
     const healed = performance.now();
     await lab.until('one speaks', async () => {
       const held = await Promise.all(lab.members.map((member) => member.holdsLease()));

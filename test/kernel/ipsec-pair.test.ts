@@ -68,24 +68,6 @@ describe('the tunnel of IPsec of a pair', () => {
     LONG_MS,
   );
 
-  it(
-    'is left alone by a supervisor that starts anew on the active member',
-    async () => {
-      const { active } = await lab.settled();
-      await lab.until('it stands', async () => (await spis(active)) >= 2);
-      const keysOf = async ({ namespace }: Member) =>
-        (await namespace.exec(['ip', 'xfrm', 'state'])).stdout.match(/spi 0x\w+/g)?.sort();
-      const tellings = () => active.supervisor.logged('"msg":"told"').length;
-      const [before, told] = [await keysOf(active), tellings()];
-      await active.supervisor.kill9();
-      await active.supervisor.restart();
-      await lab.until('the daemon was told', async () => tellings() > told);
-      await lab.sound();
-      expect(await keysOf(active)).toEqual(before);
-    },
-    LONG_MS,
-  );
-
   /** Of a stream through the tunnel, beyond that of one to an elastic IP, when the node of the active member dies. */
   async function silence(from: 'site' | 'VPC', supervised: boolean): Promise<number> {
     const { active, standby } = await lab.settled();

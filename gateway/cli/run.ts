@@ -61,6 +61,7 @@ import type { RunFlags } from './options.js';
 
 /** At the end, for answers that are on their way; who does not take them by then goes without. */
 const LAST_ANSWERS_MS = 1_000;
+/** Between two looks at what checks have left behind in memory. */
 const SETTLE_MS = 10_000;
 
 /** `exit` is called when it has ended: something that was begun meanwhile must not keep half of it alive. */

@@ -168,10 +168,12 @@ export class Routing {
   async #ways(): Promise<IpRoute[]> {
     const lists = await Promise.all(
       ([4, 6] as const).map(async (family) => {
-        const { stdout } = await this.options.run.run({
+        const { code, stdout } = await this.options.run.run({
           argv: ['ip', '-j', `-${family}`, ...LEARNT_ROUTES.split(' ')],
+          okExitCodes: [0, 2],
         });
-        return routesOf(family, listsIn(stdout).flat() as IpRoute[]);
+        // A table that has no route of a family is none, for `ip`.
+        return code === 0 ? routesOf(family, listsIn(stdout).flat() as IpRoute[]) : [];
       }),
     );
     return lists.flat();
@@ -179,7 +181,11 @@ export class Routing {
 
   async #listen(): Promise<void> {
     if (this.#bell) return;
-    const ring = (): void => void (this.#ringing ??= setTimeout(() => void this.#hear(), LEARNT_WITHIN_MS));
+    const hear = (): void =>
+      void this.#hear().catch((error: unknown) =>
+        this.options.log.error({ error: messageOf(error) }, 'what lines have learnt could not be read'),
+      );
+    const ring = (): void => void (this.#ringing ??= setTimeout(hear, LEARNT_WITHIN_MS));
     this.#bell = new Doorbell(['ip', '-o', 'monitor', 'route'], (line) => line.includes('proto bird') && ring(), ring);
     this.#bell.start();
     await this.#hear();

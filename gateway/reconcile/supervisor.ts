@@ -466,7 +466,7 @@ export class Supervisor {
     this.#keeper.endDrainsIn(0);
   }
 
-  /** Peers of tunnels that have not answered since this member became active. */
+  /** Peers of tunnels, on the active member of a pair. */
   callTunnelsAgain(whom: Called): void {
     const { programmer, log } = this.options;
     this.#enqueue(() => programmer.callTunnelsAgain(whom)).catch((error: unknown) =>

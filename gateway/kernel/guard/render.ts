@@ -1,7 +1,7 @@
 /**
  * The leak guard: after all translation, no source of the VPC leaves by an external link, and by a dedicated line only for
- * the networks that are behind it, unless it may lead to all. A table of its own, replaced whole in one transaction, so that there is never a moment
- * without it.
+ * the networks that are behind it, unless it may lead to all. A table of its own, replaced whole in one transaction, so
+ * that there is never a moment without it.
  */
 import type { GatewayModel } from '../../model/gateway-model.js';
 import { type Cidr, containsCidr, type Family } from '../../model/ip.js';

@@ -27,6 +27,7 @@ import {
   SOURCE_LIMIT_CHAIN,
   TABLE_VPC,
   tableOfExternal,
+  TUNNEL_PREFIX,
 } from '../model/ownership.js';
 import { limitsInbound, limitsSources } from '../model/limits.js';
 import { portsOf } from '../model/line.js';
@@ -344,6 +345,7 @@ function forwardRules(vpc: string, model: GatewayModel, sites: Sites): string[] 
   return [
     // First of all what is nearly all of the traffic.
     `-i ${LINK_PREFIX}+ ${ASSURED}`,
+    ...(sites.some(({ link }) => !link.line) ? [`-i ${TUNNEL_PREFIX}+ -o ${vpc} ${ASSURED}`] : []),
     ...rejectRules(model),
     `${OPENS_TCP} -j VG-MSS`,
     `-i ${LINK_PREFIX}+ ${ESTABLISHED}`,

@@ -151,7 +151,9 @@ export class Routing {
     this.#listenNoMore();
     if (this.#runs || this.#daemon.pid !== undefined) await this.#end('SIGKILL');
     const key = JSON.stringify([this.#told, birdConfig(model, this.#lines)]);
-    if (this.#kept?.key === key && Date.now() < this.#kept.atMs + KEEP_EVERY_MS) return;
+    // Without a line there is nothing that could be lost.
+    const lasts = this.#lines.length === 0 || Date.now() < (this.#kept?.atMs ?? 0) + KEEP_EVERY_MS;
+    if (this.#kept?.key === key && lasts) return;
     this.#kept = { key, atMs: Date.now() };
     const present = await this.#ways();
     const told = this.#told ?? learntIn(present, this.#lines);

@@ -80,6 +80,11 @@ export class Programmer {
     return this.#inForce;
   }
 
+  /** No longer once a change has failed half way, until somebody looks. */
+  get knowsKernel(): boolean {
+    return this.view.believed !== undefined;
+  }
+
   /** Switches that the kernel did not let us set. */
   get unsettable(): readonly string[] {
     return this.#unsettable;
@@ -177,7 +182,8 @@ export class Programmer {
     const current = this.#inForce;
     if (!current || current.model.paused) return;
     const pressure = this.#heeding(running);
-    if (pressure !== this.pressure) {
+    // Not known: an earlier attempt at this failed half way.
+    if (pressure !== this.pressure || !this.knowsKernel) {
       this.pressure = pressure;
       await this.mend();
     }

@@ -375,7 +375,12 @@ export class Supervisor {
       reason: error instanceof VpcgwError ? error.code : 'Invariant',
       message: messageOf(error),
     };
-    if (this.options.programmer.inForce) return;
+    const { programmer } = this.options;
+    if (programmer.inForce) {
+      // The former state could not be put back: nobody looks for drift where nothing is known.
+      if (!programmer.knowsKernel) this.#timers.set('inspect', RETRY_MIN_MS, () => this.inspect('all'));
+      return;
+    }
     this.#standing.ready = false;
     this.#retry(() => this.#enqueue(() => this.#firstAttempt()));
   }

@@ -17,7 +17,9 @@ export interface GatewayOptions {
   spec?: Readonly<Record<string, unknown>>;
 }
 
-export function gateway(tenant: Tenant, options: GatewayOptions = {}): Document {
+type Addressed = Pick<Tenant, 'name' | 'externalAddresses' | 'secondExternalAddresses'>;
+
+export function gateway(tenant: Addressed, options: GatewayOptions = {}): Document {
   const { internalAddresses = ['10.0.0.1/24', 'fd00:a::1/64'], prefixes = [], spec = {} } = options;
   const externals = [
     { name: 'internet', interface: 'ext0', addresses: tenant.externalAddresses, gateways: internet.gateways },

@@ -63,6 +63,14 @@ const ownOf = (eip: ElasticIp, known: Firewall, direction: Direction): readonly 
   return closes(policies, direction) ? policies : [];
 };
 
+/** Chains that stand for what an elastic IP is judged by, and for as long as one is. */
+export const policyChainsOf = rememberWithin((eip: ElasticIp, known: Firewall): readonly string[] =>
+  (['Ingress', 'Egress'] as const).flatMap((direction) => {
+    const policies = ownOf(eip, known, direction);
+    return policies.length === 0 ? [] : [chainOf(direction === 'Ingress' ? 'FI' : 'FE', policies)];
+  }),
+);
+
 /** What one elastic IP adds to the tree of those that have policies of their own. */
 export const judgedEntry = rememberWithin((eip: ElasticIp, known: Firewall): NatEntry | undefined => {
   const policies = ownOf(eip, known, 'Ingress');

@@ -7,7 +7,7 @@ import { compileLimits } from '../features/bandwidth.js';
 import { limitSetsOf } from '../features/connection-limit.js';
 import { compileElasticIp, type ElasticIpPart } from '../features/elastic-ip.js';
 import { type CompileContext, FAMILIES, type NatEntry, type ShapingEntry } from '../features/feature.js';
-import { judgedEntry, leavingEntry } from '../features/firewall.js';
+import { judgedEntry, leavingEntry, policyChainsOf } from '../features/firewall.js';
 import type { Allocations, IpSet, IptablesState, Line } from '../kernel/state.js';
 import { PatchedMap } from '../kernel/patched-map.js';
 import { exchanged } from '../model/flow.js';
@@ -39,6 +39,7 @@ export function recompile(input: CompileInput, before: Compiled): Compiled | und
   if (model.frame !== known.model.frame) return recompilePeers(input, before);
   const context = contextOf(input);
   const { gone, come } = exchanged(model, known.model);
+  if (!sameChains([...gone, ...come], known.model, model)) return undefined;
   const edit: Edit = { gone: gone.map(partsOf(model, contextOf(known))), come: come.map(partsOf(model, context)) };
   const lookUps = editLookUps(before.lookUps, edit);
   if (!lookUps) return undefined;
@@ -89,6 +90,19 @@ const partsOf =
     memberships: [...limitSetsOf(eip), ...(eip.target ? [] : [{ name: HELD_SET, prefix: hostCidr(eip.address) }])],
     shaping: compileLimits(eip, model, context),
   });
+
+/** A list of policies that no elastic IP had before has no chain yet; the last that had one takes its chain along. */
+function sameChains(edited: readonly ElasticIp[], before: GatewayModel, after: GatewayModel): boolean {
+  const touched = edited.flatMap((eip) => [
+    ...policyChainsOf(eip, before.firewall),
+    ...policyChainsOf(eip, after.firewall),
+  ]);
+  if (touched.length === 0) return true;
+  const [had, has] = [before, after].map(
+    ({ elasticIps, firewall }) => new Set([...elasticIps.values()].flatMap((eip) => policyChainsOf(eip, firewall))),
+  );
+  return touched.every((name) => had?.has(name) === has?.has(name));
+}
 
 /** `undefined` when a table comes into use or falls out of it: what is around the elastic IPs changes then. */
 function editLookUps(before: Compiled['lookUps'], { gone, come }: Edit): Compiled['lookUps'] | undefined {

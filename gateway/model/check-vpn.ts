@@ -35,6 +35,7 @@ export function checkVpn(model: GatewayModel, complaints: Complaints): void {
     if (connection.type === 'IPsec') checkIpsec(connection, networks, model, complaints, at);
     else {
       checkPort(connection, ports, complaints, at);
+      checkPortOfIpsec(connection, model, complaints, at);
       checkPeers(connection, networks, model, complaints);
     }
   }
@@ -82,6 +83,23 @@ function checkPort(
     );
   if (listenPort === SYNC_PORT) at(path, `${listenPort} is where the members of a pair talk to each other`);
   ports.set(listenPort, other ?? connection);
+}
+
+const IPSEC_PORTS: readonly number[] = [500, 4500];
+
+function checkPortOfIpsec(
+  { elasticIp, wireGuard: { listenPort } }: WireGuardConnection,
+  model: GatewayModel,
+  complaints: Complaints,
+  at: At,
+): void {
+  // Of one elastic IP it is a clash of claims.
+  const other = ipsecsOf(model).find((connection) => connection.elasticIp !== elasticIp);
+  if (other && IPSEC_PORTS.includes(listenPort))
+    at(
+      ['wireGuard', 'listenPort'],
+      `${listenPort} is where ${complaints.where(other.origin.id)} listens; a gateway has each once, whatever the elastic IP`,
+    );
 }
 
 function checkPeers(

@@ -10,6 +10,8 @@ export function allocate(
   known: Readonly<Record<string, number>>,
   names: readonly string[],
   max: number,
+  /** Given to nobody anew, as long as there are others. */
+  spared: ReadonlySet<number> = new Set(),
 ): Record<string, number> {
   const result: Record<string, number> = {};
   const used = new Set<number>();
@@ -22,7 +24,8 @@ export function allocate(
   let next = 1;
   for (const name of names) {
     if (result[name] !== undefined) continue;
-    while (used.has(next)) next++;
+    while (used.has(next) || spared.has(next)) next++;
+    if (next > max && spared.size > 0) return allocate(known, names, max);
     if (next > max) throw new VpcgwError('Invariant', `no number left for ${name}; ${max} are in use`);
     result[name] = next;
     used.add(next);
@@ -46,6 +49,8 @@ export function allocateAll(known: Allocations, model: GatewayModel): Allocation
     known.sites,
     sitesOf(model).map(({ origin }) => origin.id),
     MAX_SITES,
+    // A tunnel of IPsec is known to the kernel by its number until this edit is pruned.
+    new Set(Object.values(known.sites)),
   );
   const classes = allocateClasses(known.classes, model);
   const kept = (after: Numbers, before: Numbers): Numbers => (sameNumbers(after, before) ? before : after);

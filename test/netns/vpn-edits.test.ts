@@ -165,6 +165,14 @@ describe('peers of a tunnel', () => {
     await reaches();
   });
 
+  it('reach the VPC by a tunnel that took the name, the port and the key of another', async () => {
+    const renamed = vpnConnection('office', { elasticIP: 'vpn', key: 'gateway.key', peers: [site] });
+    await lab.apply([gateway(lab.tenant), elasticIp('vpn', '203.0.113.40'), renamed]);
+    await reaches();
+    await lab.apply(documents());
+    await reaches();
+  });
+
   it('carry 64 KB over a path of 1400', async () => {
     const far = await PlainWireGuard.create(lab.topology.far.namespace, {
       key: 'far.key',

@@ -57,6 +57,7 @@ export class WireGuard implements Subsystem<WireGuardLinks> {
     observed: WireGuardLinks,
     desired: WireGuardLinks,
   ): Promise<WireGuardLinks> {
+    for (const name of lettingGo(observed, desired)) await wg(run, { argv: ['wg', 'set', name, 'listen-port', '0'] });
     const result = new Map([...observed].filter(([name]) => desired.has(name)));
     for (const name of new Set(changes.map(({ key }) => key.split(' ')[0] ?? ''))) {
       const wanted = desired.get(name);
@@ -116,6 +117,12 @@ async function readBack(
   if (!dump) return undefined;
   const peers = dump.peers.map((peer) => peerOf(peer, wanted));
   return { ...known, peers: PatchedMap.of(known.peers, keys, peers) };
+}
+
+/** Whose port is another's from now on, who cannot have it before: also links that stand until they are pruned. */
+function lettingGo(observed: WireGuardLinks, desired: WireGuardLinks): string[] {
+  const owners = new Map([...desired].map(([name, { listenPort }]) => [listenPort, name]));
+  return [...observed].flatMap(([name, { listenPort }]) => ((owners.get(listenPort) ?? name) === name ? [] : [name]));
 }
 
 const aliasOf = (link: WireGuardLink): string => `vpcgw endpoints ${fnv1a64(endpointsText(link))}`;

@@ -137,8 +137,9 @@ export class Ipvs implements Engine {
       const service = this.#service('TCP', at, listener.ports);
       const own: IpvsEntry[] = services.has(service) ? [] : [[service, { text: serviceText('wrr') }]];
       services.add(service);
-      const port = portOf(listener.ports, listener.memberPort);
-      return [...own, [memberKey(service, member, port), { text: memberText(0) }]];
+      const key = memberKey(service, member, portOf(listener.ports, listener.memberPort));
+      // Who serves, under whichever spelling of its port, has its own weight.
+      return services.has(key) ? own : [...own, [key, { text: memberText(0) }]];
     });
     return [...draining, [TIMEOUTS, timeoutsOf(this.model)], ...this.#syncs()];
   }

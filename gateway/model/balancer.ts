@@ -7,7 +7,7 @@
 import { type Drain, drainKey } from './drain.js';
 import type { Flow } from './flow.js';
 import type { ElasticIp, GatewayModel, Origin, PortRange } from './gateway-model.js';
-import type { Cidr, Family, IpAddress } from './ip.js';
+import { type Cidr, contains, type Family, type IpAddress, parseIp } from './ip.js';
 import { remember } from './remember.js';
 
 export type Algorithm = 'RoundRobin' | 'LeastConnections' | 'SourceHash' | 'Maglev';
@@ -135,19 +135,17 @@ export const listenerAt = (
     ?.find(({ listener: { ports } }) => port >= ports.first && port <= ports.last);
 
 /** Why a connection to a listener may not go on; `undefined` where it may. */
-export function staleAtListener(
-  { listener }: Placed,
-  flow: Flow,
-  drains: ReadonlySet<string>,
-  down: Down,
-): string | undefined {
+export function staleAtListener({ listener }: Placed, flow: Flow, drains: boolean, down: Down): string | undefined {
   const { original, reply } = flow;
+  const source = listener.allowedSources && parseIp(original.source);
+  if (source && !listener.allowedSources?.some((cidr) => contains(cidr, source)))
+    return `${original.source} is none of the listener's allowedSources`;
   const port = (member: Member): number => member.port ?? original.destinationPort;
   const target = `${reply.source} port ${reply.sourcePort}`;
   const serves = keepingOf(listener, flow.family, down).some(
     (member) => member.address.text === reply.source && port(member) === reply.sourcePort,
   );
-  if (serves || (flow.protocol === 'tcp' && drains.has(`${original.destination} ${reply.source}`))) return undefined;
+  if (serves || (flow.protocol === 'tcp' && drains)) return undefined;
   return reply.source === original.destination
     ? `${original.destination} now leads to the members of ${listener.pool.name}`
     : `${target} no longer serves in pool ${listener.pool.name}`;
@@ -185,6 +183,8 @@ export function* listenerKeys(balancers: readonly LoadBalancer[]): Generator<str
       for (const listener of balancer.listeners) {
         const where = `${text} ${listener.protocol} ${spanOf(listener.ports)}`;
         yield `dnat ${where} listener`;
+        for (const cidr of listener.allowedSources ?? [undefined])
+          yield `allowed ${where} ${cidr?.text ?? 'everybody'}`;
         for (const member of keepingOf(listener, family, NONE_DOWN))
           yield `member ${where} ${member.address.text} ${member.port ?? ''}`;
       }

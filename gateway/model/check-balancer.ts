@@ -64,6 +64,13 @@ function checkListener(balancer: LoadBalancer, listener: Listener, index: number
   const moved = pool.members.find((member: Member) => member.port !== undefined);
   if (ports.last > ports.first && moved)
     at('endPort', `a range keeps its ports, and ${moved.address.text} of pool ${pool.name} has port ${moved.port}`);
+  // With the port written out, and without.
+  const spelled = new Map<string, number | undefined>();
+  for (const { address, port } of pool.members) {
+    const end = `${address.text} port ${port ?? ports.first}`;
+    if (spelled.has(end) && spelled.get(end) !== port) at('pool', `${end} stands twice in ${pool.name}`);
+    spelled.set(end, port);
+  }
   for (const address of addressesOf(balancer))
     if (!pool.members.some((member) => member.address.family === address.family))
       at('pool', `${address.text} is IPv${address.family}, and no member of ${pool.name} is`);

@@ -63,6 +63,8 @@ const verdictFor = (reason: string | undefined): Verdict => (reason === undefine
 export class FlowJudge {
   readonly #dnat: Map<string, GatewayModel['dnatRules'][number][]>;
   readonly #draining: Set<string>;
+  /** Members of balancers, whose connections to their listener alone may go on. */
+  readonly #leaving: readonly Drain[];
   readonly #own: Set<string>;
   readonly #sites: readonly SiteLink[];
   /** The gateway's own addresses on dedicated lines. */
@@ -82,7 +84,10 @@ export class FlowJudge {
       const key = rule.elasticIp.address.text;
       this.#dnat.set(key, [...(this.#dnat.get(key) ?? []), rule]);
     }
-    this.#draining = new Set(drains.map((drain) => `${drain.address} ${drain.target}`));
+    this.#draining = new Set(
+      drains.filter(({ listener }) => !listener).map(({ address, target }) => `${address} ${target}`),
+    );
+    this.#leaving = drains.filter(({ listener }) => listener);
     this.#own = new Set(
       [...model.internal.addresses, ...model.externals.flatMap((external) => external.addresses)].map(
         ({ address }) => address.text,
@@ -165,7 +170,7 @@ export class FlowJudge {
   #judgeDestination(flow: Flow): Verdict {
     const { protocol, original, reply } = flow;
     const placed = listenerAt(this.model, original.destination, protocol, original.destinationPort);
-    if (placed) return verdictFor(staleAtListener(placed, flow, this.#draining, this.down));
+    if (placed) return verdictFor(staleAtListener(placed, flow, this.#drains(flow), this.down));
     const translated = reply.source !== original.destination || reply.sourcePort !== original.destinationPort;
     const end = endAt(this.model, original.destination, protocol, original.destinationPort);
     if (end) return translated ? stale(`${original.destination} is where ${end.origin.id} ends now`) : KEEP;
@@ -176,12 +181,22 @@ export class FlowJudge {
       if (reply.source === wanted.address && (portSame || protocol.startsWith('icmp'))) return KEEP;
     } else if (!translated)
       return this.#isClosed(original) ? stale(`${original.destination} is no longer open to outside`) : KEEP;
-    if (this.#draining.has(`${original.destination} ${reply.source}`)) return KEEP;
+    if (this.#drains(flow)) return KEEP;
     return stale(
       wanted
         ? `${original.destination} now leads to ${wanted.address}`
         : `${original.destination} no longer leads to ${reply.source}`,
     );
+  }
+
+  #drains({ protocol, original: { destination, destinationPort: port }, reply }: Flow): boolean {
+    const leaves = ({ address, target, listener }: Drain): boolean =>
+      listener !== undefined &&
+      address === destination &&
+      target === reply.source &&
+      port >= listener.ports.first &&
+      port <= listener.ports.last;
+    return this.#draining.has(`${destination} ${reply.source}`) || (protocol === 'tcp' && this.#leaving.some(leaves));
   }
 
   /** What policies say of its opening; those of `onEdit: Keep` leave what was opened before them. */

@@ -208,6 +208,13 @@ describe('load balancing by IPVS', () => {
     expect(await saved(8003)).not.toContain('10.0.0.5');
   });
 
+  it('goes on as it is when a member’s port is written out', async () => {
+    await balance([memberOf(0), memberOf(1)], [{ port: ports.tcp }]);
+    await balance([memberOf(0, { port: ports.tcp }), memberOf(1)], [{ port: ports.tcp }]);
+    expect(await saved(ports.tcp)).not.toContain('-w 0');
+    expect(await overTcp(inet, { to: EIP, port: ports.tcp })).toMatchObject({ client: expect.any(String) as string });
+  });
+
   it('leaves the counters of all that an edit does not concern', async () => {
     await balance(members(1, 1), [{ port: 8004 }, { port: 8005 }]);
     await served(

@@ -659,6 +659,9 @@ describe('objects', () => {
       bad.yaml:7:60: spec.pools[0].members[1].address: 10.9.0.1 is outside the VPC's prefixes (10.0.0.0/24, fd00:a::/64, 10.0.1.0/24)
       bad.yaml:7:102: spec.pools[0].members[3].address: 10.0.0.9 stands twice in web"
     `);
+    expect(
+      inside(pool('{address: 10.0.0.9}, {address: 10.0.0.9, port: 80}'), listener('port: 80')),
+    ).toMatchInlineSnapshot(`"bad.yaml:9:39: spec.listeners[0].pool: 10.0.0.9 port 80 stands twice in web"`);
     expect(inside(pool('{address: "fd00:a::5"}'), listener('port: 80'))).toMatchInlineSnapshot(
       `"bad.yaml:9:39: spec.listeners[0].pool: 10.0.0.100 is IPv4, and no member of web is"`,
     );
@@ -917,6 +920,13 @@ describe('VPN connections', () => {
     );
     expect(beside(`${ipsec('a')}---\n${vpn('c', site, { end: '    listenPort: 4500\n' })}`)).toMatchInlineSnapshot(
       `"bad.yaml:5:9: spec.type: UDP 203.0.113.60 port 4500 overlaps UDP 203.0.113.60 port 4500 of VpnConnection/c (bad.yaml:13)"`,
+    );
+    expect(
+      beside(
+        `${ipsec('a')}---\n${vpn('c', site, { end: '    listenPort: 4500\n' }).replace('elasticIP: vpn', 'elasticIP: other')}---\n${eip('other', '203.0.113.61')}`,
+      ),
+    ).toMatchInlineSnapshot(
+      `"bad.yaml:22:17: spec.wireGuard.listenPort: 4500 is where VpnConnection/a (bad.yaml:1) listens; a gateway has each once, whatever the elastic IP"`,
     );
     expect(
       beside(

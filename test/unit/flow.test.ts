@@ -229,6 +229,28 @@ describe('connections of a listener', () => {
     );
   });
 
+  it('drain for their own listener alone', () => {
+    const listener = { ports: { first: 80, last: 80 }, memberPort: 8080 };
+    const leaving = drains.map((drain) => ({ ...drain, listener }));
+    expect(judge(balanced([seven]), held, leaving)).toBe('kept');
+    const other = inward('tcp', ['203.0.113.10', 22], ['10.0.0.6', 22]);
+    expect(judge(modelOf(eip('web', '203.0.113.10')), other, drains)).toBe('kept');
+    expect(judge(modelOf(eip('web', '203.0.113.10')), other, leaving)).toBe('203.0.113.10 no longer leads to 10.0.0.6');
+    const out = flow('tcp', ['10.0.0.6', 4000], INET, ['203.0.113.10', 4000]);
+    expect(judge(modelOf(eip('web', '203.0.113.10')), out, drains)).toBe('kept');
+    expect(judge(modelOf(eip('web', '203.0.113.10')), out, leaving)).not.toBe('kept');
+  });
+
+  it('end for sources that may not use it any more', () => {
+    const from = (...allowed: string[]): GatewayModel =>
+      balanced([six], `TCP, allowedSources: [${allowed.map((cidr) => `"${cidr}"`).join(', ')}]`);
+    expect(judge(from('198.51.100.0/24'), held)).toBe('kept');
+    expect(judge(from('192.0.2.0/24'), held)).toBe("198.51.100.9 is none of the listener's allowedSources");
+    expect(mayLeaveStale(balanced([six]), from('192.0.2.0/24'))).toBe(true);
+    expect(mayLeaveStale(from('192.0.2.0/24', '198.51.100.0/24'), from('192.0.2.0/24'))).toBe(true);
+    expect(mayLeaveStale(from('192.0.2.0/24'), from('192.0.2.0/24', '198.51.100.0/24'))).toBe(false);
+  });
+
   it('are no business of other ports of the same elastic IP', () => {
     expect(judge(balanced([six]), inward('tcp', ['203.0.113.10', 81], ['10.0.0.5', 81]))).toBe('kept');
     expect(judge(balanced([six]), inward('tcp', ['203.0.113.10', 80], ['10.0.0.5', 80]))).toBe(

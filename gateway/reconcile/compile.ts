@@ -181,14 +181,14 @@ function sets(model: GatewayModel, parts: readonly Contribution[], context: Comp
     const vpc = model.internal.prefixes.filter((prefix) => prefix.family === family);
     result.set(`${SET_PREFIX}vpc${family}`, {
       type,
-      elements: new Map(vpc.map((prefix) => [elementOf(prefix), NO_ATTRIBUTES])),
+      elements: new Map(vpc.flatMap(halves).map((prefix) => [elementOf(prefix), NO_ATTRIBUTES])),
     });
     const elements = new Map<string, Line>();
     for (const source of sources) {
       if (source.prefix.family !== family) continue;
-      const { key, line } = sourceElement(source, context.externalIndex(source.external));
+      const { line } = sourceElement(source, context.externalIndex(source.external));
       // Of a 1:1 binding and a SNAT rule of one host, the binding stands first and wins.
-      if (!elements.has(key)) elements.set(key, line);
+      for (const key of halves(source.prefix).map(elementOf)) if (!elements.has(key)) elements.set(key, line);
     }
     result.set(`${SET_PREFIX}src${family}`, { type: `${type} skbinfo`, elements });
   }

@@ -43,14 +43,15 @@ interface Binding {
   readonly target: number | undefined;
   readonly routed: boolean;
   readonly second: boolean;
+  readonly tier: string | undefined;
   /** Of each direction, in Mbit/s. */
   readonly limits: readonly [number | undefined, number | undefined];
 }
 
-const text = ({ name, address, target, routed, second, limits: [ingress, egress] }: Binding): string => `---
+const text = ({ name, address, target, routed, second, tier, limits: [ingress, egress] }: Binding): string => `---
 apiVersion: vpcgw.io/v1alpha1
 kind: ElasticIP
-metadata: {name: e${name}}
+metadata: {name: e${name}${tier === undefined ? '' : `, labels: {tier: ${tier}}`}}
 spec:
   address: 203.0.${address >> 4}.${(address & 15) * 16}
   external: ${second ? 'two' : 'one'}
@@ -68,6 +69,7 @@ const binding = fc.record({
   target: fc.option(fc.nat(60), { nil: undefined }),
   routed: fc.boolean(),
   second: fc.boolean(),
+  tier: fc.constantFrom(undefined, undefined, 'front', 'back'),
   limits: fc.tuple(megabits, megabits),
 });
 
@@ -105,6 +107,23 @@ const inputOf = ({ model }: Candidate, before: CompileInput | undefined, facts: 
 });
 
 const stateOf = (compiled: Compiled): KernelState => compiled.state;
+
+/** Of elastic IPs by their labels, of which none may have one yet. */
+const POLICIES = `---
+apiVersion: vpcgw.io/v1alpha1
+kind: FirewallPolicy
+metadata: {name: front}
+spec:
+  appliesTo: {matchLabels: {tier: front}}
+  rules: [{priority: 1, action: Deny, direction: Ingress, peers: [{cidr: 192.0.2.0/24}]}]
+---
+apiVersion: vpcgw.io/v1alpha1
+kind: FirewallPolicy
+metadata: {name: back}
+spec:
+  appliesTo: {matchLabels: {tier: back}}
+  rules: [{priority: 1, action: Deny, direction: Egress, peers: [{cidr: 192.0.2.0/24}]}]
+`;
 
 const TUNNELS = `${GATEWAY}---
 apiVersion: vpcgw.io/v1alpha1
@@ -207,10 +226,10 @@ describe('gives the same model and the same kernel as all documents taken togeth
   it('an edit of elastic IPs', () => {
     let short = 0;
     fc.assert(
-      fc.property(fc.boolean(), list(binding), (ceiling, edits) => {
+      fc.property(fc.boolean(), fc.boolean(), list(binding), (ceiling, judged, edits) => {
         const gateway = ceiling ? GATEWAY.replace('spec:\n', 'spec:\n  bandwidth: {ingress: 20M}\n') : GATEWAY;
         short += walk(
-          gateway,
+          judged ? `${gateway}${POLICIES}` : gateway,
           edits.map((edit) => edit.map((each) => ({ id: `ElasticIP/e${each.name}`, text: text(each) }))),
         );
       }),
@@ -238,4 +257,10 @@ describe('gives the same model and the same kernel as all documents taken togeth
     );
     expect(short).toBeGreaterThan(50);
   }, 60_000);
+});
+
+it('a source of everybody is two halves, which a set of networks takes', () => {
+  const everybody = GATEWAY.replace('{cidr: 10.0.0.0/16}, ', '{cidr: 0.0.0.0/0}, ');
+  const { sets } = stateOf(compile(inputOf(candidateOf(sourcesOf(everybody), new ParseCache()), undefined)));
+  expect([...(sets.get('vg-src4')?.elements.keys() ?? [])]).toEqual(['0.0.0.0/1', '128.0.0.0/1', '10.0.0.5']);
 });

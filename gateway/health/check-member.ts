@@ -63,7 +63,8 @@ function overTcp({ check, address, port, from }: Probe, resolve: (failure: Failu
     clearTimeout(timer);
     socket.removeAllListeners('data');
     socket.on('error', () => undefined);
-    if (check.type === 'HTTPS') socket.destroy();
+    // One that is not connected yet would wait for that before it is reset.
+    if (check.type === 'HTTPS' || socket.connecting) socket.destroy();
     else socket.resetAndDestroy();
     resolve(failure);
   };

@@ -29,7 +29,6 @@ import type { CommandRunner } from '../kernel/command.js';
 import type { Facts } from '../kernel/state.js';
 import { isPair } from '../model/high-availability.js';
 import { certificateKey, type IpsecConnection, ipsecsOf } from '../model/vpn.js';
-import type { Clock } from '../system/clock.js';
 import { Daemon } from '../system/daemon.js';
 import { ViciClient } from '../system/vici-client.js';
 import { type CompileInput, contextOf } from './compile.js';
@@ -38,7 +37,6 @@ export interface IpsecOptions {
   readonly directory: string;
   readonly log: Logger;
   readonly run: CommandRunner;
-  readonly clock: Clock;
   readonly inForce: () => CompileInput | undefined;
   /** Of a pair: this member is the active one, by the last that was heard. */
   readonly active: () => boolean;
@@ -144,7 +142,7 @@ export class Ipsec {
       this.#fresh = false;
       await this.#listens();
       await this.#tell();
-      this.#told = { pid, text, atMs: this.options.clock.nowMs() };
+      this.#told = { pid, text, atMs: performance.now() };
       this.options.log.info({ daemon: 'ipsec', tunnels: this.#connections.length }, 'told');
     }
     await this.#keepTunnels();
@@ -152,13 +150,13 @@ export class Ipsec {
 
   /** It has only just been started. */
   async #listens(): Promise<void> {
-    const deadlineMs = this.options.clock.nowMs() + LISTENS_WITHIN_MS;
+    const deadlineMs = performance.now() + LISTENS_WITHIN_MS;
     for (;;) {
       try {
         await this.#vici.request('version');
         return;
       } catch (error) {
-        if (this.options.clock.nowMs() > deadlineMs) throw error;
+        if (performance.now() > deadlineMs) throw error;
         await sleep(LISTEN_POLL_MS);
       }
     }
@@ -216,7 +214,7 @@ export class Ipsec {
   }
 
   #sinceTold(): number {
-    return this.options.clock.nowMs() - (this.#told?.atMs ?? -Infinity);
+    return performance.now() - (this.#told?.atMs ?? -Infinity);
   }
 
   /** Of two that were begun from both ends at once, the one that carries. */
@@ -250,7 +248,7 @@ export class Ipsec {
 
   async #askFor(name: string): Promise<void> {
     const state = this.#stateNamed(name);
-    const nowMs = this.options.clock.nowMs();
+    const nowMs = performance.now();
     if (state?.installed || state?.busy || nowMs - (this.#askedMs.get(name) ?? -Infinity) < ASK_AGAIN_MS) return;
     this.#askedMs.set(name, nowMs);
     // What comes of it is seen later: it answers at once, and calls that a failure.

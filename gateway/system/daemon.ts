@@ -48,7 +48,7 @@ export class Daemon {
   #queue: Promise<unknown> = Promise.resolve();
   #look: NodeJS.Timeout | undefined;
   #restartMs = RESTART_AFTER_MS;
-  #startedMs = 0;
+  #startedMs = -Infinity;
   #reloadedMs = -Infinity;
   #reload: NodeJS.Timeout | undefined;
   #restarts = 0;
@@ -112,15 +112,21 @@ export class Daemon {
   async #settle(): Promise<void> {
     if (this.#wanted === undefined) return;
     mkdirSync(this.options.directory, { recursive: true, mode: 0o700 });
-    const changed = contentOf(this.config) !== this.#wanted;
-    if (changed) replaceFile(this.config, this.#wanted);
+    // What it runs with, not what stands in the file: a former supervisor may have ended before it told.
+    const changed = (contentOf(this.#file('told')) ?? contentOf(this.config)) !== this.#wanted;
+    if (contentOf(this.config) !== this.#wanted) replaceFile(this.config, this.#wanted);
     if (this.#processId() === undefined) this.#start();
     else {
       // Not our child: nobody says when it ends.
       this.#adopted = !this.#isChild;
       if (changed) await this.#tell();
     }
-    this.#look ??= setInterval(() => void this.#enqueue(() => this.#lookAfter()), LOOK_EVERY_MS).unref();
+    this.#look ??= setInterval(() => this.#lookSoon(), LOOK_EVERY_MS).unref();
+  }
+
+  /** What fails, as on a full disk, is tried again at the next look. */
+  #lookSoon(): void {
+    void this.#enqueue(() => this.#lookAfter()).catch(() => undefined);
   }
 
   async #lookAfter(): Promise<void> {
@@ -128,7 +134,7 @@ export class Daemon {
     if (this.#wanted === undefined || this.#isChild || this.#processId() !== undefined) return;
     if (this.#adopted) this.options.onEnd();
     this.#adopted = false;
-    const lived = Date.now() - this.#startedMs;
+    const lived = performance.now() - this.#startedMs;
     if (lived < this.#restartMs) return;
     this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
     this.#restarts++;
@@ -146,20 +152,34 @@ export class Daemon {
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });
     closeSync(log);
-    this.#startedMs = Date.now();
+    this.#startedMs = performance.now();
     this.#isChild = child.pid !== undefined;
     this.#adopted = false;
     child.on('error', () => undefined);
     child.on('exit', () => {
       this.#isChild = false;
       this.options.onEnd();
-      if (this.#wanted !== undefined && this.#look)
-        setTimeout(() => void this.#enqueue(() => this.#lookAfter()), this.#restartMs).unref();
+      if (this.#wanted !== undefined && this.#look) setTimeout(() => this.#lookSoon(), this.#restartMs).unref();
     });
     child.unref();
     if (child.pid === undefined) return;
-    replaceFile(this.#file('process'), `${child.pid} ${beginOf(child.pid) ?? ''}\n`);
+    try {
+      replaceFile(this.#file('process'), `${child.pid} ${beginOf(child.pid) ?? ''}\n`);
+    } catch (error) {
+      // Nobody would know it.
+      child.kill('SIGKILL');
+      throw error;
+    }
+    this.#noteTold();
     this.options.onStart();
+  }
+
+  #noteTold(): void {
+    try {
+      replaceFile(this.#file('told'), contentOf(this.config) ?? '');
+    } catch {
+      // It is told once more then.
+    }
   }
 
   #boundLog(): void {
@@ -175,20 +195,21 @@ export class Daemon {
       await this.#end();
       return this.#start();
     }
-    const waitMs = this.#reloadedMs + RELOAD_EVERY_MS - Date.now();
+    const waitMs = this.#reloadedMs + RELOAD_EVERY_MS - performance.now();
     clearTimeout(this.#reload);
     if (waitMs > 0) this.#reload = setTimeout(() => void this.#enqueue(() => this.#tell()), waitMs).unref();
     else {
-      this.#reloadedMs = Date.now();
+      this.#reloadedMs = performance.now();
       this.#signal('SIGHUP');
+      this.#noteTold();
     }
   }
 
   async #end(): Promise<void> {
     if (this.#processId() === undefined) return;
     this.#signal('SIGTERM');
-    const deadline = Date.now() + END_WITHIN_MS;
-    while (this.#processId() !== undefined && Date.now() < deadline) await sleep(10);
+    const deadline = performance.now() + END_WITHIN_MS;
+    while (this.#processId() !== undefined && performance.now() < deadline) await sleep(10);
     this.#signal('SIGKILL');
   }
 

@@ -15,8 +15,8 @@ export interface Round {
 const AGAIN_AFTER_MS = 1_000;
 
 export class VoteWords {
-  #listening: Socket[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #listening = new Set<Socket>();
+  readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(
     private readonly paths: readonly [MemberPath, ...MemberPath[]],
@@ -25,48 +25,64 @@ export class VoteWords {
 
   /** To what the other kernel answers. */
   listen(): void {
-    if (this.#listening.length > 0) return;
-    this.#listening = this.paths.map(({ address, peer }) => {
-      const socket = createSocket({ type: 'udp4', reuseAddr: true });
-      socket.on('message', (_, from) => {
-        if (from.address === peer.text) this.onAnswer();
-      });
-      // The address may be given to the interface later.
-      socket.on('error', () => this.#listenAgain());
-      socket.bind(ANSWER_PORT, address.text);
-      return socket;
+    if (this.#listening.size + this.#timers.size === 0) for (const path of this.paths) this.#listenOn(path);
+  }
+
+  #listenOn(path: MemberPath): void {
+    const socket = createSocket({ type: 'udp4', reuseAddr: true });
+    this.#listening.add(socket);
+    socket.on('message', (_, from) => {
+      if (from.address === path.peer.text) this.onAnswer();
     });
+    socket.on('error', () => {
+      this.#listening.delete(socket);
+      socket.close();
+      // The address may be given to the interface later.
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        this.#listenOn(path);
+      }, AGAIN_AFTER_MS).unref();
+      this.#timers.add(timer);
+    });
+    socket.bind(ANSWER_PORT, path.address.text);
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    for (const timer of this.#timers) clearTimeout(timer);
     for (const socket of this.#listening) socket.close();
-    this.#listening = [];
+    this.#timers.clear();
+    this.#listening.clear();
   }
 
   /** Before anything is asked of the third voter: from here its grant's time runs. */
   async asks(): Promise<Round> {
     const socket = await this.#socket();
-    await tell(socket, VOTE_PORTS.asked);
+    try {
+      await tell(socket, VOTE_PORTS.asked);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     return { granted: () => tell(socket, VOTE_PORTS.granted), end: () => socket.close() };
   }
 
   async returns(): Promise<void> {
     const socket = await this.#socket();
-    await tell(socket, VOTE_PORTS.returned);
-    socket.close();
-  }
-
-  #listenAgain(): void {
-    this.stop();
-    this.#timer = setTimeout(() => this.listen(), AGAIN_AFTER_MS).unref();
+    try {
+      await tell(socket, VOTE_PORTS.returned);
+    } finally {
+      socket.close();
+    }
   }
 
   #socket(): Promise<Socket> {
     const { address } = this.paths[0];
     const socket = createSocket('udp4');
     return new Promise((resolve, reject) => {
-      socket.once('error', reject);
+      socket.once('error', (error) => {
+        socket.close();
+        reject(error);
+      });
       socket.bind(0, address.text, () => {
         socket.setMulticastInterface(address.text);
         resolve(socket);

@@ -53,6 +53,7 @@ export class ViciClient {
   close(): void {
     this.#socket?.destroy();
     this.#socket = undefined;
+    this.#waiting?.reject(new Error('nobody waits for the IKE daemon any more'));
   }
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
@@ -93,7 +94,9 @@ export class ViciClient {
     this.#socket = socket;
     this.#heard = Buffer.alloc(0);
     const lost = (error?: Error): void => {
-      if (this.#socket === socket) this.#socket = undefined;
+      // Another question has a socket of its own by now.
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
       this.#waiting?.reject(error ?? new Error('the IKE daemon has ended'));
     };
     socket.on('data', (chunk) => this.#hear(socket, chunk));

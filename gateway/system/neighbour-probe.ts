@@ -65,7 +65,7 @@ export class NeighbourProbe {
   }
 
   #beginAgain(): void {
-    this.#timer = setTimeout(() => this.#begin(), RESTART_AFTER_MS).unref();
+    this.#afterPause(() => this.#begin());
   }
 
   async #start(): Promise<void> {
@@ -73,6 +73,7 @@ export class NeighbourProbe {
     const interfaces = await this.#interfaces();
     if (key !== this.#key) return;
     const links = this.#links.flatMap((link) => argumentOf(link, interfaces.get(link.link)) ?? []);
+    if (links.length < this.#links.length) this.#lookForMore(links.length);
     const argv = ['--pdeathsig', 'KILL', 'perl', '-e', NEIGHBOUR_PROGRAM, `${QUESTION_EVERY_MS}`, ...links];
     const child = spawn('setpriv', argv, {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -89,6 +90,22 @@ export class NeighbourProbe {
       this.onAnswers(new Map());
       this.#beginAgain();
     });
+  }
+
+  /** Nobody tells that an interface has come which was not there. */
+  #lookForMore(than: number): void {
+    this.#afterPause(async () => {
+      const [child, found] = [this.#child, await this.#interfaces().catch(() => new Map<string, Interface>())];
+      if (child !== this.#child) return;
+      if (this.#links.filter(({ link }) => found.has(link)).length <= than) return this.#lookForMore(than);
+      this.#end();
+      this.#begin();
+    });
+  }
+
+  #afterPause(run: () => unknown): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(run, RESTART_AFTER_MS).unref();
   }
 
   /** Asked at each start: one that was made anew has another number. */

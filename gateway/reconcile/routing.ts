@@ -130,6 +130,8 @@ export class Routing {
 
   async #speak({ model }: CompileInput): Promise<void> {
     this.#kept = undefined;
+    // It learns itself from now on.
+    this.#told = undefined;
     if (this.#lines.length > 0) {
       if (!this.#runs) this.#recovers = (await this.#ways()).length > 0;
       this.#runs = true;
@@ -152,9 +154,9 @@ export class Routing {
     if (this.#runs || this.#daemon.pid !== undefined) await this.#end('SIGKILL');
     const key = JSON.stringify([this.#told, birdConfig(model, this.#lines)]);
     // Without a line there is nothing that could be lost.
-    const lasts = this.#lines.length === 0 || Date.now() < (this.#kept?.atMs ?? 0) + KEEP_EVERY_MS;
+    const lasts = this.#lines.length === 0 || performance.now() < (this.#kept?.atMs ?? -Infinity) + KEEP_EVERY_MS;
     if (this.#kept?.key === key && lasts) return;
-    this.#kept = { key, atMs: Date.now() };
+    this.#kept = { key, atMs: performance.now() };
     const present = await this.#ways();
     const told = this.#told ?? learntIn(present, this.#lines);
     for (const [family, lines] of changesFor(told, present, model, this.#lines))

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { parseMemberFile } from '../documents/member-file.js';
 import { messageOf, VpcgwError } from '../errors.js';
+import { isLater } from '../failover/member-message.js';
 import { EventHub } from '../http/event-hub.js';
 import { listenOnAddress, listenOnSocket } from '../http/listen.js';
 import { Explain } from '../insight/explain/explain.js';
@@ -107,9 +108,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     documents: {
       version: () => settled.current?.version,
       give: () => settled.give(),
-      take: async (from, { version, sources }) => void (await supervisor.takeOver(from, version.revision, sources)),
+      take: (from, { version, sources }) =>
+        supervisor.takeOver(from, version.revision, sources, () => isLater(version, settled.current?.version)),
     },
-    verified: () => supervisor.ready,
+    verified: () => supervisor.verified,
     runDirectory: join(dirname(flags.socket), 'failover'),
     stateDirectory: flags.state,
     member,
@@ -131,7 +133,6 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     directory: join(dirname(flags.socket), 'ipsec'),
     log,
     run: runner,
-    clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
     active: () => pair.isActive,
   });
@@ -302,6 +303,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what members are down could not be heeded')),
   );
   /** A member of a pair that is not active is fenced off, and would find all members down. */
+  let ending = false;
   const followRole = (): void => {
     const active = pair.isActive;
     health.rest(pair.status !== undefined && !active);
@@ -319,6 +321,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     followRole();
     health.follow(model);
     lines.follow(model);
+    // No event tells of what comes into force by another attempt.
+    if (!ending) followPair();
   };
   const packets = new PacketLog(
     dirname(flags.socket),
@@ -339,7 +343,6 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   supervisor.listeners.add(followPair);
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
 
-  let ending = false;
   const stop = async (signal: string): Promise<void> => {
     ending = true;
     log.info({ signal }, 'ending; the kernel stays as it is');

@@ -17,13 +17,11 @@ import { probedLinks } from '../failover/probed-links.js';
 import type { Role } from '../failover/role.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import type { Clock } from '../system/clock.js';
 import { type Answers, WATCHED_FOR_MS, NeighbourProbe } from '../system/neighbour-probe.js';
 import type { Timers } from '../system/timers.js';
 
 export interface GatekeeperOptions {
   readonly run: CommandRunner;
-  readonly clock: Clock;
   readonly timers: Timers;
   readonly tell: (type: string, message: string) => void;
   readonly role: () => Role;
@@ -47,15 +45,16 @@ const BOTH_FOR_MS = 2_000;
 /** An answer of the former active member may still be on its way. */
 const SETTLED_MS = 1_000;
 
+/** Durations are of the clock that nobody sets. */
 export class Gatekeeper {
   readonly #probe: NeighbourProbe;
   readonly #damping = new Damping();
   #answers: ReadonlyMap<string, Answers> = new Map();
-  #heardAtMs = 0;
-  #answeredAtMs = 0;
+  #heardAtMs = -Infinity;
+  #answeredAtMs = -Infinity;
   #gone: ReadonlySet<string> = new Set();
   #behindSinceMs: number | undefined;
-  #roleSinceMs = 0;
+  #roleSinceMs = -Infinity;
   #measures = false;
   #rival: string | undefined;
   #bothSinceMs: number | undefined;
@@ -76,14 +75,14 @@ export class Gatekeeper {
 
   /** For as long as the other asks how this member is, it is told what is true now. */
   answer(): void {
-    const nowMs = this.options.clock.nowMs();
+    const nowMs = performance.now();
     if (nowMs - this.#answeredAtMs < ANSWER_EVERY_MS) return;
     this.#answeredAtMs = nowMs;
     this.#probe.ask();
   }
 
   get faults(): string[] {
-    const behindMs = this.#behindSinceMs === undefined ? 0 : this.options.clock.nowMs() - this.#behindSinceMs;
+    const behindMs = this.#behindSinceMs === undefined ? 0 : performance.now() - this.#behindSinceMs;
     return [
       ...(this.options.verified() ? [] : [KERNEL_FAULT]),
       ...(behindMs > BEHIND_FOR_MS ? [DOCUMENTS_FAULT] : []),
@@ -93,7 +92,7 @@ export class Gatekeeper {
 
   /** By interface, as of now. */
   get answeredMsAgo(): Record<string, number> {
-    const sinceMs = this.options.clock.nowMs() - this.#heardAtMs;
+    const sinceMs = performance.now() - this.#heardAtMs;
     return Object.fromEntries(
       [...this.#answers].flatMap(([link, { answeredMsAgo }]) =>
         answeredMsAgo === undefined ? [] : [[link, answeredMsAgo + sinceMs]],
@@ -113,13 +112,13 @@ export class Gatekeeper {
 
   /** It gave way so often that what it finds does not move the role for a while. */
   get unstable(): string | undefined {
-    return this.#damping.holds(this.options.clock.nowMs())
+    return this.#damping.holds(performance.now())
       ? 'this member gave way three times within a minute: what it finds does not move the role until that is over'
       : undefined;
   }
 
   onRole(role: Role): void {
-    this.#roleSinceMs = this.options.clock.nowMs();
+    this.#roleSinceMs = performance.now();
     this.#rival = undefined;
     this.#bothSinceMs = undefined;
     if (role === 'Active') {
@@ -131,8 +130,8 @@ export class Gatekeeper {
 
   /** Whenever something may have changed. */
   judge(): void {
-    const { clock, role, peer, standDown, isBehind, timers, tell } = this.options;
-    const nowMs = clock.nowMs();
+    const { role, peer, standDown, isBehind, timers, tell } = this.options;
+    const nowMs = performance.now();
     if (!isBehind()) this.#behindSinceMs = undefined;
     else if (this.#behindSinceMs === undefined) {
       this.#behindSinceMs = nowMs;
@@ -154,9 +153,9 @@ export class Gatekeeper {
   }
 
   #onAnswers(answers: ReadonlyMap<string, Answers>): void {
-    const { clock, tell, role, tellPeer } = this.options;
+    const { tell, role, tellPeer } = this.options;
     this.#answers = answers;
-    this.#heardAtMs = clock.nowMs();
+    this.#heardAtMs = performance.now();
     const gone = new Set([...answers].flatMap(([link, answer]) => (answer.gone ? [link] : [])));
     for (const link of gone) if (!this.#gone.has(link)) tell('Unreachable', unreached(link));
     for (const link of this.#gone) if (!gone.has(link)) tell('Reachable', `somebody answers at ${link} again`);

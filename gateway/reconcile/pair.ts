@@ -61,6 +61,7 @@ export interface PairOptions {
 const ANNOUNCE_AGAIN_MS = [200, 1_000];
 /** The first is longer than an answer takes from anywhere on earth. */
 const CALL_AGAIN_MS = [600, 1_500, 3_000];
+const SET_UP_AGAIN_MS = 5_000;
 const SWITCHOVER = 'switchover';
 const RIVAL = 'the other member is active';
 
@@ -88,7 +89,10 @@ export class Pair {
       startsPrograms: options.electionStartsPrograms,
       standingDown: () => this.#standingDown.reasons,
       onRole: (from, report) => this.#onRole(from, report),
-      onRival: () => void this.#answerRival(),
+      onRival: () =>
+        void this.#answerRival().catch((error: unknown) =>
+          log.error({ error: messageOf(error) }, 'the other active member could not be answered'),
+        ),
     });
     const role = (): Role => this.#election.report.role;
     this.#connections = new ConnectionSync({
@@ -107,7 +111,7 @@ export class Pair {
         },
       });
     this.#gate = new Gatekeeper({
-      ...{ run, clock, tell, role },
+      ...{ run, tell, role },
       timers: this.#timers,
       verified: options.verified,
       isBehind: () => this.#channel?.isBehind ?? false,
@@ -174,9 +178,12 @@ export class Pair {
       if (!isPair(model)) await this.#end();
       else if (member) await this.#begin(model, member);
       this.#trouble = isPair(model) && !member ? NO_MEMBER : undefined;
+      this.#timers.cancel('pair');
     } catch (error) {
       this.#trouble = messageOf(error);
       this.options.log.error({ error: messageOf(error) }, 'the pair could not be set up');
+      if (!(error instanceof VpcgwError && error.code === 'ConfigInvalid'))
+        this.#timers.set('pair', SET_UP_AGAIN_MS, () => this.follow(model));
     }
   }
 

@@ -24,9 +24,16 @@ export class StandingDown {
   }
 
   set(reason: string, on: boolean): void {
+    const had = this.#reasons.has(reason);
     if (on) this.#reasons.add(reason);
     else this.#reasons.delete(reason);
-    this.write();
+    try {
+      this.write();
+    } catch (error) {
+      // A full disk: nobody takes it back later. What ends is written with whatever is written next.
+      if (!had) this.#reasons.delete(reason);
+      throw error;
+    }
   }
 
   /** By comparison with the other member, in place of what was found before. Whether anything changed. */

@@ -64,6 +64,9 @@ interface ChangeTerms extends Terms {
 
 const BY_FOLDER: ChangeTerms = { author: { name: 'folder', via: 'Folder' }, action: 'Folder' };
 const RETRY_MIN_MS = 1_000;
+const BLAMES_DOCUMENTS: ReadonlySet<string> = new Set(['ConfigInvalid', 'KernelRejected']);
+/** One that fails may be a machine that is busy. */
+const FAILED_LOOKS = 2;
 const RETRY_MAX_MS = 30_000;
 /** Texts of documents that are kept although no document has them any more. */
 const REMEMBERED_EDITS = 1_000;
@@ -79,6 +82,8 @@ export class Supervisor {
   #generations = new Map<string, number>();
   readonly #standing: Standing = newStanding();
   #diagnosed = false;
+  /** In a row. */
+  #failedLooks = 0;
   #retryMs = RETRY_MIN_MS;
   readonly #timers: Timers;
   readonly #keeper: Keeper;
@@ -145,7 +150,8 @@ export class Supervisor {
       } catch (error) {
         log.error({ revision, error: messageOf(error) }, 'a kept revision could not be put into force');
         this.#failed(error);
-        if (error instanceof VpcgwError && error.code === 'NotConverged') break;
+        // Only what the documents are to blame for leads to earlier ones; all else is tried again.
+        if (!(error instanceof VpcgwError) || !BLAMES_DOCUMENTS.has(error.code)) break;
       }
     }
     this.#wayBack.armKept();
@@ -220,15 +226,17 @@ export class Supervisor {
 
   /**
    * The other member's documents in place of this one's, under their number. One that this member has given away
-   * already is passed over; then the other takes over the next.
+   * already is passed over; then the other takes over the next. `isLater` is asked when their turn has come: an edit of
+   * this member may have been before them.
    */
-  takeOver(from: string, revision: number, sources: readonly Source[]): Promise<Submitted> {
-    return this.#enqueue(() =>
-      this.#change({ author: { name: from, via: 'Peer' }, action: 'Peer', revision }, () => {
+  takeOver(from: string, revision: number, sources: readonly Source[], isLater: () => boolean): Promise<void> {
+    return this.#enqueue(async () => {
+      if (!isLater()) return;
+      await this.#change({ author: { name: from, via: 'Peer' }, action: 'Peer', revision }, () => {
         this.#refuseOtherWriters();
         return this.#whole(sources);
-      }),
-    );
+      });
+    });
   }
 
   /** What was accepted last is in force: nothing is under way that could yet be refused. */
@@ -445,11 +453,18 @@ export class Supervisor {
 
   // ---- kept true --------------------------------------------------------------------------------------------------
 
+  /** What is in force is in the kernel, as far as can be seen. */
+  get verified(): boolean {
+    return this.#standing.ready && this.#failedLooks < FAILED_LOOKS;
+  }
+
   inspect(suspicion: Suspicion | 'all'): Promise<void> {
     return this.#enqueue(async () => {
       if (this.options.programmer.inForce) await this.#keeper.inspect(suspicion);
       else await this.#firstAttempt();
+      this.#failedLooks = 0;
     }).catch((error: unknown) => {
+      this.#failedLooks++;
       this.options.log.error({ error: messageOf(error) }, 'looking after the kernel failed');
       this.#timers.set('inspect', RETRY_MIN_MS, () => this.inspect('all'));
     });

@@ -150,6 +150,19 @@ describe('the members of a pair', () => {
     expect((await lab.settled()).standby).toBe(active);
   });
 
+  it('stand by again also after an interface that came later than their supervisor', async () => {
+    const { standby } = await lab.settled();
+    const { namespace, supervisor, pids } = standby;
+    standby.signal(pids, 'SIGKILL');
+    await namespace.ip(['link set ext0 down', 'link set ext0 name later0']);
+    supervisor.relaunch();
+    await lab.until('it is missed', () =>
+      Promise.resolve(supervisor.logged('interface ext0 does not exist').length > 0),
+    );
+    await namespace.ip(['link set later0 name ext0', 'link set ext0 up']);
+    expect((await lab.settled()).standby).toBe(standby);
+  });
+
   it('tell each other all connections again soon after a member came back with none', async () => {
     const inet = await lab.inet();
     const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });

@@ -12,12 +12,15 @@ import { type Contribution, FAMILIES, type Feature } from './feature.js';
 
 const DROP = `-j ${dropChain('ConnectionLimit')}`;
 
+/** iptables keeps the whole microseconds between two, and prints what that comes to. */
+const asPrinted = (perSecond: number): number => Math.floor(1e6 / Math.floor(1e6 / perSecond));
+
 /**
  * A second's worth may come at once. The limit is part of the name: what counts is found by it, and a rule that takes
  * another's place would find what the former one had made, with the former limit.
  */
 const above = (perSecond: number, of: string, mode = ''): Line => ({
-  text: `-m hashlimit --hashlimit-above ${perSecond}/sec --hashlimit-burst ${perSecond}${mode} --hashlimit-name vg-${of}${perSecond} ${DROP}`,
+  text: `-m hashlimit --hashlimit-above ${asPrinted(perSecond)}/sec --hashlimit-burst ${perSecond}${mode} --hashlimit-name vg-${of}${perSecond} ${DROP}`,
 });
 
 /** Elastic IPs of one limit stand in one set, so that there are only as many rules as there are different limits. */

@@ -4,6 +4,7 @@ import type { Drain } from './drain.js';
 import { fingerprint, fingerprintOf, judges, policiesOf, type Policy, poolPolicies, verdictOf } from './firewall.js';
 import type { DnatRule, ElasticIp, GatewayModel, Ipv6Prefix, Origin, SnatRule } from './gateway-model.js';
 import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
+import { MARK } from './ownership.js';
 import { rememberPair } from './remember.js';
 import { meantBy, offeredBy, permits, seenAs, type SiteLink, sitesOf, waysElsewhere, waysTo } from './site-link.js';
 import { endAt, endsOf } from './vpn.js';
@@ -74,6 +75,8 @@ export class FlowJudge {
     private readonly model: GatewayModel,
     drains: readonly Drain[] = [],
     private readonly down: Down = NONE_DOWN,
+    /** Numbers of external networks, in connections' marks; without them none is compared. */
+    private readonly externals?: Readonly<Record<string, number>>,
   ) {
     this.#dnat = new Map();
     this.#sites = sitesOf(model);
@@ -100,12 +103,30 @@ export class FlowJudge {
     const site = this.#sites.length > 0 ? this.#judgeSite(flow) : undefined;
     if (site) return site;
     const fromVpc = this.#inVpc(original.source);
+    const elsewhere = this.#leadsElsewhere(flow, fromVpc);
+    if (elsewhere !== undefined) return stale(elsewhere);
     if (!fromVpc && !this.#inVpc(reply.source) && !this.model.byAddress.has(original.destination)) return KEEP;
     const destination = this.#judgeDestination(flow);
     if (destination.stale) return destination;
     const opening = this.#judgeOpening(flow, fromVpc);
     if (opening.stale || !fromVpc) return opening;
     return this.#judgeSource(original.source, reply.destination, reply.source);
+  }
+
+  /** What was the VPC's when it was opened, and is no more; or is on another external network by now. */
+  #leadsElsewhere({ mark, original, reply }: Flow, fromVpc: boolean): string | undefined {
+    if ((mark & MARK.fromVpc) !== 0 && !fromVpc && !this.#own.has(original.source))
+      return `${original.source} is no longer in the VPC`;
+    const isLed = (mark & MARK.gateway) !== 0 && (mark & MARK.fromVpc) === 0 && reply.source !== original.destination;
+    if (isLed && !this.#inVpc(reply.source) && !this.#own.has(reply.source))
+      return `${reply.source} is no longer in the VPC`;
+    const number = (mark & MARK.externalMask) >> MARK.externalShift;
+    if (number === 0 || !this.externals) return undefined;
+    if (!Object.values(this.externals).includes(number)) return 'its external network is gone';
+    const seenAs = fromVpc ? this.model.byAddress.get(reply.destination) : undefined;
+    return seenAs && this.externals[seenAs.external] !== number
+      ? `${seenAs.address.text} is on ${seenAs.external} now`
+      : undefined;
   }
 
   /** `undefined`: neither end is a site. Of several ways to it one that allows the connection is enough. */
@@ -382,13 +403,15 @@ function* translationsOf({
   dedicatedLines,
 }: Translators): Generator<string> {
   yield* listenerKeys(loadBalancers);
-  for (const { address, target } of elasticIps) if (target) yield `eip ${address.text} ${target.text}`;
+  for (const { address, target, external } of elasticIps)
+    if (target) yield `eip ${address.text} ${target.text} ${external}`;
   for (const { elasticIp, protocol, ports, target, targetPort } of dnatRules)
     yield `dnat ${elasticIp.address.text} ${protocol} ${ports?.first}-${ports?.last} ${target.text} ${targetPort}`;
   for (const rule of snatRules)
-    for (const source of rule.sources) for (const eip of rule.pool) yield `snat ${source.text} ${eip.address.text}`;
-  for (const { prefix, internalPrefix, mode } of ipv6Prefixes)
-    yield `prefix ${prefix.text} ${internalPrefix?.text} ${mode}`;
+    for (const source of rule.sources)
+      for (const eip of rule.pool) yield `snat ${source.text} ${eip.address.text} ${eip.external}`;
+  for (const { prefix, internalPrefix, mode, external } of ipv6Prefixes)
+    yield `prefix ${prefix.text} ${internalPrefix?.text} ${mode} ${external}`;
   for (const connection of vpnConnections)
     for (const { protocol, port } of endsOf(connection))
       yield `end ${connection.elasticIp.address.text} ${protocol} ${port}`;

@@ -1,6 +1,7 @@
 /** Ends the connections whose translation the model no longer allows, at once or when their drain time is over. */
 import { bindingsOf, type Down, notAmong } from '../model/balancer.js';
 import type { CommandRunner } from '../kernel/command.js';
+import type { Allocations } from '../kernel/state.js';
 import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
 import { type Drain, drainKey } from '../model/drain.js';
 import { exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
@@ -15,15 +16,16 @@ export class FlowKeeper {
   constructor(
     private readonly run: CommandRunner,
     private readonly down: () => Down,
+    private readonly allocations: () => Pick<Allocations, 'externals'> | undefined,
   ) {}
 
   /** Which live connections an edit would cut. */
-  async wouldCut(after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
-    return live((await this.#judge(after, drains)).stale);
+  async wouldCut(after: GatewayModel, drains: readonly Drain[], allocations: Allocations): Promise<CutFlow[]> {
+    return live((await this.#judge(after, drains, allocations)).stale);
   }
 
-  async #judge(model: GatewayModel, drains: readonly Drain[]): Promise<{ stale: CutFlow[]; staying: Flow[] }> {
-    const judge = new FlowJudge(model, drains, this.down());
+  async #judge(model: GatewayModel, drains: readonly Drain[], allocations = this.allocations()) {
+    const judge = new FlowJudge(model, drains, this.down(), allocations?.externals);
     const stale: CutFlow[] = [];
     const staying: Flow[] = [];
     for (const flow of await listFlows(this.run)) {

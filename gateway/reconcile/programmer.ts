@@ -73,7 +73,11 @@ export class Programmer {
     private readonly tunnels?: TunnelFacts,
   ) {
     this.view = new KernelView(run, subsystems);
-    this.flows = new FlowKeeper(run, () => this.pressure.down);
+    this.flows = new FlowKeeper(
+      run,
+      () => this.pressure.down,
+      () => this.#inForce?.allocations,
+    );
   }
 
   get inForce(): InForce | undefined {

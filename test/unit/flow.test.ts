@@ -101,6 +101,32 @@ describe('connections from outside', () => {
   });
 });
 
+describe('connections of what has changed its network', () => {
+  const [fromVpc, byOne] = [0x1 | 0x2, 0x10];
+  const shared = modelOf(eip('nat', '203.0.113.20'), snat('10.0.0.0/24', 'nat'));
+  const marked = (mark: number, a: Flow): Flow => ({ ...a, mark });
+
+  it('end with the prefix that was taken out of the VPC, whoever opened them', () => {
+    const out = flow('tcp', ['10.9.0.5', 4000], INET, ['203.0.113.20', 4000]);
+    expect(judge(shared, marked(fromVpc | byOne, out))).toBe('10.9.0.5 is no longer in the VPC');
+    const into = inward('tcp', ['203.0.113.66', 80], ['10.9.0.5', 80]);
+    expect(judge(shared, marked(0x1 | byOne, into))).toBe('10.9.0.5 is no longer in the VPC');
+    // Not the gateway's business.
+    expect(judge(shared, into)).toBe('kept');
+  });
+
+  it('end with their external network, and where their address is on another one', () => {
+    const of = (externals: Record<string, number>, a: Flow): string =>
+      new FlowJudge(shared, [], undefined, externals).judge(a).reason || 'kept';
+    const out = marked(fromVpc | byOne, flow('tcp', ['10.0.0.5', 4000], INET, ['203.0.113.20', 4000]));
+    expect(of({ internet: 1 }, out)).toBe('kept');
+    expect(of({ internet: 2 }, out)).toBe('its external network is gone');
+    expect(of({ internet: 2, other: 1 }, out)).toBe('203.0.113.20 is on internet now');
+    const into = marked(0x1 | byOne, inward('tcp', ['203.0.113.20', 80], ['10.0.0.5', 80]));
+    expect(of({ internet: 2, other: 1 }, into)).toBe('203.0.113.20 no longer leads to 10.0.0.5');
+  });
+});
+
 describe('connections from the VPC', () => {
   const out = (vm: string, seenAs: string): Flow => flow('tcp', [vm, 40_000], INET, [seenAs, 41_000]);
 

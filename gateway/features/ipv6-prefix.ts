@@ -1,6 +1,7 @@
 /** Routed public IPv6: the VPC's own prefix without translation, or another prefix translated one to one (NAT66). */
-import type { Ipv6Prefix } from '../model/gateway-model.js';
-import { type Feature, INBOUND_RANK, type NatEntry, OUTBOUND_RANK } from './feature.js';
+import type { GatewayModel, Ipv6Prefix } from '../model/gateway-model.js';
+import { roleLink } from '../model/ownership.js';
+import { type Feature, INBOUND_RANK, type NatEntry, ofFamily, OUTBOUND_RANK } from './feature.js';
 
 export const ipv6Prefix: Feature = {
   name: 'ipv6-prefix',
@@ -13,7 +14,7 @@ export const ipv6Prefix: Feature = {
         origin: prefix.origin,
       })),
       inbound: prefixes.flatMap((prefix) => inbound(prefix)),
-      outbound: prefixes.map(outbound),
+      outbound: prefixes.map((prefix) => outbound(prefix, model)),
       publicPrefixes: prefixes
         .filter((prefix) => !prefix.internalPrefix)
         .map(({ prefix, mode, origin }) => ({ prefix, open: mode === 'Full', origin })),
@@ -28,8 +29,21 @@ function inbound({ prefix, internalPrefix, mode, origin }: Ipv6Prefix): NatEntry
   ];
 }
 
-function outbound({ prefix, internalPrefix, origin }: Ipv6Prefix): NatEntry {
-  const rank = internalPrefix ? OUTBOUND_RANK.shared : OUTBOUND_RANK.untranslated;
-  const text = internalPrefix ? `-j NETMAP --to ${prefix.text}` : '-j ACCEPT';
-  return { prefix: internalPrefix ?? prefix, rank, rules: [{ text, origin }] };
+function outbound({ prefix, internalPrefix, origin }: Ipv6Prefix, { internal }: GatewayModel): NatEntry {
+  if (internalPrefix)
+    return {
+      prefix: internalPrefix,
+      rank: OUTBOUND_RANK.shared,
+      rules: [{ text: `-j NETMAP --to ${prefix.text}`, origin }],
+    };
+  const own = ofFamily(internal.addresses, 6);
+  // What comes back into the VPC by an elastic IP is answered through the gateway, too.
+  const back = own
+    ? [`-o ${roleLink(internal.interface)} -m conntrack --ctstate DNAT -j SNAT --to-source ${own.address.text}`]
+    : [];
+  return {
+    prefix,
+    rank: OUTBOUND_RANK.untranslated,
+    rules: [...back, '-j ACCEPT'].map((text) => ({ text, origin })),
+  };
 }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.js';
-import { dnatRule, elasticIp, gateway, snatRule } from '../support/documents.js';
+import { dnatRule, elasticIp, gateway, ipv6Prefix, snatRule } from '../support/documents.js';
 import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
 import { ping } from '../support/ping.js';
 import { overTcp, overUdp } from '../support/reach.js';
@@ -87,6 +87,25 @@ describe('hairpin of a dual-stack tenant', () => {
 
     it('leaves traffic inside the VPC alone', async () => {
       expect(await overTcp(await lab.vm('app'), { to: vm(5) })).toEqual({ server: 'blue-web', client: vm(6) });
+    });
+  });
+});
+
+describe('hairpin of a tenant whose IPv6 is public', () => {
+  const lab = useGatewayLab({
+    tenants: [{ name: 'blue', vms: ['web', 'bare'] }],
+    documents: (tenant) => [
+      gateway(tenant),
+      elasticIp('web', '2001:db8:e::10', { target: 'fd00:a::5' }),
+      ipv6Prefix('own', 'fd00:a::/64'),
+    ],
+  });
+  beforeAll(() => serve(...['web', 'bare'].map((name) => lab.tenant.vm(name))));
+
+  it('comes back through the gateway', async () => {
+    expect(await overTcp(await lab.vm('bare'), { to: '2001:db8:e::10' })).toMatchObject({
+      server: 'blue-web',
+      client: 'fd00:a::1',
     });
   });
 });

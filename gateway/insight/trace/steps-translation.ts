@@ -36,7 +36,8 @@ export const translated: Step = (traveller) => {
   if (route.site) return translatedForSite(traveller, route.site);
   if (route.side === VPC && !traveller.led) return traveller.pass('VG-SNAT', 'inside the VPC nothing is translated');
   const way = judge.wayOut(source.text);
-  if (way) return sourceBecomes(traveller, way);
+  const isPublic = way?.kind === 'Prefix' && !way.prefix.internalPrefix;
+  if (way && !(isPublic && route.side === VPC)) return sourceBecomes(traveller, way);
   const own = ofFamily(model.internal.addresses, source.family);
   if (route.side !== VPC || !own) return undefined;
   traveller.source = own.address;

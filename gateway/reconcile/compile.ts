@@ -89,7 +89,7 @@ export function compile(input: CompileInput): Compiled {
     iptables4: iptables(4, parts, model, trees[4]),
     iptables6: iptables(6, parts, model, trees[6]),
     ipvs: new Map(parts.flatMap((part) => part.ipvs ?? [])),
-    links: linksOf(parts),
+    links: linksOf(parts, input.facts),
     wireguard: new Map(
       parts.flatMap((part) => part.tunnels ?? []).map(({ link, wireGuard }) => [link.name, wireGuard]),
     ),
@@ -113,7 +113,7 @@ function otherStates({ timeouts }: GatewayModel): OtherStates {
   return Object.fromEntries(entries.map(([state, ms]) => [state, Math.max(1, Math.round(ms / 1000))]));
 }
 
-function linksOf(parts: readonly Contribution[]): Map<string, Link> {
+function linksOf(parts: readonly Contribution[], facts: Facts): Map<string, Link> {
   const roles = parts.flatMap((part) => part.links ?? []);
   const ifbs = parts.flatMap((part) => part.ifbs ?? []);
   const macs = new Map(parts.flatMap((part) => part.macs ?? []));
@@ -124,7 +124,9 @@ function linksOf(parts: readonly Contribution[]): Map<string, Link> {
   const links = [
     ...roles.map(({ parent }): Link => {
       const name = roleLink(parent);
-      return { name, kind: 'macvlan', parent, up: true, ...macOf(name) };
+      // By itself it follows what is below it down, and never up again.
+      const mtu = facts.mtu.get(parent);
+      return { name, kind: 'macvlan', parent, up: true, ...(mtu === undefined ? {} : { mtu }), ...macOf(name) };
     }),
     ...parts.flatMap((part) => part.lines ?? []).map((link) => ({ ...link, ...macOf(link.name) })),
     ...parts.flatMap((part) => part.tunnels ?? []).map(({ link }) => link),

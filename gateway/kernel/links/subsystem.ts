@@ -43,7 +43,7 @@ export const links: Subsystem<Links> = {
           key: `${name} address`,
           lines: [{ text: `link set dev ${name} address ${link.mac}` }],
         });
-      else if (!misplaced && link.mtu !== undefined && known.mtu !== link.mtu)
+      if (known && !misplaced && link.mtu !== undefined && known.mtu !== link.mtu)
         changes.push({ phase: 'prepare', action: 'replace', key: `${name} mtu`, lines: [mtuOf(link)] });
       if ((known?.up ?? false) !== link.up || misplaced)
         changes.push({

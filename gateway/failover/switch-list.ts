@@ -12,7 +12,7 @@ import { FENCE_TABLE, LEASE_SET, lineParent, roleLink } from '../model/ownership
  * fence was closed. Of a virtual MAC address the network has to learn the place alone, for which asking for the next hop
  * is enough.
  */
-export function announcement(model: GatewayModel, member: Member): string {
+export function announcement(model: GatewayModel, member: Member, isThere: (link: string) => boolean): string {
   const found = sidesWithMac(model).map(({ parent, macMode }) =>
     parent === model.internal.interface || macMode === 'Own'
       ? `link set dev ${roleLink(parent)} address ${roleMac(model, parent, macMode, member)}`
@@ -21,10 +21,11 @@ export function announcement(model: GatewayModel, member: Member): string {
   const asked = model.externals.flatMap(({ interface: parent, gateways }) =>
     gateways.map(({ text }) => `neighbor replace ${text} dev ${roleLink(parent)} use`),
   );
-  // Last of all, since a line's port may be missing.
-  const lines = model.dedicatedLines.map(({ port, vlan }) => {
+  // Last of all, since a line's port may be missing, or go.
+  const lines = model.dedicatedLines.flatMap(({ port, vlan }) => {
     const parent = lineParent(port, vlan);
-    return `link set dev ${roleLink(parent)} address ${roleMac(model, parent, 'Own', member)}`;
+    const link = roleLink(parent);
+    return isThere(link) ? [`link set dev ${link} address ${roleMac(model, parent, 'Own', member)}`] : [];
   });
   return [...found, ...asked, ...lines, ''].join('\n');
 }

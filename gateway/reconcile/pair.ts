@@ -41,6 +41,8 @@ export interface PairOptions {
   readonly documents: ChannelOptions['documents'] & { readonly version: () => DocumentsVersion | undefined };
   readonly endpoints: ChannelOptions['endpoints'];
   readonly learnt: ChannelOptions['learnt'];
+  /** One of the gateway's own, that stands in the kernel. */
+  readonly hasLink: (link: string) => boolean;
   /** The kernel holds what it should. */
   readonly verified: () => boolean;
   readonly run: CommandRunner;
@@ -192,7 +194,7 @@ export class Pair {
       throw new VpcgwError('ConfigInvalid', STRICT_BY_IPV6);
     const files = this.#files;
     mkdirSync(this.options.runDirectory, { recursive: true, mode: 0o700 });
-    replaceFile(files.announcement, announcement(model, member));
+    replaceFile(files.announcement, announcement(model, member, this.options.hasLink));
     replaceFile(files.closing, closing());
     this.#standingDown.write();
     this.#model = model;

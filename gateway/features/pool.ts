@@ -36,19 +36,34 @@ export function planPool({ members, exhausted, portsPerSource, sourceBits }: Poo
   const blocks = portsPerSource === undefined ? 0 : blocksPerAddress(portsPerSource);
   const shared = members.length === 1 ? 0 : BUCKET_BITS;
   const bits = portsPerSource === undefined ? shared : blockBits(portsPerSource, members.length, sourceBits);
-  const owners = assign(1 << bits, members, exhausted);
-  const used = new Array<number>(members.length).fill(0);
-  const slots = owners.map((member): Slot => {
-    if (portsPerSource === undefined) return { member, ports: undefined };
-    const block = (used[member] ?? 0) % blocks;
-    used[member] = (used[member] ?? 0) + 1;
-    const first = SNAT_PORTS.first + block * portsPerSource;
+  const home = assign(1 << bits, members);
+  const owners = home.map((member, bucket) =>
+    exhausted.has(members[member] ?? '') ? nextChoice(bucket, member, members, exhausted) : member,
+  );
+  if (portsPerSource === undefined) return { bits, slots: owners.map((member) => ({ member, ports: undefined })) };
+  const numbers = numbered(owners, home);
+  const slots = owners.map((member, bucket): Slot => {
+    const first = SNAT_PORTS.first + ((numbers[bucket] ?? 0) % blocks) * portsPerSource;
     return { member, ports: { first, last: first + portsPerSource - 1 } };
   });
   return { bits, slots };
 }
 
-function assign(buckets: number, members: readonly string[], exhausted: ReadonlySet<string>): number[] {
+/** Of each owner's buckets, one after the other: first those that are its own always, so that what spills moves none. */
+function numbered(owners: readonly number[], home: readonly number[]): number[] {
+  const used = new Map<number, number>();
+  const numbers = new Array<number>(owners.length).fill(0);
+  for (const stays of [true, false])
+    owners.forEach((member, bucket) => {
+      if ((home[bucket] === member) !== stays) return;
+      const number = used.get(member) ?? 0;
+      numbers[bucket] = number;
+      used.set(member, number + 1);
+    });
+  return numbers;
+}
+
+function assign(buckets: number, members: readonly string[]): number[] {
   const load = new Array<number>(members.length).fill(0);
   const owners = new Array<number>(buckets).fill(-1);
   const bids = members.flatMap((name, member) =>
@@ -62,10 +77,7 @@ function assign(buckets: number, members: readonly string[], exhausted: Readonly
       owners[bucket] = member;
       load[member] = (load[member] ?? 0) + 1;
     }
-  if (exhausted.size === 0) return owners;
-  return owners.map((member, bucket) =>
-    exhausted.has(members[member] ?? '') ? nextChoice(bucket, member, members, exhausted) : member,
-  );
+  return owners;
 }
 
 function nextChoice(bucket: number, own: number, members: readonly string[], exhausted: ReadonlySet<string>): number {

@@ -34,6 +34,15 @@ describe('the assignment of clients to a pool', () => {
 });
 
 describe('blocks of ports', () => {
+  it('stay with sources that do not move when others do', () => {
+    const members = pool.slice(0, 2);
+    const [full = ''] = members;
+    const plan = (exhausted: readonly string[]) =>
+      planPool({ members, exhausted: new Set(exhausted), portsPerSource: 1008, sourceBits: 8 }).slots;
+    const [before, after] = [plan([]), plan([full])];
+    before.forEach((slot, bucket) => slot.member === 0 || expect(after[bucket]).toEqual(slot));
+  });
+
   it.each([
     { portsPerSource: 250, sources: 256, members: 1 },
     { portsPerSource: 1000, sources: 64, members: 1 },

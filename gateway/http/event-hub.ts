@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { VpcgwError } from '../errors.js';
+import { onceOver } from './once-over.js';
 
 const MAX_LISTENERS = 32;
 const MAX_BACKLOG_BYTES = 64 * 1024;
@@ -30,7 +31,7 @@ export class EventHub {
   add(response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     this.#listeners.add(response);
-    response.once('close', () => this.#remove(response));
+    onceOver(response.req, response, () => this.#remove(response));
     response.on('error', () => response.destroy());
     this.#heartbeat ??= setInterval(() => this.#send(': alive\n\n'), this.heartbeatMs);
     response.write(': listening\n\n');

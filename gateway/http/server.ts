@@ -11,6 +11,7 @@ import { messageOf, VpcgwError } from '../errors.js';
 import { type Access, admit } from './access.js';
 import { isKnown, preconditionsOf } from './etag.js';
 import { Gate, type RateLimit } from './limits.js';
+import { onceOver } from './once-over.js';
 import { sendProblem } from './problem.js';
 import { type Answer, type Caller, type HttpParts, judge, type Route } from './route.js';
 import { ROUTES } from './routes.js';
@@ -110,7 +111,7 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
 /** A place is free again when the connection is, and the work is done. */
 function hold(gate: Gate, request: FastifyRequest, response: ServerResponse): void {
   const leave = gate.enter();
-  response.once('close', () => void Promise.allSettled([request.handling]).then(leave));
+  onceOver(request.raw, response, () => void Promise.allSettled([request.handling]).then(leave));
 }
 
 function register(app: FastifyInstance, parts: HttpParts, route: Route): void {

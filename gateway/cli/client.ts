@@ -47,10 +47,10 @@ export class Client {
   async follow(path: string, onLine: (line: string) => void, body?: unknown): Promise<void> {
     const response = await this.#open(...requestOf(path, body), 0);
     if ((response.statusCode ?? 500) >= 400)
-      throw asError((await read(response)) as Problem, response.statusCode ?? 500);
+      throw asError((await this.#read(response)) as Problem, response.statusCode ?? 500);
     let rest = '';
     response.setEncoding('utf8');
-    for await (const chunk of response as AsyncIterable<string>) {
+    for await (const chunk of this.#piecesOf<string>(response)) {
       const lines = `${rest}${chunk}`.split('\n');
       rest = lines.pop() ?? '';
       lines.forEach(onLine);
@@ -61,16 +61,35 @@ export class Client {
   async download(path: string, body: unknown, open: () => Writable): Promise<number> {
     const response = await this.#open(...requestOf(path, body), 0);
     if ((response.statusCode ?? 500) >= 400)
-      throw asError((await read(response)) as Problem, response.statusCode ?? 500);
+      throw asError((await this.#read(response)) as Problem, response.statusCode ?? 500);
     let bytes = 0;
     response.on('data', (piece: Buffer) => (bytes += piece.length));
-    await pipeline(response, open());
+    await pipeline(response, open()).catch((error: NodeJS.ErrnoException) => {
+      const isOurs = error.syscall === 'open' || error.syscall === 'write';
+      throw isOurs ? new VpcgwError('StateUnwritable', messageOf(error)) : this.#unreachable(error);
+    });
     return bytes;
+  }
+
+  /** What the other side breaks off is no defect of ours. */
+  async *#piecesOf<Piece>(response: IncomingMessage): AsyncGenerator<Piece> {
+    try {
+      yield* response as AsyncIterable<Piece>;
+    } catch (error) {
+      throw this.#unreachable(error as Error);
+    }
+  }
+
+  async #read(response: IncomingMessage): Promise<unknown> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.#piecesOf<Buffer>(response)) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString('utf8');
+    return response.headers['content-type']?.includes('json') ? JSON.parse(text) : text;
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await this.#open(method, path, body === undefined ? undefined : JSON.stringify(body), TIMEOUT_MS);
-    const value = await read(response);
+    const value = await this.#read(response);
     if ((response.statusCode ?? 500) < 400) return value as T;
     throw asError(value as Problem, response.statusCode ?? 500);
   }
@@ -131,13 +150,6 @@ function contents(option: string, path: string): string {
   } catch (error) {
     throw new VpcgwError('BadRequest', `${option}: ${messageOf(error)}`);
   }
-}
-
-async function read(response: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString('utf8');
-  return response.headers['content-type']?.includes('json') ? JSON.parse(text) : text;
 }
 
 function asError({ code, detail, diagnostics }: Problem, status: number): VpcgwError {

@@ -113,7 +113,9 @@ export function createProgram({ env, exit }: Process): Command {
     output: json ? 'json' : output,
   });
   const isTyped = (option: string): boolean =>
-    program.commands.some((command) => command.getOptionValueSource(option) === 'cli');
+    program.commands
+      .flatMap((command) => [command, ...command.commands])
+      .some((command) => command.getOptionValueSource(option) === 'cli');
 
   program
     .command('run')

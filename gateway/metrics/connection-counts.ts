@@ -29,14 +29,23 @@ export class ConnectionCounts {
   }
 
   async #read(): Promise<ConnectionTotals> {
+    const counted = new Set<string>();
     for (const family of [4, 6] as const) {
       const desired = this.inForce()?.[`iptables${family}`];
-      if (!desired) break;
+      if (!desired) return this.#totals;
+      for (const [name, lines] of desired.chains)
+        if (name.startsWith('nat ')) for (const { origin } of lines) if (origin) counted.add(origin.id);
       const argv = [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant()}-save`, '-c', '-t', 'nat'] as const;
       const { stdout } = await this.run.run({ argv });
       for (const [id, count] of await countsOf(stdout, desired)) this.#accumulate(`${family} ${id}`, id, count);
     }
+    this.#forgetBut(counted);
     return this.#totals;
+  }
+
+  #forgetBut(counted: ReadonlySet<string>): void {
+    for (const id of this.#totals.keys()) if (!counted.has(id)) this.#totals.delete(id);
+    for (const key of this.#last.keys()) if (!counted.has(key.slice('4 '.length))) this.#last.delete(key);
   }
 
   #accumulate(key: string, id: string, count: number): void {

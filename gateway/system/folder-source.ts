@@ -63,11 +63,14 @@ export class FolderWatch {
   constructor(
     private readonly directory: string,
     private readonly onChange: () => void,
-  ) {}
-
-  start(): void {
+  ) {
     this.#stamp = this.#stampOf();
+  }
+
+  /** What has changed since this was made counts too: the folder was read meanwhile, and put into force. */
+  start(): void {
     this.#watch();
+    this.#check();
     this.#look = setInterval(() => {
       if (!this.#watcher) this.#watch();
       this.#check();

@@ -112,6 +112,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
         supervisor.takeOver(from, version.revision, sources, () => isLater(version, settled.current?.version)),
     },
     verified: () => supervisor.verified,
+    hasLink: (link) => programmer.inForce?.desired.links.has(link) ?? false,
     runDirectory: join(dirname(flags.socket), 'failover'),
     stateDirectory: flags.state,
     member,

@@ -82,6 +82,8 @@ export class Supervisor {
   #generations = new Map<string, number>();
   readonly #standing: Standing = newStanding();
   #diagnosed = false;
+  /** What the journal holds last is not what is in force: the next revision leads there from what is on disk. */
+  #strays = false;
   /** In a row. */
   #failedLooks = 0;
   #retryMs = RETRY_MIN_MS;
@@ -135,7 +137,11 @@ export class Supervisor {
     journal.load();
     if (journal.damage !== undefined) log.error({ damage: journal.damage }, 'the journal was damaged');
     for (const revision of journal.revisions) this.#countGenerations(revision);
-    this.#kept = new Map([...(journal.documentsAt() ?? [])].map(([id, source]) => [id, { source }]));
+    this.#kept = this.#onDisk;
+  }
+
+  get #onDisk(): ReadonlyMap<string, { readonly source: Source }> {
+    return new Map([...(this.options.journal.documentsAt() ?? [])].map(([id, source]) => [id, { source }]));
   }
 
   async #startFromJournal(): Promise<void> {
@@ -146,6 +152,7 @@ export class Supervisor {
       try {
         this.#current = this.#whole([...sources.values()]);
         await this.#putIntoForce(this.#current);
+        this.#strays = revision !== journal.latest?.revision;
         break;
       } catch (error) {
         log.error({ revision, error: messageOf(error) }, 'a kept revision could not be put into force');
@@ -293,7 +300,10 @@ export class Supervisor {
     const by = terms.action === 'Rollback' ? 'rollback' : terms.author.name;
     if (terms.action !== 'Rollback') this.#wayBack.refuseWhilePending();
     const changed = [...Object.keys(put), ...remove];
-    const keeps = changed.length > 0 || terms.revision !== undefined;
+    const strayed = this.#strays;
+    const stored = strayed ? difference(this.#onDisk, candidate) : { put, remove };
+    const differs = changed.length + Object.keys(stored.put).length + stored.remove.length > 0;
+    const keeps = differs || terms.revision !== undefined;
     if (!keeps && this.#standing.ready)
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
     const before = this.options.programmer.inForce;
@@ -303,19 +313,18 @@ export class Supervisor {
       revision: Math.max(journal.nextRevision, terms.revision ?? 0),
       time: new Date(nowMs).toISOString(),
       by,
-      put,
-      remove,
+      ...stored,
       allocations: journal.toKeep(allocations),
       drains: drainsAfter(before?.model, candidate.model, journal.drains, nowMs),
       ...(terms.confirmWithinMs === undefined ? {} : { confirmByMs: nowMs + terms.confirmWithinMs }),
     };
-    if (keeps) this.#remember(revision, allocations);
+    const remembered = keeps && this.#remember(revision, allocations);
+    if (remembered && terms.confirmWithinMs !== undefined) this.#wayBack.arm(revision, terms.confirmWithinMs);
     const former = this.#current;
     this.#current = candidate;
     try {
       const { steps, cut } = await this.#putIntoForce(candidate, revision, allocations);
       this.#countGenerations(revision);
-      if (terms.confirmWithinMs !== undefined) this.#wayBack.arm(revision, terms.confirmWithinMs);
       this.#keeper.armDrains();
       this.#timers.set('after change', AFTER_CHANGE_MS, () => Promise.resolve(this.options.afterChange()));
       if (changed.length > 0)
@@ -325,21 +334,35 @@ export class Supervisor {
       // With nothing in force there is nothing to go back to: these documents are what the retries aim at.
       if (before && keeps) {
         this.#current = former;
-        journal.withdraw(revision.revision);
+        this.#strays = strayed;
+        if (remembered) this.#withdraw(revision);
       }
       throw error;
     }
   }
 
   /** A folder is its own memory, so it goes on without a writable disk; what comes by API must not be lost. */
-  #remember(revision: Revision, { classes }: Allocations): void {
+  #remember(revision: Revision, { classes }: Allocations): boolean {
     try {
       this.options.journal.append(revision, classes);
       this.#standing.persistTrouble = undefined;
+      this.#strays = false;
+      return true;
     } catch (error) {
       this.#standing.persistTrouble = messageOf(error);
       if (this.options.source === 'Api') throw error;
       this.options.log.error({ error: messageOf(error) }, 'the revision could not be kept on disk');
+      this.#strays = true;
+      return false;
+    }
+  }
+
+  #withdraw({ revision }: Revision): void {
+    try {
+      this.options.journal.withdraw(revision);
+    } catch (error) {
+      this.#standing.persistTrouble = messageOf(error);
+      this.#strays = true;
     }
   }
 
@@ -510,7 +533,7 @@ export class Supervisor {
         added: Object.keys(put).filter((id) => !this.#present.documents.has(id)),
         remove,
         steps: await programmer.view.plan(desired),
-        cut: await programmer.flows.wouldCut(candidate.model, drains),
+        cut: await programmer.flows.wouldCut(candidate.model, drains, allocations),
         warnings: candidate.warnings,
       };
     });

@@ -19,6 +19,9 @@ export interface WayBackOptions {
   readonly putBack: (author: Author, sources: () => readonly Source[]) => Promise<Submitted>;
 }
 
+/** A disk that is full, or a kernel that is busy, may be so for long. */
+const AGAIN_MS = 5_000;
+
 export class WayBack {
   /** What waited for its confirmation, while it is being undone. */
   #undoing: Revision | undefined;
@@ -45,13 +48,19 @@ export class WayBack {
     if (journal.pending) this.arm(journal.pending, Math.max(0, (journal.pending.confirmByMs ?? 0) - clock.nowMs()));
   }
 
-  arm({ revision }: Revision, ms: number): void {
+  arm(kept: Revision, ms: number): void {
+    const { revision } = kept;
     const { journal, timers, enqueue, tell } = this.options;
     timers.set('confirm', ms, () =>
       enqueue(async () => {
         if (journal.pending?.revision !== revision) return;
+        try {
+          await this.goBack({ name: 'deadline', via: 'Deadline' });
+        } catch (error) {
+          this.arm(kept, AGAIN_MS);
+          throw error;
+        }
         tell('RolledBack', `revision ${revision} was not confirmed in time`);
-        await this.goBack({ name: 'deadline', via: 'Deadline' });
       }),
     );
   }

@@ -60,6 +60,8 @@ export class Journal {
   #classes: ClassNumbers | undefined;
   /** What was found wrong at the last load, for status. */
   damage: string | undefined;
+  /** Nothing is known of what it holds, so nothing is written over it. */
+  #unreadable: string | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -71,7 +73,8 @@ export class Journal {
     try {
       bytes = readFileSync(this.#path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.damage = `cannot be read: ${messageOf(error)}`;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      this.damage = this.#unreadable = `cannot be read: ${messageOf(error)}`;
       return;
     }
     while (this.#goodBytes < bytes.length) {
@@ -175,6 +178,7 @@ export class Journal {
   }
 
   #write(entry: Entry): void {
+    if (this.#unreadable !== undefined) throw new VpcgwError('StateUnwritable', `${this.#path}: ${this.#unreadable}`);
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       const fd = openSync(this.#path, 'a', 0o600);

@@ -47,7 +47,7 @@ export class GatewayWorld {
   private lives: Supervisor[] = [];
   private programmer!: Programmer;
   runner!: FaultyRunner;
-  private readonly journal = mkdtempSync(join(currentRun().directory, 'journal-'));
+  readonly journal = mkdtempSync(join(currentRun().directory, 'journal-'));
 
   private constructor(readonly namespace: Namespace) {
     this.begin();

@@ -147,7 +147,9 @@ describe('a damaged journal', () => {
     rmSync(path());
     execFileSync('mkdir', [path()]);
     expect(opened().damage).toMatch(/^cannot be read: EISDIR/);
-    expect(refusal(() => opened().append(revision(1)))).toMatch(/^StateUnwritable: STATE\/journal.jsonl: EISDIR/);
+    expect(refusal(() => opened().append(revision(1)))).toMatch(
+      /^StateUnwritable: STATE\/journal.jsonl: cannot be read: EISDIR/,
+    );
   });
 
   it('keeps what was cut away, beside it', () => {

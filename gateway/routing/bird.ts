@@ -28,8 +28,8 @@ export function birdConfig(model: Pick<GatewayModel, 'internal'>, lines: readonl
   const families = ([4, 6] as const).filter((family) => lines.some(({ line }) => peerOf(line, family)));
   return [
     'log stderr all;',
-    // A number that only has to be the gateway's own among its neighbours.
-    `router id ${routerId(lines)};`,
+    // BIRD wants one, and a session whose number changes begins anew: each has that of its own line.
+    'router id 10.0.0.1;',
     // Other ends without graceful restart notice within a keepalive's time that theirs is gone. For sessions that are not
     // back by then nothing waits: a line may be lost for good.
     `graceful restart wait ${2 * KEEPALIVE_S};`,
@@ -41,8 +41,8 @@ export function birdConfig(model: Pick<GatewayModel, 'internal'>, lines: readonl
   ].join('\n');
 }
 
-function routerId(lines: readonly LearningLine[]): string {
-  const own = lines.flatMap(({ line }) => line.addresses);
+/** A number that only has to be the gateway's own among its neighbours. */
+function routerId({ addresses: own }: DedicatedLine): string {
   const four = own.find(({ address }) => address.family === 4);
   if (four) return four.address.text;
   const low = Number((own[0]?.address.value ?? 1n) & 0xffffffn);
@@ -129,6 +129,7 @@ function sessionOf({ line, bgp, number, password }: LearningLine, family: Family
     '  reject;',
     '}',
     `protocol bgp ${name} {`,
+    `  router id ${routerId(line)};`,
     `  local ${own.text} as ${bgp.localAsn};`,
     `  neighbor ${peer.text} as ${bgp.peerAsn};`,
     `  interface "${linkOfLine(line)}";`,

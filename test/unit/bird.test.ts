@@ -38,11 +38,22 @@ const { model } = candidateOf(splitDocuments({ file: 'given.yaml', text: TEXT })
 const [line] = model.dedicatedLines;
 
 describe('BIRD', () => {
+  it('is told the same of a line whatever other lines there are', () => {
+    if (!line?.bgp) throw new Error('no line');
+    const other = { ...line, name: 'aaa', addresses: line.addresses.slice(0, 0) };
+    const sessionsOf = (text: string) => text.slice(text.indexOf('filter takes_line1_4'));
+    const own = { line, bgp: line.bgp, number: 1, password: undefined };
+    const alone = birdConfig(model, [own]);
+    const second = birdConfig(model, [{ ...own, line: other, number: 2 }, own]);
+    expect(second).toContain(sessionsOf(alone));
+    expect(/^router id .*/m.exec(second)?.[0]).toBe(/^router id .*/m.exec(alone)?.[0]);
+  });
+
   it('is told what a document says', () => {
     if (!line?.bgp) throw new Error('no line');
     expect(birdConfig(model, [{ line, bgp: line.bgp, number: 1, password: 'word' }])).toMatchInlineSnapshot(`
       "log stderr all;
-      router id 169.254.103.1;
+      router id 10.0.0.1;
       graceful restart wait 20;
       protocol device { scan time 10; }
       protocol bfd {
@@ -81,6 +92,7 @@ describe('BIRD', () => {
         reject;
       }
       protocol bgp line1_4 {
+        router id 169.254.103.1;
         local 169.254.103.1 as 65001;
         neighbor 169.254.103.2 as 65010;
         interface "vg-line1.100";

@@ -26,7 +26,9 @@ export const peerFields = {
       error: 'must be 0s for none, or whole seconds up to 65535s',
     })
     .default(0)
-    .describe('Says something so often, so that a NAT in between keeps the way open; `0s`: never.'),
+    .describe(
+      'Says something so often, so that a NAT in between keeps the way open; `0s`: never, but every 25s to a peer with an `endpoint` and without a `probe` where the connection has a `priority`.',
+    ),
   probe: tunnelProbe,
 } as const;
 

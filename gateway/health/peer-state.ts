@@ -46,8 +46,8 @@ export interface PeerInput {
   readonly peer: WireGuardPeer;
   /** `undefined`: the link does not know it. */
   readonly dump: PeerDump | undefined;
-  /** At the look before. */
-  readonly sentBefore: number;
+  /** When something was sent to it last, as far as was seen. */
+  readonly spokenToS: number | undefined;
   readonly probe: ProbeLook | undefined;
   readonly nowS: number;
 }
@@ -77,11 +77,12 @@ export function judgeProbes(probe: ProbeLook | undefined): [SiteState, string] |
   return ['Up', `${probe.address} answers`];
 }
 
-function judge({ peer, dump, sentBefore, probe }: PeerInput, age: number | undefined): [SiteState, string] {
+function judge({ peer, dump, spokenToS, probe, nowS }: PeerInput, age: number | undefined): [SiteState, string] {
   if (!dump) return ['Down', 'not known to the tunnel'];
   const probed = judgeProbes(probe);
   if (probed) return probed;
-  const speaks = peer.keepaliveMs > 0 || dump.sentBytes > sentBefore;
+  // Without a session only attempts are sent, one in some five seconds.
+  const speaks = peer.keepaliveMs > 0 || (spokenToS !== undefined && nowS - spokenToS <= PATIENCE_S);
   if (age === undefined)
     return dump.sentBytes > 0 || speaks
       ? ['Down', 'no handshake yet: nobody answers']

@@ -11,6 +11,7 @@ import { resolveRules } from './resolve-firewall.js';
 import {
   type IpsecEnd,
   ipsecsOf,
+  isOneOfSeveral,
   type VpnConnection,
   VPN_METRIC,
   type WireGuardConnection,
@@ -82,8 +83,15 @@ function addPeer(
 const withPeers = (connection: WireGuardConnection, peers: readonly WireGuardPeer[]): WireGuardConnection => ({
   ...connection,
   site: { ...connection.site, remote: peers.flatMap(({ networks }) => networks) },
-  wireGuard: { ...connection.wireGuard, peers },
+  wireGuard: { ...connection.wireGuard, peers: isOneOfSeveral(connection) ? peers.map(spokenTo) : peers },
 });
+
+const SPOKEN_TO_MS = 25_000;
+
+/** While another tunnel carries, nobody else would find that a peer is back. */
+const spokenTo = remember((peer: WireGuardPeer): WireGuardPeer =>
+  peer.endpoint && !peer.probe && peer.keepaliveMs === 0 ? { ...peer, keepaliveMs: SPOKEN_TO_MS } : peer,
+);
 
 type PeerSpec = Omit<DocumentOf<'VpnPeer'>['spec'], 'connection'>;
 

@@ -44,6 +44,8 @@ export interface VpnWatchOptions {
 
 export class VpnWatch {
   #looks: ReadonlyMap<string, ConnectionLook> = new Map();
+  /** When something was sent last, by connection and peer. */
+  readonly #spokenTo = new Map<string, ReadonlyMap<string, number>>();
   /** By connection and peer. */
   readonly #pings = new Map<string, PingWatch>();
   #timer: NodeJS.Timeout | undefined;
@@ -129,6 +131,7 @@ export class VpnWatch {
         this.options.tell('Vpn', `${name}: ${warning}`);
     }
     this.#looks = looks;
+    for (const name of this.#spokenTo.keys()) if (!looks.has(name)) this.#spokenTo.delete(name);
     for (const connection of connections) this.#judge(connection, looks.get(connection.name));
     if (this.options.endpoints.version !== this.#told) this.options.onRoamed();
     this.#told = this.options.endpoints.version;
@@ -163,6 +166,13 @@ export class VpnWatch {
     const known = new Map(dump.peers.map((peer) => [peer.publicKey, peer]));
     const before = new Map(this.#looks.get(name)?.peers.map((peer) => [peer.peer, peer.sentBytes]));
     const nowS = Math.floor(this.options.clock.nowMs() / 1000);
+    const spokenTo = new Map<string, number>();
+    for (const { name: peer, publicKey } of wireGuard.peers) {
+      const sent = known.get(publicKey)?.sentBytes ?? 0;
+      const atS = sent > (before.get(peer) ?? sent) ? nowS : this.#spokenTo.get(name)?.get(peer);
+      if (atS !== undefined) spokenTo.set(peer, atS);
+    }
+    this.#spokenTo.set(name, spokenTo);
     return lookAtConnection(
       wireGuard.peers.map((peer): PeerLook => {
         const seen = known.get(peer.publicKey);
@@ -170,7 +180,7 @@ export class VpnWatch {
           connection: name,
           peer,
           dump: seen,
-          sentBefore: before.get(peer.name) ?? seen?.sentBytes ?? 0,
+          spokenToS: spokenTo.get(peer.name),
           probe: this.#pings.get(`${name}/${peer.name}`)?.look,
           nowS,
         });

@@ -32,7 +32,7 @@ const look = ({ keepaliveMs = 0, ...more }: Partial<PeerInput> & { keepaliveMs?:
       probe: undefined,
     },
     dump: dump(),
-    sentBefore: 100,
+    spokenToS: undefined,
     probe: undefined,
     nowS: NOW,
     ...more,
@@ -53,10 +53,10 @@ describe('a peer', () => {
   it('may be quiet, but not while somebody speaks to it', () => {
     const old = dump({ handshakeS: NOW - 191 });
     expect(told({ dump: old })).toBe('Idle: quiet since a handshake 191 s ago');
-    expect(told({ dump: old, sentBefore: 50 })).toBe('Down: last handshake 191 s ago');
+    expect(told({ dump: old, spokenToS: NOW - 9 })).toBe('Down: last handshake 191 s ago');
     expect(told({ dump: old, keepaliveMs: 25_000 })).toBe('Down: last handshake 191 s ago');
     const never = { handshakeS: undefined };
-    expect(told({ dump: dump({ ...never, sentBytes: 0 }), sentBefore: 0 })).toBe('Idle: nothing was said yet');
+    expect(told({ dump: dump({ ...never, sentBytes: 0 }) })).toBe('Idle: nothing was said yet');
     expect(told({ dump: dump(never) })).toBe('Down: no handshake yet: nobody answers');
   });
 

@@ -50,6 +50,9 @@ const LISTEN_POLL_MS = 20;
 /** Of its log, the end that is looked at. */
 const LOG_CHARACTERS = 256 * 1024;
 
+/** As strongSwan calls one that it does not know yet. */
+const UNNAMED = '(unnamed)';
+
 export class Ipsec {
   readonly #daemon: Daemon;
   readonly #vici: ViciClient;
@@ -116,6 +119,8 @@ export class Ipsec {
       this.#fault = undefined;
     } catch (error) {
       this.#told = undefined;
+      // What was read before says nothing of now.
+      this.#states = [];
       this.#fault = messageOf(error);
       this.options.log.error({ error: this.#fault }, 'tunnels of IPsec could not be set up');
     }
@@ -207,6 +212,8 @@ export class Ipsec {
 
   /** Of a member that is not active, of a connection that is gone, or of one that another has followed. */
   #isOver(name: string): boolean {
+    // Somebody calls, and has not said who it is. The daemon itself gives up on those that never do.
+    if (name === UNNAMED) return false;
     if (!this.#active) return true;
     if (this.#connections.some((each) => each.name === name)) return false;
     const next = this.#connections.find((each) => followsOn(each.name, name));

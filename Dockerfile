@@ -15,7 +15,10 @@
 #   net.ipv6.conf.all.accept_ra=0             net.ipv6.conf.default.accept_ra=0
 #   net.ipv6.conf.all.accept_dad=0            net.ipv6.conf.default.accept_dad=0
 #   net.ipv6.conf.all.keep_addr_on_down=1     net.ipv6.conf.default.keep_addr_on_down=1
-#   net.ipv4.ip_early_demux=0
+#   net.ipv4.ip_early_demux=0                 net.ipv4.conf.all.promote_secondaries=1
+#   net.ipv4.conf.all.ignore_routes_with_linkdown=1
+#   net.ipv6.conf.all.ignore_routes_with_linkdown=1
+#   net.ipv6.conf.default.ignore_routes_with_linkdown=1
 #   net.netfilter.nf_conntrack_acct=1         net.netfilter.nf_conntrack_tcp_be_liberal=1
 #   net.netfilter.nf_conntrack_tcp_timeout_established=900, or what a VpcGateway's timeouts say; so too the other timeouts
 # In Kubernetes there are two ways to set them:

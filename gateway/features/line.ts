@@ -8,6 +8,7 @@ import { bitsOf, type Family, hostCidr } from '../model/ip.js';
 import { type DedicatedLine, peerOf } from '../model/line.js';
 import { lineParent, ROUTE_PROTOCOL, RULE_PREF, tableOfLine } from '../model/ownership.js';
 import { type CompileContext, type Contribution, type Feature, ofFamily, scope } from './feature.js';
+import { LINE_SYSCTLS } from './network-sysctls.js';
 import { linkedSites, type PlacedLink } from './sites.js';
 
 interface Placed {
@@ -25,12 +26,7 @@ export const dedicatedLine: Feature = {
     if (model.dedicatedLines.length === 0) return {};
     const placed = placedLines(model, context);
     return {
-      // Without a carrier the kernel takes the next way by itself, at once.
-      sysctls: {
-        'net.ipv4.conf.all.ignore_routes_with_linkdown': '1',
-        'net.ipv6.conf.all.ignore_routes_with_linkdown': '1',
-        'net.ipv6.conf.default.ignore_routes_with_linkdown': '1',
-      },
+      sysctls: LINE_SYSCTLS,
       lines: placed.map(linkOf),
       addresses: placed.flatMap(({ line }) =>
         line.addresses.map(({ text }) => ({ parent: lineParent(line.port, line.vlan), text, origin: line.origin })),

@@ -20,6 +20,8 @@ const FORWARDING: Readonly<Record<string, string>> = {
   // A link that comes up announces all its addresses by itself.
   'net.ipv4.conf.all.arp_notify': '1',
   'net.ipv6.conf.all.ndisc_notify': '1',
+  // An edit of the gateway's own address brings the new one first, which must stay when the former one goes.
+  'net.ipv4.conf.all.promote_secondaries': '1',
   // Hairpin traffic leaves by the link it came in on; a redirect would send the VM past the gateway.
   'net.ipv4.conf.all.send_redirects': '0',
   'net.ipv4.conf.default.send_redirects': '0',
@@ -37,6 +39,13 @@ const FORWARDING: Readonly<Record<string, string>> = {
   'net.netfilter.nf_conntrack_tcp_be_liberal': '1',
   // Byte and packet figures of connections, for `show conntrack`.
   'net.netfilter.nf_conntrack_acct': '1',
+};
+
+/** With dedicated lines: without a carrier the kernel takes the next way by itself, at once. */
+export const LINE_SYSCTLS: Readonly<Record<string, string>> = {
+  'net.ipv4.conf.all.ignore_routes_with_linkdown': '1',
+  'net.ipv6.conf.all.ignore_routes_with_linkdown': '1',
+  'net.ipv6.conf.default.ignore_routes_with_linkdown': '1',
 };
 
 const seconds = (ms: number): string => String(Math.max(1, Math.round(ms / 1000)));

@@ -82,4 +82,12 @@ describe('a prefix behind the VPC router', () => {
       expect(await overTcp(await lab.vm('router'), { to: client, timeoutMs: silenceMs })).toHaveProperty('error');
     }
   });
+
+  it('is led by another next hop as soon as a document says so', async () => {
+    const internalAddresses = ['10.0.0.254/24', 'fd00:a::1/64'];
+    await lab.apply([gateway(lab.tenant, { prefixes: prefixesBehindRouter, internalAddresses })]);
+    const { stdout } = await lab.tenant.gateway.exec(['ip', '-o', '-4', 'address', 'show', 'dev', 'vg-vpc0']);
+    expect(stdout).toContain('10.0.0.254/24');
+    expect(stdout).not.toContain('10.0.0.1/24');
+  });
 });

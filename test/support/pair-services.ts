@@ -74,7 +74,7 @@ export class PairServices {
   }
 
   /** Traffic of each, from then on. */
-  flows: FlowsBeside = async ({ tenant, topology }) => {
+  flows: FlowsBeside = async ({ tenant, topology, members }) => {
     const [web, inet] = await Promise.all([tenant.vm('web').agent(), topology.inet.agent()]);
     const echo = { port: ports.udpEcho, intervalMs: 10 };
     const flows: PairFlow[] = [
@@ -93,6 +93,8 @@ export class PairServices {
         }),
       },
     ];
+    // Where a peer is, is looked at every two seconds, and whenever somebody asks; then the other member is told.
+    await Promise.all(members.map(({ supervisor }) => supervisor.get('/v1/show/vpn')));
     return flows;
   };
 

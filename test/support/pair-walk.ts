@@ -37,6 +37,8 @@ export async function walk(fault: Fault, lab: PairLab, beside?: FlowsBeside): Pr
   const history = await AddressHistory.start(lab);
   const flows = await PairFlows.start(lab, beside);
   await lab.connectionsKnown(active);
+  // What a member that has come back is told by the other, as where peers of tunnels are, it has by then.
+  await lab.sound();
   await fault.strike(active, lab);
   let unitedMs: number | undefined;
   if (fault.parts) {

@@ -322,8 +322,6 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     followRole();
     health.follow(model);
     lines.follow(model);
-    // No event tells of what comes into force by another attempt.
-    if (!ending) followPair();
   };
   const packets = new PacketLog(
     dirname(flags.socket),
@@ -342,6 +340,12 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     pair.changed();
   };
   supervisor.listeners.add(followPair);
+  // No event tells of these.
+  supervisor.onReady = programmer.onLinks = () => {
+    if (ending) return;
+    followLogging();
+    followPair();
+  };
   const folder = new FolderWatch(flags.config, () => void supervisor.loadFolder(() => readFolder(flags.config)));
 
   const stop = async (signal: string): Promise<void> => {

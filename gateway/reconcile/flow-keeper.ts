@@ -6,6 +6,7 @@ import { endFlows, listFlows } from '../kernel/conntrack/flows.js';
 import { type Drain, drainKey } from '../model/drain.js';
 import { exchanged, type Flow, FlowJudge, mayLeaveStale } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { isPair } from '../model/high-availability.js';
 
 export interface CutFlow {
   readonly flow: Flow;
@@ -25,7 +26,9 @@ export class FlowKeeper {
   }
 
   async #judge(model: GatewayModel, drains: readonly Drain[], allocations = this.allocations()) {
-    const judge = new FlowJudge(model, drains, this.down(), allocations?.externals);
+    // What the other member of a pair opened is marked by its own numbers.
+    const externals = isPair(model) ? undefined : allocations?.externals;
+    const judge = new FlowJudge(model, drains, this.down(), externals);
     const stale: CutFlow[] = [];
     const staying: Flow[] = [];
     for (const flow of await listFlows(this.run)) {

@@ -78,6 +78,8 @@ export class Pair {
   #voter: Voter | undefined;
   #voterKey = '';
   #model: GatewayModel | undefined;
+  /** The latest that was to be followed. */
+  #wanted: GatewayModel | undefined;
   #queue: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
 
@@ -170,6 +172,7 @@ export class Pair {
 
   /** The model that the kernel was verified to hold. */
   follow(model: GatewayModel): Promise<void> {
+    this.#wanted = model;
     this.#queue = this.#queue.then(() => this.#follow(model));
     return this.#queue;
   }
@@ -182,10 +185,11 @@ export class Pair {
       this.#trouble = isPair(model) && !member ? NO_MEMBER : undefined;
       this.#timers.cancel('pair');
     } catch (error) {
+      const before = this.#trouble;
       this.#trouble = messageOf(error);
-      this.options.log.error({ error: messageOf(error) }, 'the pair could not be set up');
+      if (this.#trouble !== before) this.options.log.error({ error: this.#trouble }, 'the pair could not be set up');
       if (!(error instanceof VpcgwError && error.code === 'ConfigInvalid'))
-        this.#timers.set('pair', SET_UP_AGAIN_MS, () => this.follow(model));
+        this.#timers.set('pair', SET_UP_AGAIN_MS, () => this.follow(this.#wanted ?? model));
     }
   }
 

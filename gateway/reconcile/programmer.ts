@@ -57,6 +57,8 @@ export class Programmer {
   #vlans: Facts['vlans'];
   /** Told of each model that has come into force. */
   onInForce: (model: GatewayModel) => void = () => undefined;
+  /** Links came or went without an edit, as a port of a line does. */
+  onLinks: () => void = () => undefined;
 
   constructor(
     private readonly run: CommandRunner,
@@ -285,6 +287,8 @@ export class Programmer {
     const compiled = await this.compile(current.model, current.allocations);
     const steps = await this.#convergeOrRestore(compiled.state, undefined);
     this.#inForce = { ...current, compiled, desired: compiled.state };
+    const [before, after] = [current.desired, compiled.state].map(({ links }) => [...links.keys()].join());
+    if (after !== before) this.onLinks();
     return steps;
   }
 }

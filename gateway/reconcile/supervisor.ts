@@ -81,6 +81,8 @@ export class Supervisor {
   #kept: ReadonlyMap<string, { readonly source: Source }> = new Map();
   #generations = new Map<string, number>();
   readonly #standing: Standing = newStanding();
+  /** The first documents are in force, perhaps by another attempt. */
+  onReady: () => void = () => undefined;
   #diagnosed = false;
   /** What the journal holds last is not what is in force: the next revision leads there from what is on disk. */
   #strays = false;
@@ -395,10 +397,12 @@ export class Supervisor {
   }
 
   #succeeded(): void {
+    const wasReady = this.#standing.ready;
     this.#standing.ready = true;
     this.#standing.lacking = undefined;
     this.#retryMs = RETRY_MIN_MS;
     this.#timers.cancel('retry');
+    if (!wasReady) this.onReady();
   }
 
   #failed(error: unknown): void {

@@ -113,7 +113,9 @@ export class Daemon {
     if (this.#wanted === undefined) return;
     mkdirSync(this.options.directory, { recursive: true, mode: 0o700 });
     // What it runs with, not what stands in the file: a former supervisor may have ended before it told.
-    const changed = (contentOf(this.#file('told')) ?? contentOf(this.config)) !== this.#wanted;
+    const changed = [contentOf(this.#file('told')) ?? this.#wanted, contentOf(this.config)].some(
+      (text) => text !== this.#wanted,
+    );
     if (contentOf(this.config) !== this.#wanted) replaceFile(this.config, this.#wanted);
     if (this.#processId() === undefined) this.#start();
     else {

@@ -87,6 +87,7 @@ export class NeighbourProbe {
     child.on('error', () => undefined);
     child.on('close', () => {
       if (this.#child !== child) return;
+      this.#child = undefined;
       this.onAnswers(new Map());
       this.#beginAgain();
     });

@@ -79,11 +79,14 @@ export class VoteWords {
     const { address } = this.paths[0];
     const socket = createSocket('udp4');
     return new Promise((resolve, reject) => {
-      socket.once('error', (error) => {
+      const failed = (error: Error): void => {
         socket.close();
         reject(error);
-      });
+      };
+      socket.once('error', failed);
       socket.bind(0, address.text, () => {
+        // What is sent tells by itself that it failed.
+        socket.off('error', failed).on('error', () => undefined);
         socket.setMulticastInterface(address.text);
         resolve(socket);
       });

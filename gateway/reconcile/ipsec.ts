@@ -119,8 +119,8 @@ export class Ipsec {
       this.#fault = undefined;
     } catch (error) {
       this.#told = undefined;
-      // What was read before says nothing of now.
-      this.#states = [];
+      // Of a daemon that is dead; one that is late once has its tunnels still.
+      if (this.#daemon.pid === undefined) this.#states = [];
       this.#fault = messageOf(error);
       this.options.log.error({ error: this.#fault }, 'tunnels of IPsec could not be set up');
     }

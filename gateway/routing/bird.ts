@@ -8,6 +8,7 @@
  */
 import { linkOfLine } from '../features/sites.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { fnv1a64 } from '../model/hash.js';
 import { bitsOf, type Cidr, type Family } from '../model/ip.js';
 import { type BgpTerms, type DedicatedLine, peerOf } from '../model/line.js';
 import { TABLE_VPC } from '../model/ownership.js';
@@ -45,7 +46,8 @@ export function birdConfig(model: Pick<GatewayModel, 'internal'>, lines: readonl
 function routerId({ addresses: own }: DedicatedLine): string {
   const four = own.find(({ address }) => address.family === 4);
   if (four) return four.address.text;
-  const low = Number((own[0]?.address.value ?? 1n) & 0xffffffn);
+  // Of the whole address: its end is often the same as the other side's.
+  const low = parseInt(fnv1a64(own[0]?.address.text ?? '').slice(-6), 16);
   return [10, low >> 16, (low >> 8) & 0xff, low & 0xff].join('.');
 }
 

@@ -304,7 +304,6 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'what members are down could not be heeded')),
   );
   /** A member of a pair that is not active is fenced off, and would find all members down. */
-  let ending = false;
   const followRole = (): void => {
     const active = pair.isActive;
     health.rest(pair.status !== undefined && !active);
@@ -340,6 +339,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     pair.changed();
   };
   supervisor.listeners.add(followPair);
+  let ending = false;
   // No event tells of these.
   supervisor.onReady = programmer.onLinks = () => {
     if (ending) return;

@@ -165,7 +165,7 @@ describe('peers of a tunnel', () => {
     await reaches();
   });
 
-  it('reach the VPC by a tunnel that took the name, the port and the key of another', async () => {
+  it('reach the VPC by a tunnel of another name that took the port and the key of the former', async () => {
     const renamed = vpnConnection('office', { elasticIP: 'vpn', key: 'gateway.key', peers: [site] });
     await lab.apply([gateway(lab.tenant), elasticIp('vpn', '203.0.113.40'), renamed]);
     await reaches();

@@ -55,9 +55,11 @@ export class Daemon {
   /** It runs, and is our own child: its end is told. */
   #isChild = false;
   /** It runs, and a former supervisor started it. */
-  #adopted = false;
+  #adopted: boolean;
 
-  constructor(private readonly options: DaemonOptions) {}
+  constructor(private readonly options: DaemonOptions) {
+    this.#adopted = contentOf(this.#file('process')) !== undefined;
+  }
 
   get config(): string {
     return this.#file('conf');
@@ -89,6 +91,7 @@ export class Daemon {
       this.leave();
       if (by === 'SIGKILL') this.#signal(by);
       await this.#end();
+      this.#adopted = false;
     });
   }
 
@@ -117,8 +120,10 @@ export class Daemon {
       (text) => text !== this.#wanted,
     );
     if (contentOf(this.config) !== this.#wanted) replaceFile(this.config, this.#wanted);
-    if (this.#processId() === undefined) this.#start();
-    else {
+    if (this.#processId() === undefined) {
+      this.#noteEnd();
+      this.#start();
+    } else {
       // Not our child: nobody says when it ends.
       this.#adopted = !this.#isChild;
       if (changed) await this.#tell();
@@ -134,13 +139,18 @@ export class Daemon {
   async #lookAfter(): Promise<void> {
     this.#boundLog();
     if (this.#wanted === undefined || this.#isChild || this.#processId() !== undefined) return;
-    if (this.#adopted) this.options.onEnd();
-    this.#adopted = false;
+    this.#noteEnd();
     const lived = performance.now() - this.#startedMs;
     if (lived < this.#restartMs) return;
     this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
     this.#restarts++;
     this.#start();
+  }
+
+  /** Of a process that was not our child, which nobody tells. */
+  #noteEnd(): void {
+    if (this.#adopted) this.options.onEnd();
+    this.#adopted = false;
   }
 
   #start(): void {

@@ -18,10 +18,6 @@ export interface PairFiles {
 
 /** Near the top, where VRRP's skew is least; who has which is settled by the addresses. */
 const PRIORITIES = { higher: 254, lower: 253 } as const;
-/** Above whatever works, below the kernel's own: a busy machine must not look like a dead one. */
-const REALTIME_PRIORITY = 10;
-/** Its own 10 ms end one that has to catch up with what came while it was frozen. */
-const REALTIME_LIMIT_US = 1_000_000;
 const GROUP = 'pair';
 const NEXT_DOOR = 255;
 
@@ -34,12 +30,11 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
   return [
     ...block('global_defs', [
       `router_id ${model.name}-${member.name}`,
-      `vrrp_notify_fifo ${files.notices}`,
+      // Before the pipe: else at a reload it looks for another user, finds none, and does without pipe and programs.
       'script_user root',
       'enable_script_security',
+      `vrrp_notify_fifo ${files.notices}`,
       'vrrp_version 3',
-      `vrrp_rt_priority ${REALTIME_PRIORITY}`,
-      `vrrp_rlimit_rttime ${REALTIME_LIMIT_US}`,
     ]),
     ...block('track_file standing_down', [`file ${files.standingDown}`, 'weight 0']),
     ...(several

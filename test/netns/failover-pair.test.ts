@@ -30,6 +30,15 @@ describe('the members of a pair', () => {
     return own.size > 0 && [...own].every((connection) => others.has(connection));
   };
 
+  const macOf = async ({ namespace }: Member) =>
+    (JSON.parse((await namespace.exec(['ip', '-j', 'link', 'show', 'vg-ext0'])).stdout) as { address: string }[])[0]
+      ?.address;
+  /** Whom the network takes for the elastic IP. */
+  const learnt = async () => {
+    const { stdout } = await lab.topology.inet.namespace.exec(['ip', '-j', 'neigh', 'show', '203.0.113.10']);
+    return (JSON.parse(stdout) as { lladdr?: string }[])[0]?.lladdr;
+  };
+
   it('are told apart in status: one holds the lease, the other knows its connections', async () => {
     const { active, standby } = await lab.settled();
     const inet = await lab.inet();
@@ -215,6 +224,43 @@ describe('the members of a pair', () => {
     await lab.settled();
   });
 
+  it('elect by an edited interval without a change of role, and announce themselves as before', async () => {
+    const { active, standby } = await lab.settled();
+    const elect = [active, standby].map((member) => member.daemonPids('keepalived'));
+    const edited = pairDocuments(
+      gateway(lab.tenant, { spec: { highAvailability: { mode: 'AcrossNodes', advertInterval: '60ms' } } }),
+    );
+    const since = async (member: Member) => (await member.look()).since;
+    const before = await Promise.all([active, standby].map(since));
+    await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(edited)));
+    const log = ({ supervisor }: Member) =>
+      readFileSync(join(supervisor.socketPath, '..', 'failover', 'keepalived.log'), 'utf8');
+    await lab.until('it is taken up', () =>
+      Promise.resolve([active, standby].every((member) => log(member).includes('Reload complete'))),
+    );
+    // As long as a process that was at its limit of time lived on.
+    await lab.wait(1_500);
+    expect([active, standby].map((member) => member.daemonPids('keepalived'))).toEqual(elect);
+    expect(await Promise.all([active, standby].map(since))).toEqual(before);
+    const supervisors = lab.members.map(({ supervisor }) => supervisor.pid);
+    active.signal(supervisors, 'SIGSTOP');
+    const spoken = await Capture.start(lab.topology.inet.namespace, {
+      interface: 'ext',
+      filter: `arp and ether src ${await macOf(standby)}`,
+    });
+    active.signal(active.daemonPids('keepalived'), 'SIGKILL');
+    await lab.until('it speaks', () => standby.holdsLease());
+    await lab.until('it has told all', async () => (await learnt()) === (await macOf(standby)));
+    expect(await spoken.stop()).not.toEqual([]);
+    active.signal(supervisors, 'SIGCONT');
+    expect((await lab.settled()).active).toBe(standby);
+    await Promise.all(
+      lab.members.map(({ supervisor }) =>
+        supervisor.apply(pairDocuments(gateway(lab.tenant, { spec: { highAvailability: { mode: 'AcrossNodes' } } }))),
+      ),
+    );
+  });
+
   it('are both active while nothing joins them, and one is within a second after, whom the network finds', async () => {
     // Who stays, of two: so what the network learnt last is the other.
     const [, stays] = lab.members;
@@ -226,13 +272,6 @@ describe('the members of a pair', () => {
     await lab.connectionsKnown(active);
     await lab.cable(active, ['sync0'], 'down');
     await lab.until('two speak', async () => (await active.holdsLease()) && (await standby.holdsLease()));
-    const macOf = async ({ namespace }: Member) =>
-      (JSON.parse((await namespace.exec(['ip', '-j', 'link', 'show', 'vg-ext0'])).stdout) as { address: string }[])[0]
-        ?.address;
-    const learnt = async () => {
-      const { stdout } = await lab.topology.inet.namespace.exec(['ip', '-j', 'neigh', 'show', '203.0.113.10']);
-      return (JSON.parse(stdout) as { lladdr?: string }[])[0]?.lladdr;
-    };
     const other = await macOf(standby);
     await lab.until('the network has learnt the other', async () => (await learnt()) === other);
     await lab.cable(active, ['sync0'], 'up');

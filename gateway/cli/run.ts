@@ -126,6 +126,11 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     },
     endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
     learnt: { give: () => routing.learnt, take: (all) => routing.take(all) },
+    numbers: {
+      give: () => programmer.inForce?.allocations.externals,
+      take: (externals) => supervisor.takeNumbers(externals),
+      onShared: (areShared) => (programmer.flows.sharesNumbers = areShared),
+    },
     onTold: () => supervisor.endStaleFlows(),
     onCallsLost: () => supervisor.callTunnelsAgain('Unanswered'),
     onAlone: () => supervisor.callTunnelsAgain('All'),

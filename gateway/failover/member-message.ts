@@ -3,6 +3,7 @@
  * other member may be a version ahead. Fields that were added later are optional: it may be one behind. Pure.
  */
 import * as z from 'zod';
+import { MAX_EXTERNALS } from '../model/ownership.js';
 
 const role = z.enum(['Active', 'Standby', 'Fault', 'Unknown']);
 
@@ -29,6 +30,8 @@ const memberState = z.object({
   faults: z.array(z.string().max(200)).max(50),
   /** `undefined`: it has none yet. */
   documents: documentsVersion.optional(),
+  /** Numbers of its external networks, by name, as the marks of connections have them. */
+  externals: z.record(z.string().max(63), z.int().min(1).max(MAX_EXTERNALS)).optional(),
   /** How long ago somebody answered it, by interface. */
   answeredMsAgo: z.record(z.string(), z.number()).optional(),
   /** It wants to know how the other is, now. */

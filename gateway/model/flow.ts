@@ -77,6 +77,8 @@ export class FlowJudge {
     private readonly down: Down = NONE_DOWN,
     /** Numbers of external networks, in connections' marks; without them none is compared. */
     private readonly externals?: Readonly<Record<string, number>>,
+    /** What an edit has changed; without it an elastic IP may be reached by any external network. */
+    private readonly before?: GatewayModel,
   ) {
     this.#dnat = new Map();
     this.#sites = sitesOf(model);
@@ -123,10 +125,16 @@ export class FlowJudge {
     const number = (mark & MARK.externalMask) >> MARK.externalShift;
     if (number === 0 || !this.externals) return undefined;
     if (!Object.values(this.externals).includes(number)) return 'its external network is gone';
-    const seenAs = fromVpc ? this.model.byAddress.get(reply.destination) : undefined;
+    const seenAs = fromVpc ? this.model.byAddress.get(reply.destination) : this.#movedFrom(original.destination);
     return seenAs && this.externals[seenAs.external] !== number
       ? `${seenAs.address.text} is on ${seenAs.external} now`
       : undefined;
+  }
+
+  /** The elastic IP of this address, if it was on another external network. */
+  #movedFrom(address: string): ElasticIp | undefined {
+    const [was, is] = [this.before?.byAddress.get(address), this.model.byAddress.get(address)];
+    return was && is && was.external !== is.external ? is : undefined;
   }
 
   /** `undefined`: neither end is a site. Of several ways to it one that allows the connection is enough. */

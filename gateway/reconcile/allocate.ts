@@ -33,6 +33,19 @@ export function allocate(
   return result;
 }
 
+/**
+ * Numbers of external networks as the other member of a pair has them, since connections of either have them in their marks;
+ * what only this member has keeps its own, or gives way.
+ */
+export function asTheOther(theirs: Numbers, ours: Numbers): Numbers {
+  const taken = new Set(Object.values(theirs));
+  return { ...Object.fromEntries(Object.entries(ours).filter(([, number]) => !taken.has(number))), ...theirs };
+}
+
+/** Where both members have a network, it has one number. */
+export const agree = (theirs: Numbers, ours: Numbers): boolean =>
+  Object.entries(theirs).every(([name, number]) => (ours[name] ?? number) === number);
+
 /** The very same object when no name came or went. */
 export function allocateAll(known: Allocations, model: GatewayModel): Allocations {
   const externals = allocate(

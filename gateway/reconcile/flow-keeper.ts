@@ -14,6 +14,9 @@ export interface CutFlow {
 }
 
 export class FlowKeeper {
+  /** Of a pair: both members mark connections by the same numbers of external networks. */
+  sharesNumbers = false;
+
   constructor(
     private readonly run: CommandRunner,
     private readonly down: () => Down,
@@ -21,14 +24,18 @@ export class FlowKeeper {
   ) {}
 
   /** Which live connections an edit would cut. */
-  async wouldCut(after: GatewayModel, drains: readonly Drain[], allocations: Allocations): Promise<CutFlow[]> {
-    return live((await this.#judge(after, drains, allocations)).stale);
+  async wouldCut(
+    before: GatewayModel | undefined,
+    after: GatewayModel,
+    drains: readonly Drain[],
+    allocations: Allocations,
+  ): Promise<CutFlow[]> {
+    return live((await this.#judge(after, drains, before, allocations)).stale);
   }
 
-  async #judge(model: GatewayModel, drains: readonly Drain[], allocations = this.allocations()) {
-    // What the other member of a pair opened is marked by its own numbers.
-    const externals = isPair(model) ? undefined : allocations?.externals;
-    const judge = new FlowJudge(model, drains, this.down(), externals);
+  async #judge(model: GatewayModel, drains: readonly Drain[], before?: GatewayModel, allocations = this.allocations()) {
+    const externals = isPair(model) && !this.sharesNumbers ? undefined : allocations?.externals;
+    const judge = new FlowJudge(model, drains, this.down(), externals, before);
     const stale: CutFlow[] = [];
     const staying: Flow[] = [];
     for (const flow of await listFlows(this.run)) {
@@ -42,11 +49,11 @@ export class FlowKeeper {
   /** Returns what was cut. Without a former model everything is judged: what ran before this start is unknown. */
   async settle(before: GatewayModel | undefined, after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
     if (before && !mayLeaveStale(before, after)) return [];
-    return this.cut(after, drains);
+    return this.cut(after, drains, before);
   }
 
-  async cut(model: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
-    const { stale, staying } = await this.#judge(model, drains);
+  async cut(model: GatewayModel, drains: readonly Drain[], before?: GatewayModel): Promise<CutFlow[]> {
+    const { stale, staying } = await this.#judge(model, drains, before);
     await endFlows(
       this.run,
       stale.map(({ flow }) => flow),

@@ -14,14 +14,16 @@ import type { Role, RoleReport } from '../failover/role.js';
 import { announcement, closing } from '../failover/switch-list.js';
 import type { SyncState } from '../failover/sync-state.js';
 import type { CommandRunner } from '../kernel/command.js';
+import type { Allocations } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
-import type { DocumentsVersion } from '../failover/member-message.js';
+import type { DocumentsVersion, MemberState } from '../failover/member-message.js';
 import { type HighAvailability, isPair, leaseMs, type Member, unheardAdverts } from '../model/high-availability.js';
 import { FENCE_TABLE, LEASE_SET } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { replaceFile } from '../system/daemon.js';
 import { Timers } from '../system/timers.js';
 import { voteStore } from '../system/vote-store.js';
+import { agree } from './allocate.js';
 import { Channel, type ChannelOptions, type OwnState } from './channel.js';
 import { ConnectionSync } from './connection-sync.js';
 import { Election } from './election.js';
@@ -41,6 +43,12 @@ export interface PairOptions {
   readonly documents: ChannelOptions['documents'] & { readonly version: () => DocumentsVersion | undefined };
   readonly endpoints: ChannelOptions['endpoints'];
   readonly learnt: ChannelOptions['learnt'];
+  /** Of external networks, by name: those of the active member are both's. */
+  readonly numbers: {
+    readonly give: () => Allocations['externals'] | undefined;
+    readonly take: (externals: Allocations['externals']) => Promise<void>;
+    readonly onShared: (areShared: boolean) => void;
+  };
   /** One of the gateway's own, that stands in the kernel. */
   readonly hasLink: (link: string) => boolean;
   /** The kernel holds what it should. */
@@ -110,6 +118,7 @@ export class Pair {
         ...{ member, clock, log, tell, documents, endpoints, learnt },
         own: () => this.#ownState,
         onHeard: (state) => {
+          if (state) this.#compareNumbers(state);
           if (state?.asks) this.#gate.answer();
           this.#gate.judge();
         },
@@ -156,6 +165,20 @@ export class Pair {
     this.#gate.judge();
   }
 
+  #compareNumbers({ role, externals: theirs }: MemberState): void {
+    const { numbers, log } = this.options;
+    const ours = numbers.give();
+    const areShared = theirs !== undefined && ours !== undefined && agree(theirs, ours);
+    numbers.onShared(areShared);
+    if (areShared || !theirs || !ours || role !== 'Active' || this.isActive) return;
+    numbers
+      .take(theirs)
+      .then(() => this.#channel?.tell())
+      .catch((error: unknown) =>
+        log.error({ error: messageOf(error) }, "the active member's numbers of external networks could not be taken"),
+      );
+  }
+
   get #ownState(): OwnState {
     const { role, since } = this.#election.report;
     const notEligible = [...this.#standingDown.reasons];
@@ -165,6 +188,7 @@ export class Pair {
       ...{ version, role, since, notEligible, faults, answeredMsAgo },
       asks: faults.length > 0,
       documents: documents.version(),
+      externals: this.options.numbers.give(),
     };
   }
 

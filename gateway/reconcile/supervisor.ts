@@ -16,7 +16,7 @@ import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import { Timers } from '../system/timers.js';
-import { allocateAll } from './allocate.js';
+import { allocateAll, asTheOther } from './allocate.js';
 import type { AuditAction, Auditor } from './audit.js';
 import { type Candidate, candidateAfter, candidateOf } from './candidate.js';
 import type { Suspicion } from './drift-watch.js';
@@ -245,6 +245,23 @@ export class Supervisor {
         this.#refuseOtherWriters();
         return this.#whole(sources);
       });
+    });
+  }
+
+  /** Numbers of external networks, as the active member of the pair has them. */
+  takeNumbers(externals: Allocations['externals']): Promise<void> {
+    return this.#enqueue(async () => {
+      const { journal, programmer } = this.options;
+      const [candidate, known] = [this.#current, journal.allocations];
+      if (!candidate || !programmer.inForce || candidate.model.paused) return;
+      const allocations = allocateAll({ ...known, externals: asTheOther(externals, known.externals) }, candidate.model);
+      try {
+        journal.setExternals(allocations.externals);
+      } catch (error) {
+        // They are told again after a restart.
+        this.#standing.persistTrouble = messageOf(error);
+      }
+      await this.#putIntoForce(candidate, undefined, allocations);
     });
   }
 
@@ -537,7 +554,7 @@ export class Supervisor {
         added: Object.keys(put).filter((id) => !this.#present.documents.has(id)),
         remove,
         steps: await programmer.view.plan(desired),
-        cut: await programmer.flows.wouldCut(candidate.model, drains, allocations),
+        cut: await programmer.flows.wouldCut(programmer.inForce?.model, candidate.model, drains, allocations),
         warnings: candidate.warnings,
       };
     });

@@ -43,7 +43,9 @@ type Entry =
   | { readonly type: 'confirmed'; readonly revision: number }
   /** The kernel refused it: as if it had never been. */
   | { readonly type: 'withdrawn'; readonly revision: number }
-  | { readonly type: 'drains'; readonly drains: readonly Drain[] };
+  | { readonly type: 'drains'; readonly drains: readonly Drain[] }
+  /** In place of the latest revision's. */
+  | { readonly type: 'externals'; readonly externals: Allocations['externals'] };
 
 const NEWLINE = 10;
 const KEEP_REVISIONS = 200;
@@ -105,7 +107,12 @@ export class Journal {
   }
 
   get allocations(): Allocations {
-    const { externals, snatRules, sites = NO_ALLOCATIONS.sites } = this.latest?.allocations ?? NO_ALLOCATIONS;
+    const { latest } = this;
+    const { snatRules, sites = NO_ALLOCATIONS.sites } = latest?.allocations ?? NO_ALLOCATIONS;
+    const last = this.#entries.findLast(
+      (entry) => entry.type === 'externals' || (entry.type === 'revision' && entry.revision === latest),
+    );
+    const { externals } = last?.type === 'externals' ? last : (latest?.allocations ?? NO_ALLOCATIONS);
     return { externals, snatRules, sites, classes: (this.#classes ??= foldClasses(this.revisions)) };
   }
 
@@ -177,6 +184,10 @@ export class Journal {
     this.#write({ type: 'drains', drains });
   }
 
+  setExternals(externals: Allocations['externals']): void {
+    this.#write({ type: 'externals', externals });
+  }
+
   #write(entry: Entry): void {
     if (this.#unreadable !== undefined) throw new VpcgwError('StateUnwritable', `${this.#path}: ${this.#unreadable}`);
     try {
@@ -209,8 +220,10 @@ export class Journal {
     const allocations = toKeep({ externals, snatRules, sites, classes }, NO_ALLOCATIONS.classes);
     const put = Object.fromEntries(this.documentsAt(base.revision) ?? []);
     const folded: Entry = { type: 'revision', revision: { ...base, allocations, put, remove: [] } };
+    const at = this.#entries.findIndex((entry) => entry.type === 'revision' && entry.revision === base);
     const later = this.#entries.filter((entry, i) => {
       if (entry.type === 'drains') return i === this.#entries.length - 1;
+      if (entry.type === 'externals') return i > at;
       if (entry.type === 'revision') return entry.revision.revision > base.revision;
       return entry.revision >= base.revision;
     });

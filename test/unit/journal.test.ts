@@ -235,4 +235,22 @@ describe('a disk', () => {
     journal.append(revision(2, { 'A/a': 'two' }));
     expect(numbers(opened())).toEqual([1, 2]);
   });
+
+  it('has numbers in place of those of the latest revision, until the next has its own', () => {
+    const journal = opened();
+    const externals = () => opened().allocations.externals;
+    journal.append(revision(1));
+    journal.setExternals({ internet: 2 });
+    expect(externals()).toEqual({ internet: 2 });
+    journal.append(revision(2, {}, { allocations: { externals: { internet: 3 }, snatRules: {} } }));
+    expect(externals()).toEqual({ internet: 3 });
+    journal.withdraw(2);
+    expect(externals()).toEqual({ internet: 2 });
+    // Those of before what is folded are not the last any more.
+    for (let number = 3; number < 500; number++) journal.append(revision(number));
+    journal.setExternals({ internet: 4 });
+    expect([journal.revisions.length < 480, externals()]).toEqual([true, { internet: 4 }]);
+    journal.append(revision(500));
+    expect(externals()).toEqual({ internet: 1 });
+  });
 });

@@ -24,6 +24,7 @@ import { exampleMember } from './example-member.js';
 import { FaultyRunner } from './faulty-runner.js';
 import { Namespace } from './namespace.js';
 import { currentRun } from './run-name.js';
+import { type Cidr, containsCidr, parseCidr } from '../../gateway/model/ip.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 
 // A real kernel, a real journal, and a supervisor in this process whose commands can be made to fail.
@@ -135,11 +136,18 @@ export class GatewayWorld {
   /** Once anything is forwarded, the leak guard stands. */
   private async guarded(): Promise<void> {
     const { stdout } = await this.namespace.exec(['sh', '-c', GUARDED]);
-    const [four, six, ...guard] = stdout.split('\n');
-    if (four === '1' || six === '1')
-      expect(guard.join(' '), 'forwarding without the leak guard').toMatch(
-        /saddr .*@outside( rt ipsec missing)? counter drop/,
-      );
+    const [four, six, ...rest] = stdout.split('\n');
+    if (four !== '1' && six !== '1') return;
+    const [guard = '', sets = ''] = rest.join('\n').split('SETS\n');
+    expect(guard, 'forwarding without the leak guard').toMatch(/saddr .*@outside( rt ipsec missing)? counter drop/);
+    // Of whom it is still believed to be inside, the guard looks at what leaves.
+    const guarded = [...guard.matchAll(CIDRS)].flatMap(([text]) => cidrOf(text));
+    const inside = [...sets.matchAll(/^add vg-vpc[46] (\S+)/gm)].flatMap(([, text = '']) => cidrOf(text));
+    const bare = inside.filter((cidr) => !guarded.some((outer) => containsCidr(outer, cidr)));
+    expect(
+      bare.map(({ text }) => text),
+      'of the VPC, and not guarded',
+    ).toEqual([]);
   }
 
   destroy(): void {
@@ -149,4 +157,9 @@ export class GatewayWorld {
 }
 
 const GUARDED =
-  'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; nft -s list chain inet vpcgw_guard postrouting 2>&1; true';
+  'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; nft -s list table inet vpcgw_guard 2>&1; echo SETS; ipset save 2>&1; true';
+const CIDRS = /[0-9a-f.:]*[.:][0-9a-f.:]*(\/\d+)?/g;
+const cidrOf = (text: string): readonly Cidr[] => {
+  const cidr = parseCidr(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+  return cidr ? [cidr] : [];
+};

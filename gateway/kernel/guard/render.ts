@@ -92,6 +92,10 @@ function setText(name: string, type: string, flags: string, elements: readonly s
   return `set ${name} { ${[`type ${type}`, ...(flags ? [flags] : []), ...list].join('; ')}; }`;
 }
 
+/** What nft prints of the table, in names of its own, so that the next guard's stand beside it. */
+export const asFormer = (text: string): string =>
+  text.replace(/^(\s*(?:set|chain) )(\w+)/gm, '$1former_$2').replace(/@(\w+)/g, '@former_$1');
+
 /** One spelling for what we write and what nft prints: elements sorted, white space and separators folded. */
 export function normalise(text: string): string {
   return text

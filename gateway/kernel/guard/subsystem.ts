@@ -1,7 +1,10 @@
-/** The leak guard's nftables table. */
+/**
+ * The leak guard's nftables table. From the first step of a change to its last both hold, the former guard and the next: what
+ * leaves the VPC is not translated any more before it has stopped coming.
+ */
 import { GUARD_TABLE } from '../../model/ownership.js';
-import type { Subsystem } from '../subsystem.js';
-import { normalise } from './render.js';
+import type { Change, Subsystem } from '../subsystem.js';
+import { asFormer, normalise } from './render.js';
 
 const ABSENT = '';
 
@@ -19,19 +22,16 @@ export const guard: Subsystem<string> = {
 
   diff(observed, desired) {
     if (observed === desired) return [];
-    return [
-      {
-        phase: 'prepare',
-        action: observed === ABSENT ? 'add' : 'replace',
-        key: GUARD_TABLE,
-        lines: [{ text: desired }],
-      },
-    ];
+    const change = { key: GUARD_TABLE, lines: [{ text: desired }] };
+    if (observed === ABSENT) return [{ ...change, phase: 'prepare', action: 'add' }];
+    return (['prepare', 'prune'] as const).map((phase): Change => ({ ...change, phase, action: 'replace' }));
   },
 
-  async apply(run, _changes, _observed, desired) {
+  async apply(run, changes, observed, desired) {
     const empty = `table inet ${GUARD_TABLE}`;
-    await run.run({ argv: ['nft', '-f', '-'], stdin: `${empty}\ndelete ${empty}\n${desired}\n` });
+    const beside = changes.some(({ phase }) => phase === 'prepare') ? [asFormer(observed)] : [];
+    const stdin = [empty, `delete ${empty}`, desired, ...beside, ''].join('\n');
+    await run.run({ argv: ['nft', '-f', '-'], stdin });
     return guard.observe(run, desired);
   },
 };

@@ -8,10 +8,15 @@ import { interfaceName, ipAddress, objectName } from './scalars.js';
 const file = (example: string) =>
   z.string().regex(/^\/.{1,4000}$/, { error: `must be an absolute path such as ${example}` });
 
+/** Of a link-local one the other end would have to know by which interface. */
+const memberAddress = ipAddress.refine(({ text }) => !/^fe[89ab]/.test(text), {
+  error: 'must not be link-local; give the interface an address of its own for the two members',
+});
+
 const path = {
   interface: interfaceName.describe('The interface towards the peer.'),
-  address: ipAddress.describe("This member's own address there."),
-  peer: ipAddress.describe("The peer's address there."),
+  address: memberAddress.describe("This member's own address there."),
+  peer: memberAddress.describe("The peer's address there."),
 };
 
 export const memberFile = z.strictObject({

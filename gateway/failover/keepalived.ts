@@ -24,9 +24,9 @@ const NEXT_DOOR = 255;
 /** `startsPrograms`: not where it may not, since it would complain of each. */
 export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles, startsPrograms = true): string {
   if (!isPair(model)) return '';
+  const several = member.paths.length > 1;
   const notified = startsPrograms ? notifications(files) : [];
   const parents = [model.internal, ...model.externals].map((side) => side.interface);
-  const several = member.paths.length > 1;
   return [
     ...block('global_defs', [
       `router_id ${model.name}-${member.name}`,
@@ -52,6 +52,7 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
         ...block('track_interface', parents),
         ...block('track_file', ['standing_down']),
         ...(several ? [] : notified),
+        ...(startsPrograms ? rivalry(files) : []),
       ]),
     ),
     '',
@@ -104,13 +105,16 @@ function announcers(model: GatewayModel): string[] {
   );
 }
 
-function notifications({ announcement, closing }: PairFiles): string[] {
-  const announce = `"/usr/sbin/ip -batch ${announcement}"`;
+const announce = ({ announcement }: PairFiles): string => `"/usr/sbin/ip -batch ${announcement}"`;
+
+/** Who heard the other too may believe it. Said of a path, never of a group of them. */
+const rivalry = (files: PairFiles): string[] => [`notify_master_rx_lower_pri ${announce(files)}`];
+
+function notifications(files: PairFiles): string[] {
+  const { closing } = files;
   const close = `"/usr/sbin/nft -f ${closing}"`;
   return [
-    `notify_master ${announce}`,
-    // Who heard the other too may believe it.
-    `notify_master_rx_lower_pri ${announce}`,
+    `notify_master ${announce(files)}`,
     `notify_backup ${close}`,
     `notify_fault ${close}`,
     `notify_stop ${close}`,

@@ -10,8 +10,8 @@ export interface RoleReport {
 
 const ROLES: Readonly<Record<string, Role>> = { MASTER: 'Active', BACKUP: 'Standby', FAULT: 'Fault', STOP: 'Unknown' };
 
-/** Said by one that believes to be active and hears the other, of lower priority, say the same. */
-export const hearsRival = (line: string, notice: string): boolean => line.startsWith(`${notice} MASTER_RX_LOWER_PRI`);
+/** Said, of whichever path, by one that believes to be active and hears the other, of lower priority, say the same. */
+export const hearsRival = (line: string): boolean => /^INSTANCE "\w+" MASTER_RX_LOWER_PRI( |$)/.test(line);
 
 /** The role that a line of keepalived's pipe tells; `undefined` for what tells none. `notice` names whose lines count. */
 export function roleIn(line: string, notice: string): Role | undefined {

@@ -132,7 +132,7 @@ export class Election {
     if (this.#notice === undefined) return;
     const role = roleIn(line, this.#notice);
     if (role) this.#become(role);
-    else if (hearsRival(line, this.#notice)) this.options.onRival();
+    else if (hearsRival(line)) this.options.onRival();
   }
 
   #become(role: Role): void {

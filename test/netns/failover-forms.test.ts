@@ -6,6 +6,7 @@ import { usePairLab } from '../support/use-pair-lab.js';
 
 // The other forms that a pair can have: each loses a node, and the members' own network where there is a second path.
 
+const frozen = FAULTS.find(({ name }) => name === 'all processes frozen');
 const nodeDeath = FAULTS.find(({ name }) => name === 'node death');
 
 describe.each(Object.entries(pairForms))('a pair with %s', (_, options) => {
@@ -21,6 +22,20 @@ describe.each(Object.entries(pairForms))('a pair with %s', (_, options) => {
   });
 
   if (options.paths !== 'Two') return;
+
+  it('gives way when it goes on after the other took over, whichever path says so', async () => {
+    if (!frozen) throw new Error('there is no such fault');
+    // The one of the higher address believes to be active still.
+    const [, higher] = lab.members;
+    if ((await lab.settled()).active !== higher) await lab.members[0]?.supervisor.post('/v1/failover/switchover', {});
+    await lab.settled();
+    const { flows, speaking, expected, untranslated } = await walk(frozen, lab);
+    expect(flows.filter(({ lost }) => lost > 0)).toEqual([]);
+    expect(speaking).toEqual([expected]);
+    expect(untranslated).toBe(0);
+    const { active, standby } = await lab.settled();
+    expect([active, standby]).toEqual(lab.members);
+  });
 
   it('loses the first path, and nobody changes roles', async () => {
     const { active, standby } = await lab.settled();

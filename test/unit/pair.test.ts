@@ -42,6 +42,10 @@ describe('a member file', () => {
     expect(wrongIn(`${good}secondPath: {interface: sync0, address: 10.9.0.1, peer: 10.9.0.2}\n`)).toEqual([
       'member.yaml:5:25: secondPath.interface: sync0 is the first path already; a second one fails apart',
     ]);
+    expect(wrongIn(good.replace('172.31.0.1', 'fe80::1').replace('172.31.0.2', 'fe80::2'))).toEqual([
+      expect.stringContaining('member.yaml:3:10: address: must not be link-local'),
+      expect.stringContaining('member.yaml:4:7: peer: must not be link-local'),
+    ]);
     expect(wrongIn('name: [')).toEqual([expect.stringMatching(/^member\.yaml:1:\d+: not YAML: /)]);
   });
 });
@@ -91,7 +95,10 @@ describe('what keepalived and conntrackd say', () => {
       ),
     ).toEqual(['Active', 'Standby', 'Fault', 'Unknown', undefined]);
     expect(roleIn('GROUP "pair" MASTER 0', notice)).toBeUndefined();
-    expect(hearsRival(`${notice} MASTER_RX_LOWER_PRI 254`, notice)).toBe(true);
+    // Said of each path, also where roles are a group's.
+    expect(hearsRival(`${notice} MASTER_RX_LOWER_PRI 254`)).toBe(true);
+    expect(hearsRival('INSTANCE "path_2" MASTER_RX_LOWER_PRI 254')).toBe(true);
+    expect(hearsRival(`${notice} MASTER 254`)).toBe(false);
     expect(reasonOf('Active', 'Fault', ['maintenance'])).toBe('maintenance');
   });
 

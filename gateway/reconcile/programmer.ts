@@ -257,7 +257,10 @@ export class Programmer {
     if (whole.size > 0) await this.view.observe(desired, [...whole]);
   }
 
-  /** Links tell of themselves when nothing of ours has changed, too. Returns what went with a link, since it hangs on it. */
+  /**
+   * Links tell of themselves when nothing of ours has changed, too. Returns what went with a link, since it hangs on it; the
+   * fence in any case: it hangs on links that are not ours as well, and before Linux 6.16 it goes with one without a word.
+   */
   async #lookAtLinks(desired: KernelState): Promise<SubsystemName[]> {
     const before = this.view.believed?.links;
     const { links } = await this.view.observe(desired, ['links']);
@@ -266,8 +269,9 @@ export class Programmer {
     // A line's port may come, which was not known.
     const named = [...known.keys(), ...portsOf(this.#inForce?.model.dedicatedLines ?? [])];
     if (named.some((name) => mtu.get(name) !== known.get(name))) this.#facts = undefined;
-    if (isDeepStrictEqual(before, links)) return [];
-    return (['shaping', 'wireguard'] as const).filter((name) => desired[name].size > 0);
+    const fence = desired.fence === '' ? [] : (['fence'] as const);
+    if (isDeepStrictEqual(before, links)) return [...fence];
+    return [...fence, ...(['shaping', 'wireguard'] as const).filter((name) => desired[name].size > 0)];
   }
 
   /** What was compiled by now may be wrong: a link has another MTU. */

@@ -4,7 +4,8 @@
  *    kernel takes it out by itself when its time is over.
  * 2. Only this member's own adverts of an active role, as they leave, put it there. No process of ours is part of that.
  *    While the other member is heard they prolong a lease, and never begin one.
- * 3. What is still queued below a role link when the lease ends does not leave either.
+ * 3. What is still queued below a role link when the lease ends does not leave either, and what a shaper takes from it on the
+ *    way in does not get there.
  * 4. Members' own talk passes by their paths, from and to the peer alone, and is never tracked: a full connection table
  *    does not touch it, and a full link hardly delays what elects. What claims to be such talk and comes another way is dropped and counted.
  */
@@ -60,7 +61,12 @@ function fenceTable({ links, highAvailability, member }: FenceInput): string {
     chain('leaves', `type filter hook egress ${devices} priority ${LAST}; policy drop;`, [
       `meta oiftype @${LEASE_SET} accept`,
     ]),
-    // A shaper's queue is behind the chain above.
+    // A shaper on the way in takes packets before the first chain sees them, and its queue on the way out is behind the second.
+    chain(
+      'enters',
+      `type filter hook ingress ${parents} priority ${FIRST}; policy accept;`,
+      links.flatMap(({ mac }) => (mac === undefined ? [] : [`ether daddr ${mac} meta iiftype != @${LEASE_SET} drop`])),
+    ),
     chain(
       'below',
       `type filter hook egress ${parents} priority ${LAST}; policy accept;`,
@@ -85,7 +91,7 @@ function adverts({ paths }: Member, { virtualRouterId, vote }: HighAvailability)
   const freeing = vote ? paths.slice(0, 1) : paths;
   const says = vote
     ? [...strictVotes(), ...paths.flatMap((path) => strictSays(path, active, givesWay))]
-    : [...new Set(paths.map(({ peer }) => peer.family))].flatMap((family) => fastSays(family, active));
+    : [...new Set(paths.map(({ peer }) => peer.family))].flatMap((family) => fastSays(family, active, givesWay));
   return [
     chain('hears', `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`, [
       ...paths.flatMap((path) => [
@@ -103,11 +109,12 @@ function adverts({ paths }: Member, { virtualRouterId, vote }: HighAvailability)
   ];
 }
 
-/** Without anybody's consent, while the other is not heard. */
-const fastSays = (family: 4 | 6, active: string): string[] => [
+/** Without anybody's consent, while the other is not heard; who gives way is silent before the other knows of it. */
+const fastSays = (family: 4 | 6, active: string, givesWay: string): string[] => [
   `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
   `${toward(witness(family))} ${active} meta oiftype @heard drop`,
   `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
+  `${toward(witness(family))} ${givesWay} delete @${LEASE_SET} { meta oiftype } drop`,
   `${toward(witness(family))} drop`,
 ];
 
@@ -173,9 +180,9 @@ const table = (name: string, parts: readonly string[]): string => `table ${name}
 const chain = (name: string, hook: string, rules: readonly string[]): string =>
   `chain ${name} {\n${[hook, ...rules].join('\n')}\n}`;
 
-/** As nft prints it. */
+/** Quoted, since a name may be a word of nft's, which prints them with quotes or without. */
 const deviceList = (names: readonly string[]): string =>
-  names.length === 1 ? `device "${names[0]}"` : `devices = { ${names.join(', ')} }`;
+  names.length === 1 ? `device "${names[0]}"` : `devices = { ${names.map((name) => `"${name}"`).join(', ')} }`;
 
 /** One spelling for what we write and what nft prints. */
 export const normalise = (text: string): string =>
@@ -189,7 +196,7 @@ export const normalise = (text: string): string =>
       (_, list: string) =>
         `devices = { ${list
           .split(',')
-          .map((name) => name.trim())
+          .map((name) => name.trim().replaceAll('"', ''))
           .sort()
           .join(', ')} }`,
     )

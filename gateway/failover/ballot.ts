@@ -22,6 +22,8 @@ export interface VoteStore {
 const NOBODY = '';
 
 export class Ballot {
+  /** Somebody else's. */
+  #wasHeld = false;
   #seen: { readonly record: VoteRecord | undefined; readonly sinceMs: number } | undefined;
 
   constructor(
@@ -49,11 +51,13 @@ export class Ballot {
     const record = await this.store.read(signal);
     // Seen since it was read, not since it was asked for: later is safer.
     if (!this.#seen || this.#seen.record?.version !== record?.version) this.#seen = { record, sinceMs: this.nowMs() };
+    if (record) this.#wasHeld = record.holder !== NOBODY && record.holder !== this.self;
     return record;
   }
 
+  /** One that somebody took away says nothing of who held it. */
   #isFree(record: VoteRecord | undefined): boolean {
-    if (!record || record.holder === NOBODY || record.holder === this.self) return true;
+    if (record ? record.holder === NOBODY || record.holder === this.self : !this.#wasHeld) return true;
     return this.nowMs() - (this.#seen?.sinceMs ?? this.nowMs()) >= this.endsAfterMs;
   }
 }

@@ -51,6 +51,18 @@ describe('the third vote', () => {
     expect([await b.claim(signal), await a.claim(signal)]).toEqual([true, false]);
   });
 
+  it("is not the other's at once where somebody took the record away", async () => {
+    const store = new Store();
+    const { a, b, clock } = of(store);
+    expect([await a.claim(signal), await b.claim(signal)]).toEqual([true, false]);
+    store.record = undefined;
+    expect(await b.claim(signal)).toBe(false);
+    clock.ms += ENDS_AFTER_MS - 1;
+    expect(await b.claim(signal)).toBe(false);
+    clock.ms += 1;
+    expect(await b.claim(signal)).toBe(true);
+  });
+
   it('is granted to one of two that ask at once', async () => {
     const store = new Store();
     const { a, b } = of(store);

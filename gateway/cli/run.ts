@@ -109,7 +109,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       version: () => settled.current?.version,
       give: () => settled.give(),
       take: (from, { version, sources }) =>
-        supervisor.takeOver(from, version.revision, sources, () => isLater(version, settled.current?.version)),
+        supervisor.takeOver(from, version.revision, sources, () => isLater(version, settled.latest?.version)),
     },
     verified: () => supervisor.verified,
     hasLink: (link) => programmer.inForce?.desired.links.has(link) ?? false,

@@ -26,7 +26,11 @@ export class SettledDocuments {
 
   /** `undefined` where there are none. */
   get current(): DocumentsOfMember | undefined {
-    if (!this.isSettled()) return this.#known;
+    return this.isSettled() ? this.latest : this.#known;
+  }
+
+  /** Also of one that starts, and has nothing in force yet: what it holds may be later than what the other tells. */
+  get latest(): DocumentsOfMember | undefined {
     const { pending, revisions } = this.journal;
     const settled = revisions.findLast(({ revision }) => revision !== pending?.revision);
     if (!settled) return undefined;

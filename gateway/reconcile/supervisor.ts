@@ -42,7 +42,7 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly auditor: Auditor;
   /** The other half, where there may be one. */
-  readonly pair?: Pick<Pair, 'status' | 'trouble' | 'conditions'>;
+  readonly pair?: Pick<Pair, 'status' | 'trouble' | 'conditions' | 'refuseLone'>;
   /** How tunnels stand. */
   readonly vpn?: Pick<VpnWatch, 'looks'>;
   /** How dedicated lines stand. */
@@ -316,6 +316,7 @@ export class Supervisor {
 
   async #accept(candidate: Candidate, { put, remove }: DocumentChange, terms: ChangeTerms): Promise<Submitted> {
     const { journal, clock } = this.options;
+    this.options.pair?.refuseLone(candidate.model);
     const by = terms.action === 'Rollback' ? 'rollback' : terms.author.name;
     if (terms.action !== 'Rollback') this.#wayBack.refuseWhilePending();
     const changed = [...Object.keys(put), ...remove];
@@ -546,6 +547,7 @@ export class Supervisor {
       const candidate = this.#candidate(edit);
       const { put, remove } = difference(this.#present.documents, candidate);
       edit.permission?.({ put, remove });
+      this.options.pair?.refuseLone(candidate.model);
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
       const allocations = allocateAll(journal.allocations, candidate.model);
       const { state: desired } = await programmer.planned(candidate.model, allocations, drains);

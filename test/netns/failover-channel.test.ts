@@ -63,6 +63,16 @@ describe('the supervisors of a pair', () => {
     await lab.until('they agree', async () => Object.keys(await standby.complaints()).length === 0);
   });
 
+  it('take no documents without a pair: both would speak for every address', async () => {
+    const { active } = await lab.settled();
+    const alone = pairDocuments(gateway(lab.tenant));
+    const { folder } = await active.supervisor.applyRefused(alone);
+    expect(folder?.taken).toBe(false);
+    expect((await active.complaints())['DocumentsAccepted']).toContain('this is member');
+    expect(await active.role()).toBe('Active');
+    await active.supervisor.apply(lab.documents);
+  });
+
   it('talk to nobody who does not know the secret, and count who comes another way', async () => {
     await lab.settled();
     const [caller, answerer] = lab.members as [Member, Member];

@@ -91,10 +91,14 @@ export function limitOf(eip: ElasticIp, { bandwidth, packages }: Shared, directi
 
 const asks = ({ ingress, egress }: Bandwidth): boolean => ingress !== undefined || egress !== undefined;
 
-/** Names the class of an elastic IP; another one in another package, since a class cannot move. */
+/** Names the class of an elastic IP; another one in another package or below another of its ceilings: a class cannot move. */
 export function classNameOf(eip: ElasticIp, { packages }: Shared): string | undefined {
   const pack = membershipsOf(packages).get(eip.name)?.package;
-  if (pack) return `${eip.name}@${pack.name}`;
+  if (pack) {
+    const { ingress, egress } = pack.bandwidth;
+    const shared = [ingress === undefined ? '' : 'i', egress === undefined ? '' : 'e'].join('');
+    return `${eip.name}@${pack.name}${shared === 'ie' ? '' : `:${shared}`}`;
+  }
   return asks(eip.bandwidth) ? eip.name : undefined;
 }
 

@@ -4,7 +4,12 @@ import { rate } from '../../gateway/api/scalars.js';
 import { diffShaping } from '../../gateway/kernel/shaping/diff.js';
 import { bitsOf, rateText, sizeText } from '../../gateway/kernel/shaping/entry.js';
 import { parseClass, parseFilters, parseNotice, parseQdiscs } from '../../gateway/kernel/shaping/parse.js';
-import type { Line } from '../../gateway/kernel/state.js';
+import { type Allocations, type Facts, type Line, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
+import { allocateAll } from '../../gateway/reconcile/allocate.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { compile } from '../../gateway/reconcile/compile.js';
 import { formatRate } from '../../gateway/model/bandwidth.js';
 import { parseCounts } from '../../gateway/metrics/bandwidth-meters.js';
 import { complaintsAbout, spec } from '../support/complaints.js';
@@ -207,6 +212,34 @@ const pack = (name: string, bandwidth: string, ...members: string[]): string =>
   );
 const EIPS = `${eip('one', 10)}---\n${eip('two', 11)}---\n${spec('ElasticIP', 'far', '  address: 198.18.0.10\n  external: second\n')}`;
 const bad = (text: string): string => complaintsAbout({ 'gateway.yaml': GATEWAY, 'eips.yaml': EIPS, 'bad.yaml': text });
+
+describe('a package that gets a ceiling in the other direction, too', () => {
+  it('has its members beside where they were, and leaves the others alone', () => {
+    const bandwidth = 'bandwidth: {ingress: 5M, egress: 5M}';
+    const shapingOf = (known: Allocations, ceilings: string) => {
+      const texts = [GATEWAY, eip('one', 10, `  ${bandwidth}\n`), eip('two', 11, `  ${bandwidth}\n`)];
+      const text = [...texts, pack('p', ceilings, 'elasticIP: one')].join('---\n');
+      const { model } = candidateOf(splitDocuments({ file: 'all.yaml', text }), new ParseCache());
+      const allocations = allocateAll(known, model);
+      const facts: Facts = {
+        mtu: new Map([
+          ['vpc0', 1500],
+          ['ext0', 1500],
+          ['ext1', 1500],
+        ]),
+        shaper: { leaf: 'bfifo', lacking: undefined },
+      };
+      return { allocations, shaping: compile({ model, allocations, facts, pressure: NO_PRESSURE }).state.shaping };
+    };
+    const before = shapingOf(NO_ALLOCATIONS, 'ingress: 100M');
+    const after = shapingOf(before.allocations, 'ingress: 100M, egress: 100M');
+    const removed = diffShaping(before.shaping, after.shaping).flatMap(({ lines }) =>
+      lines.flatMap(({ text }) => (text.includes(' del ') ? [text] : [])),
+    );
+    expect(removed.some((line) => line.startsWith('class del'))).toBe(true);
+    expect(removed.filter((line) => line.startsWith('qdisc del'))).toEqual([]);
+  });
+});
 
 describe('limits that are wrong', () => {
   it('rates', () => {

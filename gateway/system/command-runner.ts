@@ -97,7 +97,7 @@ export class SystemRunner implements CommandRunner {
     } finally {
       const { argv, stdin, opensStdin = false } = command;
       this.#used = [...this.#used, { argv, waits: stdin !== undefined && !opensStdin }].slice(-MOST_SPARES);
-      if (--this.#recurring === 0) this.#pause = setTimeout(() => this.#keepSpares(), SPARE_AFTER_MS).unref();
+      if (--this.#recurring === 0) this.#pause = setTimeout(() => this.#keepSparesIfPossible(), SPARE_AFTER_MS).unref();
     }
   }
 
@@ -188,6 +188,15 @@ export class SystemRunner implements CommandRunner {
     this.#spares = this.#spares.filter((other) => other !== spare);
     clearTimeout(spare.expiry);
     return spare;
+  }
+
+  /** Without memory or files to spare the next change starts its programs itself. */
+  #keepSparesIfPossible(): void {
+    try {
+      this.#keepSpares();
+    } catch {
+      this.#used = [];
+    }
   }
 
   #keepSpares(): void {

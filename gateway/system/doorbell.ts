@@ -30,11 +30,20 @@ export class Doorbell {
     child.on('error', () => undefined);
     child.on('close', () => {
       if (this.#stopped || this.#child !== child) return;
-      this.#timer = setTimeout(() => {
+      this.#startAgain();
+    });
+  }
+
+  /** A machine without memory or files to spare lets nobody start a program, for a while. */
+  #startAgain(): void {
+    this.#timer = setTimeout(() => {
+      try {
         this.start();
         this.onRestart();
-      }, RESTART_AFTER_MS);
-    });
+      } catch {
+        this.#startAgain();
+      }
+    }, RESTART_AFTER_MS);
   }
 
   get rings(): boolean {

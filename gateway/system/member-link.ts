@@ -142,7 +142,8 @@ export class MemberLink {
     server.on('error', () => {
       if (!this.#stopped) setTimeout(() => listen(), AGAIN_AFTER_MS).unref();
     });
-    const listen = (): void => void (this.#stopped || server.listen(CHANNEL_PORT, path.address.text));
+    const listen = (): void =>
+      void (this.#stopped || server.listening || server.listen(CHANNEL_PORT, path.address.text));
     this.#servers.push(server);
     listen();
   }

@@ -109,12 +109,15 @@ function adverts({ paths }: Member, { virtualRouterId, vote }: HighAvailability)
   ];
 }
 
-/** Without anybody's consent, while the other is not heard; who gives way is silent before the other knows of it. */
+/** Who gives way forwards for as long as it takes until the network knows the other, whatever becomes of its processes. */
+const LINGERS_MS = 20;
+
+/** Without anybody's consent, while the other is not heard. */
 const fastSays = (family: 4 | 6, active: string, givesWay: string): string[] => [
   `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
   `${toward(witness(family))} ${active} meta oiftype @heard drop`,
   `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
-  `${toward(witness(family))} ${givesWay} delete @${LEASE_SET} { meta oiftype } drop`,
+  `${toward(witness(family))} ${givesWay} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype timeout ${spell(LINGERS_MS)} } drop`,
   `${toward(witness(family))} drop`,
 ];
 

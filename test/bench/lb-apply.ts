@@ -3,7 +3,7 @@ import type { Supervisor } from '../support/supervisor.js';
 import { balanced, balancerDocument, balancerDocuments, type BalancersPlan, before } from './balancers.js';
 import { acceptConnections, connectRate } from './connect-latency.js';
 import { elasticIp, target } from './documents.js';
-import { startEmpty, submit } from './gateway.js';
+import { settled, startEmpty, submit } from './gateway.js';
 import { buildNetwork, plainRange } from './network.js';
 import { type Bench, compared, type Row, say } from './row.js';
 import { median } from './statistics.js';
@@ -51,6 +51,8 @@ export const lbApply: Bench = {
       for (let round = 0; round < (isShort ? 1 : 3); round++) {
         // From empty each time; what the kernel loads for the first balancer of all belongs to the first.
         await submit(supervisor, [{ file: 'before.yaml', text: before(size) }], { prune: true });
+        // What is looked at after that edit belongs to it.
+        await settled(supervisor);
         applied.push(await submit(supervisor, [{ file: 'lb.yaml', text: balancerDocuments(size) }]));
         const { stdout: saved } = await ipvsadm(namespace, ['-Sn']);
         const count = saved.split('\n').filter((line) => line.startsWith('-a ')).length;

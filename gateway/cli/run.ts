@@ -296,9 +296,9 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     runner,
     model,
     () => programmer.pressure,
-    (pressure) =>
+    (exhausted, full) =>
       void supervisor
-        .setPressure(pressure)
+        .setPressure({ exhausted, full })
         .catch((error: unknown) => log.error({ error: messageOf(error) }, 'pressure could not be answered')),
   );
   const health = new HealthWatch(

@@ -16,6 +16,7 @@ const LOOK_FROM = Math.floor(PORTS_PER_FAR_END * 0.5);
 const EVERY_MS = 1_000;
 /** Ports are looked at every third time, connections against their limit each time. */
 const LOOKS_FOR_PORTS = 3;
+const NOBODY: ReadonlySet<string> = new Set();
 
 export interface PortUse {
   readonly elasticIp: string;
@@ -71,7 +72,8 @@ export class PortWatch {
     private readonly run: CommandRunner,
     private readonly model: () => GatewayModel | undefined,
     private readonly pressure: () => Pressure,
-    private readonly onChange: (pressure: Pick<Pressure, 'exhausted' | 'full'>) => void,
+    /** These two alone: a whole `Pressure` would say again what may have changed since it was read. */
+    private readonly onChange: (exhausted: Pressure['exhausted'], full: boolean) => void,
   ) {}
 
   start(): void {
@@ -89,17 +91,18 @@ export class PortWatch {
 
   async #look(): Promise<void> {
     const model = this.model();
-    const ports = this.#looks++ % LOOKS_FOR_PORTS === 0 && (model?.snatRules.length ?? 0) > 0;
+    const shared = (model?.snatRules.length ?? 0) > 0;
+    const ports = this.#looks++ % LOOKS_FOR_PORTS === 0 && shared;
+    if (!shared) this.#last = [];
     const before = this.pressure();
-    // A limit that was reached and is gone has still to be let go.
-    if (!model || (!ports && !before.full && model.limits.connections === undefined)) return;
+    // A limit that was reached and is gone has still to be let go, and so have ports that nobody shares any more.
+    const left = before.full || (!shared && before.exhausted.size > 0);
+    if (!model || (!ports && !left && model.limits.connections === undefined)) return;
     const connections = Number((await this.run.switches([CONNECTION_COUNT])).get(CONNECTION_COUNT));
-    const after = {
-      ...before,
-      exhausted: ports ? await this.#exhausted(model, connections, before.exhausted) : before.exhausted,
-      full: isFull(connections, model.limits.connections, before.full),
-    };
-    if (!samePressure(before, after)) this.onChange(after);
+    const kept = shared ? before.exhausted : NOBODY;
+    const exhausted = ports ? await this.#exhausted(model, connections, before.exhausted) : kept;
+    const full = isFull(connections, model.limits.connections, before.full);
+    if (!samePressure(before, { ...before, exhausted, full })) this.onChange(exhausted, full);
   }
 
   /** In a small table no address can be near its end: all that is there bounds what each could use. */

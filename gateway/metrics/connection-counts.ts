@@ -1,10 +1,12 @@
 /**
  * Connections by document, from the counters of NAT rules: only the first packet of a connection meets one, so packets
- * are connections. Totals outlive a chain's replacement, after which the kernel counts from nought.
+ * are connections. A rule that leads to another chain of the gateway translates nothing, and does not count. Totals
+ * outlive a chain's replacement, after which the kernel counts from nought in that chain alone.
  */
 import type { CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import type { IptablesState, KernelState } from '../kernel/state.js';
+import { CHAIN_PREFIX } from '../model/ownership.js';
 import { inSlices } from './in-slices.js';
 
 /** Connections, by the id of the document that translated them. */
@@ -12,7 +14,7 @@ export type ConnectionTotals = ReadonlyMap<string, number>;
 
 export class ConnectionCounts {
   readonly #totals = new Map<string, number>();
-  /** What the kernel showed last, by family and document. */
+  /** What the kernel showed last, by family, chain and document. */
   readonly #last = new Map<string, number>();
   #reading: Promise<ConnectionTotals> | undefined;
 
@@ -30,6 +32,7 @@ export class ConnectionCounts {
 
   async #read(): Promise<ConnectionTotals> {
     const counted = new Set<string>();
+    const shown = new Set<string>();
     for (const family of [4, 6] as const) {
       const desired = this.inForce()?.[`iptables${family}`];
       if (!desired) return this.#totals;
@@ -37,15 +40,14 @@ export class ConnectionCounts {
         if (name.startsWith('nat ')) for (const { origin } of lines) if (origin) counted.add(origin.id);
       const argv = [`${family === 4 ? 'iptables' : 'ip6tables'}-${this.variant()}-save`, '-c', '-t', 'nat'] as const;
       const { stdout } = await this.run.run({ argv });
-      for (const [id, count] of await countsOf(stdout, desired)) this.#accumulate(`${family} ${id}`, id, count);
+      for (const [place, { id, count }] of await countsOf(stdout, desired)) {
+        shown.add(`${family} ${place}`);
+        this.#accumulate(`${family} ${place}`, id, count);
+      }
     }
-    this.#forgetBut(counted);
-    return this.#totals;
-  }
-
-  #forgetBut(counted: ReadonlySet<string>): void {
     for (const id of this.#totals.keys()) if (!counted.has(id)) this.#totals.delete(id);
-    for (const key of this.#last.keys()) if (!counted.has(key.slice('4 '.length))) this.#last.delete(key);
+    for (const key of this.#last.keys()) if (!shown.has(key)) this.#last.delete(key);
+    return this.#totals;
   }
 
   #accumulate(key: string, id: string, count: number): void {
@@ -55,8 +57,16 @@ export class ConnectionCounts {
   }
 }
 
-async function countsOf(listing: string, { chains }: IptablesState): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
+const LEADS_ON = new RegExp(`(^| )-[jg] ${CHAIN_PREFIX}`);
+
+interface Count {
+  readonly id: string;
+  readonly count: number;
+}
+
+/** By chain and document. */
+async function countsOf(listing: string, { chains }: IptablesState): Promise<Map<string, Count>> {
+  const counts = new Map<string, Count>();
   let chain = '';
   let index = 0;
   await inSlices(listing.split('\n'), (line) => {
@@ -66,8 +76,10 @@ async function countsOf(listing: string, { chains }: IptablesState): Promise<Map
     const [, packets, name = ''] = match;
     index = name === chain ? index + 1 : 0;
     chain = name;
-    const id = chains.get(`nat ${chain}`)?.[index]?.origin?.id;
-    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + Number(packets));
+    const { origin, text } = chains.get(`nat ${chain}`)?.[index] ?? {};
+    if (!origin || !text || LEADS_ON.test(text)) return;
+    const place = `${chain} ${origin.id}`;
+    counts.set(place, { id: origin.id, count: (counts.get(place)?.count ?? 0) + Number(packets) });
   });
   return counts;
 }

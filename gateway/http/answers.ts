@@ -266,6 +266,7 @@ export const balancerRows = () =>
       pool: z.string(),
       member: z.string(),
       state: z.enum(['Up', 'Down', 'Reserve', 'Out', 'Draining']),
+      serves: z.boolean().describe('It takes new connections: also one that is down, where `allDown` says so.'),
       reason: z.string().describe('Of one that is down: of the check that failed last.'),
       weight: z.int(),
       connections: z.int(),

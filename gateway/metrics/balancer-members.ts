@@ -7,8 +7,8 @@ export function balancerText(rows: readonly BalancerRow[]): string[] {
     '# HELP vpcgw_balancer_member_serves 1 for a member that takes new connections of a listener.',
     '# TYPE vpcgw_balancer_member_serves gauge',
     ...rows.map(
-      ({ balancer, listener, member, state }) =>
-        `vpcgw_balancer_member_serves{name="${balancer}",listener="${listener}",member="${member}",state="${state}"} ${state === 'Up' ? 1 : 0}`,
+      ({ balancer, listener, member, state, serves }) =>
+        `vpcgw_balancer_member_serves{name="${balancer}",listener="${listener}",member="${member}",state="${state}"} ${serves ? 1 : 0}`,
     ),
   ];
 }

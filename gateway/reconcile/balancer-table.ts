@@ -23,6 +23,8 @@ export interface BalancerRow {
   readonly pool: string;
   readonly member: string;
   readonly state: MemberState;
+  /** It takes new connections: also one that is down, where all are and the pool fails open. */
+  readonly serves: boolean;
   /** Of a member that is down. */
   readonly reason: string;
   readonly weight: number;
@@ -58,7 +60,8 @@ export function balancerRows(
             pool: pool.name,
             member: `${member.address.text}${member.port === undefined ? '' : ` port ${member.port}`}`,
             state: stateOf(member, reason, serving, drains),
-            reason: reason ?? '',
+            serves: serving.has(member),
+            reason: reason === undefined ? '' : `${reason}${serving.has(member) ? FAILS_OPEN : ''}`,
             weight: member.weight,
             connections: counts.get(countKey(balancer, listener, member.address.text, member.port)) ?? 0,
             since: tally ? new Date(tally.sinceMs).toISOString() : '',
@@ -67,6 +70,8 @@ export function balancerRows(
     }),
   );
 }
+
+const FAILS_OPEN = '; takes connections all the same, as allDown is FailOpen';
 
 function stateOf(
   member: Member,

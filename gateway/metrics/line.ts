@@ -7,8 +7,8 @@ const SERIES: readonly Series<LineLook>[] = [
   {
     name: 'vpcgw_line_up',
     type: 'gauge',
-    help: '1 when the line carries, 0 when it does not; absent on a member that is not active.',
-    read: ({ state }) => (state === 'Idle' ? undefined : Number(state === 'Up')),
+    help: '1 when the line carries, if only by the session of one family; 0 when it does not; absent on a member that is not active.',
+    read: ({ state }) => (state === 'Idle' ? undefined : Number(state !== 'Down')),
   },
   {
     name: 'vpcgw_line_received_bytes_total',

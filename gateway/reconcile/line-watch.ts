@@ -38,10 +38,16 @@ export interface LineWatchOptions {
 interface Watched {
   line: DedicatedLine;
   tally: LineTally;
+  /** As it was told last: by its tally, its sessions, its port or this member's role. */
+  state: LineLook['state'] | undefined;
+  /** Since it stands so. */
+  sinceMs: number;
   probe: LineProbe | undefined;
   switchOvers: number;
   switchOverMs: number | undefined;
 }
+
+type Standing = [state: LineLook['state'], reason: string, trouble?: LineLook['trouble']];
 
 interface LinkReading {
   readonly ifname: string;
@@ -124,6 +130,8 @@ export class LineWatch {
     for (const watched of this.#watched.values())
       if (this.#hasNoCarrier(watched.line)) this.#found(watched, NO_CARRIER);
       else if (!watched.probe) this.#found(watched, undefined);
+    const input = this.options.inForce();
+    for (const watched of this.#watched.values()) this.#standing(watched, input);
   }
 
   #start(): void {
@@ -152,6 +160,8 @@ export class LineWatch {
     const watched = known ?? {
       line,
       tally: newLineTally(nowMs),
+      state: undefined,
+      sinceMs: nowMs,
       probe: undefined,
       switchOvers: 0,
       switchOverMs: undefined,
@@ -182,6 +192,7 @@ export class LineWatch {
     const nowMs = this.options.clock.nowMs();
     watched.tally = lineTallied(before, fault, termsOf(watched.line), nowMs);
     if (watched.tally.up === before.up) return;
+    this.#standing(watched, this.options.inForce());
     // A lost carrier is told of as it is lost.
     const sinceMs = fault?.atOnce ? nowMs : before.soundMs;
     this.#telling = this.#telling.then(() => this.#switchOver(watched, before, sinceMs));
@@ -222,15 +233,24 @@ export class LineWatch {
     return new Set([...this.#watched.values()].flatMap(({ tally, line }) => (tally.up ? [] : [line.origin.id])));
   }
 
-  #lookAt({ line, tally, switchOvers, switchOverMs }: Watched, input: CompileInput | undefined): LineLook {
+  /** What differs from what was told last has changed just now: the looks are a second apart. */
+  #standing(watched: Watched, input: CompileInput | undefined): Standing {
+    const standing = this.#stateOf(watched.line, watched.tally, input);
+    if (watched.state !== standing[0]) watched.sinceMs = this.options.clock.nowMs();
+    watched.state = standing[0];
+    return standing;
+  }
+
+  #lookAt(watched: Watched, input: CompileInput | undefined): LineLook {
+    const { line, switchOvers, switchOverMs } = watched;
     const link = this.#links.get(linkOfLine(line));
-    const [state, reason, trouble] = this.#stateOf(line, tally, input);
+    const [state, reason, trouble] = this.#standing(watched, input);
     return {
       line: line.name,
       port: lineParent(line.port, line.vlan),
       state,
       reason,
-      since: new Date(tally.sinceMs).toISOString(),
+      since: new Date(watched.sinceMs).toISOString(),
       ...(trouble ? { trouble } : {}),
       receivedBytes: link?.stats64?.rx.bytes ?? 0,
       sentBytes: link?.stats64?.tx.bytes ?? 0,
@@ -240,7 +260,7 @@ export class LineWatch {
   }
 
   /** A session for each family: all, some or none of them. */
-  #sessionsOf({ name }: DedicatedLine): [LineLook['state'], string, LineLook['trouble']?] {
+  #sessionsOf({ name }: DedicatedLine): Standing {
     const { routing } = this.options;
     const trouble = routing.troubleOf(name);
     if (trouble) return ['Down', trouble.message, trouble.reason];
@@ -271,7 +291,7 @@ export class LineWatch {
     line: DedicatedLine,
     { up, reason, steadySinceMs, patience }: LineTally,
     input: CompileInput | undefined,
-  ): [LineLook['state'], string, LineLook['trouble']?] {
+  ): Standing {
     const trouble = input && lineTroubleOf(line, input.facts);
     if (trouble) return ['Down', trouble.message, trouble.reason];
     if (input && isPair(input.model) && !input.pressure.active) return ['Idle', 'this member is not the active one'];

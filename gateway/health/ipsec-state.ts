@@ -1,11 +1,20 @@
 /** How a tunnel of IPsec stands, from what the IKE daemon and probes say of it. Pure. */
-import type { NoTunnel, SaState } from '../ipsec/sas.js';
+import type { Bytes, NoTunnel, SaState } from '../ipsec/sas.js';
 import { type IpsecConnection, peerNameOf } from '../model/vpn.js';
 import { type ConnectionLook, judgeProbes, type PeerLook, type ProbeLook } from './peer-state.js';
 
+/** Of one connection. */
+export interface IpsecStanding {
+  readonly state: SaState | undefined;
+  /** Why there is no tunnel. */
+  readonly fault: NoTunnel | undefined;
+  /** By all keys that it had. */
+  readonly passed: Bytes;
+}
+
 export function lookAtIpsec(
   { name, ipsec }: IpsecConnection,
-  { state, fault }: { readonly state: SaState | undefined; readonly fault: NoTunnel | undefined },
+  { state, fault, passed }: IpsecStanding,
   probe: ProbeLook | undefined,
 ): ConnectionLook {
   const [how, reason] = judge(state, fault, probe);
@@ -16,8 +25,8 @@ export function lookAtIpsec(
     reason,
     endpoint: state?.remote,
     handshakeAgeS: state?.ageS,
-    receivedBytes: state?.receivedBytes ?? 0,
-    sentBytes: state?.sentBytes ?? 0,
+    receivedBytes: passed.receivedBytes,
+    sentBytes: passed.sentBytes,
     probe,
   };
   const refused = !state?.installed && fault?.refuses === true;

@@ -11,9 +11,22 @@ export interface SaState {
   readonly busy: boolean;
   readonly remote: string | undefined;
   readonly ageS: number | undefined;
+  /** What passed by each of its keys, which count from nought, by their SPI. */
+  readonly children: ReadonlyMap<string, Bytes>;
+}
+
+export interface Bytes {
   readonly receivedBytes: number;
   readonly sentBytes: number;
 }
+
+/** What passed a tunnel, by whichever keys. */
+export interface Passed extends Bytes {
+  /** As it was seen last. */
+  readonly children: SaState['children'];
+}
+
+export const NOTHING_PASSED: Passed = { receivedBytes: 0, sentBytes: 0, children: new Map() };
 
 /** Of one event `list-sa`, which has one connection. */
 export const stateIn = (event: Section): SaState[] => [...event.sections].map(([name, ike]) => stateOf(name, ike));
@@ -23,8 +36,6 @@ function stateOf(name: string, { values, sections }: Section): SaState {
     (child) => child.values.get('name') === CHILD,
   );
   const passing = children.filter(({ values: of }) => PASSING.includes(of.get('state') ?? ''));
-  const sum = (what: string): number =>
-    passing.reduce((total, child) => total + Number(child.values.get(what) ?? 0), 0);
   const ages = passing.map((child) => Number(child.values.get('install-time') ?? 0));
   const host = values.get('remote-host');
   return {
@@ -33,9 +44,21 @@ function stateOf(name: string, { values, sections }: Section): SaState {
     busy: values.get('state') !== 'ESTABLISHED' || children.length > passing.length,
     remote: host === undefined ? undefined : `${host.includes(':') ? `[${host}]` : host}:${values.get('remote-port')}`,
     ageS: ages.length > 0 ? Math.min(...ages) : undefined,
-    receivedBytes: sum('bytes-in'),
-    sentBytes: sum('bytes-out'),
+    children: new Map(passing.map(({ values: of }) => [of.get('spi-in') ?? '', bytesIn(of)])),
   };
+}
+
+const bytesIn = (values: Section['values']): Bytes => ({
+  receivedBytes: Number(values.get('bytes-in') ?? 0),
+  sentBytes: Number(values.get('bytes-out') ?? 0),
+});
+
+/** Keys that are gone have taken their figures along, so that what they counted is kept here. */
+export function passedBy(before: Passed, states: readonly SaState[]): Passed {
+  const children = new Map(states.flatMap((state) => [...state.children]));
+  const grown = (of: keyof Bytes): number =>
+    [...children].reduce((total, [spi, now]) => total + now[of] - (before.children.get(spi)?.[of] ?? 0), before[of]);
+  return { receivedBytes: grown('receivedBytes'), sentBytes: grown('sentBytes'), children };
 }
 
 /** Packets pass in each of them. */

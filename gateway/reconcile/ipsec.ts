@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
 import { troubleOf } from '../features/sites.js';
+import type { IpsecStanding } from '../health/ipsec-state.js';
 import {
   CHILD,
   type Credentials,
@@ -22,7 +23,7 @@ import {
   type LoadedConnection,
   loadedConnection,
 } from '../ipsec/connection.js';
-import { type NoTunnel, type SaState, stateIn, whyNot } from '../ipsec/sas.js';
+import { NOTHING_PASSED, type Passed, passedBy, type SaState, stateIn, whyNot } from '../ipsec/sas.js';
 import { type KernelSa, parseStates } from '../ipsec/states.js';
 import { charonConfig } from '../ipsec/strongswan.js';
 import type { CommandRunner } from '../kernel/command.js';
@@ -71,6 +72,8 @@ export class Ipsec {
   #refused: ReadonlyMap<string, string> = new Map();
   readonly #askedMs = new Map<string, number>();
   #states: readonly SaState[] = [];
+  /** By connection. */
+  #passed: ReadonlyMap<string, Passed> = new Map();
 
   constructor(private readonly options: IpsecOptions) {
     const { directory, log } = options;
@@ -203,11 +206,18 @@ export class Ipsec {
   async #keepTunnels(): Promise<void> {
     const events = await this.#vici.list('list-sas', 'list-sa');
     this.#states = events.flatMap(stateIn);
+    this.#passed = new Map(this.#connections.map((each) => [each.connection.name, this.#passedBy(each)]));
     for (const { name } of this.#states) if (this.#isOver(name)) await this.#terminate(name);
     if (!this.#active) return;
     for (const { name, connection } of this.#connections)
       if (connection.ipsec.peer && !this.#refused.has(name)) await this.#askFor(name);
     await this.#forgetFollowed();
+  }
+
+  /** Also by the keys of one that it follows. */
+  #passedBy({ name, connection }: LoadedConnection): Passed {
+    const own = this.#states.filter((state) => followsOn(name, state.name));
+    return passedBy(this.#passed.get(connection.name) ?? NOTHING_PASSED, own);
   }
 
   /** Of a member that is not active, of a connection that is gone, or of one that another has followed. */
@@ -268,13 +278,14 @@ export class Ipsec {
   }
 
   /** How the tunnel of a connection was found last, or why there is none. */
-  stateOf(connection: string): { readonly state: SaState | undefined; readonly fault: NoTunnel | undefined } {
+  stateOf(connection: string): IpsecStanding {
+    const passed = this.#passed.get(connection) ?? NOTHING_PASSED;
     const loaded = this.#connections.find((each) => each.connection.name === connection);
     const state = loaded && this.#stateNamed(loaded.name);
-    if (state?.installed) return { state, fault: undefined };
+    if (state?.installed) return { state, fault: undefined, passed };
     const fault = this.#fault ?? (loaded && this.#refused.get(loaded.name));
-    if (fault !== undefined) return { state, fault: { reason: fault, refuses: false } };
-    return { state, fault: loaded && whyNot(this.#log(), loaded.name) };
+    if (fault !== undefined) return { state, fault: { reason: fault, refuses: false }, passed };
+    return { state, fault: loaded && whyNot(this.#log(), loaded.name), passed };
   }
 
   #log(): string {

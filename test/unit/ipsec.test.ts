@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { mtuOf, troubleOf } from '../../gateway/features/sites.js';
 import { lookAtIpsec } from '../../gateway/health/ipsec-state.js';
-import { stateIn, whyNot } from '../../gateway/ipsec/sas.js';
+import { NOTHING_PASSED, passedBy, stateIn, whyNot } from '../../gateway/ipsec/sas.js';
 import { parseStates } from '../../gateway/ipsec/states.js';
 import { type Credentials, credentialRequests, followsOn, loadedConnection } from '../../gateway/ipsec/connection.js';
 import { settingsText } from '../../gateway/ipsec/swanctl.js';
@@ -232,8 +232,11 @@ const section = (values: Record<string, string>, sections: Record<string, Sectio
   lists: new Map(),
   sections: new Map(Object.entries(sections)),
 });
-const child = (state: string): Section =>
-  section({ name: 'net', state, 'bytes-in': '84', 'bytes-out': '168', 'install-time': '7' });
+const child = (state: string, spi = 'c0000001', received = 84): Section =>
+  section({
+    ...{ name: 'net', state, 'spi-in': spi, 'install-time': '7' },
+    ...{ 'bytes-in': `${received}`, 'bytes-out': `${2 * received}` },
+  });
 const sa = (children: Record<string, Section>, state = 'ESTABLISHED') =>
   stateIn(
     section(
@@ -290,24 +293,38 @@ describe('what the daemon says', () => {
       busy: false,
       remote: '198.51.100.9:4500',
       ageS: 7,
-      receivedBytes: 84,
-      sentBytes: 168,
+      children: new Map([['c0000001', { receivedBytes: 84, sentBytes: 168 }]]),
     });
-    expect(lookAtIpsec(plantOf(), { state, fault: undefined }, undefined)).toMatchObject({
+    const passed = { receivedBytes: 84, sentBytes: 168 };
+    expect(lookAtIpsec(plantOf(), { state, fault: undefined, passed }, undefined)).toMatchObject({
       state: 'Up',
       reason: 'keys agreed on 7 s ago',
       peers: [{ connection: 'plant', peer: '198.51.100.9', endpoint: '198.51.100.9:4500', receivedBytes: 84 }],
     });
     const lost = { address: '192.168.90.1', sent: 4, lost: 4, roundTripMs: undefined };
-    expect(lookAtIpsec(plantOf(), { state, fault: undefined }, lost)).toMatchObject({
+    expect(lookAtIpsec(plantOf(), { state, fault: undefined, passed }, lost)).toMatchObject({
       state: 'Down',
       reason: '192.168.90.1 answers none of the last 4 probes',
     });
   });
 
   it('of one that carries while its keys are exchanged', () => {
-    const [state] = sa({ 'net-1': child('REKEYED'), 'net-2': child('INSTALLED') });
-    expect(state).toMatchObject({ installed: true, receivedBytes: 168 });
+    const [state] = sa({ 'net-1': child('REKEYED'), 'net-2': child('INSTALLED', 'c0000002') });
+    expect(state).toMatchObject({ installed: true });
+  });
+
+  it('of what passed by keys that are gone is kept', () => {
+    const [old, next] = ['c0000001', 'c0000002'];
+    const seen = [
+      sa({ 'net-1': child('INSTALLED', old, 50) }),
+      sa({ 'net-1': child('REKEYED', old, 84), 'net-2': child('INSTALLED', next, 5) }),
+      sa({ 'net-2': child('INSTALLED', next, 7) }),
+      [],
+      sa({ 'net-3': child('INSTALLED', 'c0000003', 2) }),
+    ];
+    let passed = NOTHING_PASSED;
+    expect(seen.map((states) => (passed = passedBy(passed, states)).receivedBytes)).toEqual([50, 89, 91, 91, 93]);
+    expect(passed.sentBytes).toBe(186);
   });
 
   it('of one that tries, and of none', () => {
@@ -330,7 +347,7 @@ describe('what the daemon says', () => {
     expect(fault?.reason).toMatch(reason);
     const silent = line.startsWith('giving up');
     expect(whyNot(log, 'other-1')).toBeUndefined();
-    expect(lookAtIpsec(plantOf(), { state: undefined, fault }, undefined)).toMatchObject({
+    expect(lookAtIpsec(plantOf(), { state: undefined, fault, passed: NOTHING_PASSED }, undefined)).toMatchObject({
       state: 'Down',
       ...(silent ? {} : { trouble: 'PeerRefuses' }),
     });

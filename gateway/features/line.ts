@@ -6,7 +6,7 @@ import type { Link, Line } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { bitsOf, type Family, hostCidr } from '../model/ip.js';
 import { type DedicatedLine, peerOf } from '../model/line.js';
-import { lineParent, ROUTE_PROTOCOL, RULE_PREF, tableOfLine } from '../model/ownership.js';
+import { BFD_PORTS, lineParent, ROUTE_PROTOCOL, RULE_PREF, tableOfLine } from '../model/ownership.js';
 import { type CompileContext, type Contribution, type Feature, ofFamily, scope } from './feature.js';
 import { LINE_SYSCTLS } from './network-sysctls.js';
 import { linkedSites, type PlacedLink } from './sites.js';
@@ -84,7 +84,7 @@ export function meetsLine(line: DedicatedLine, family: Family): { readonly befor
 const DISCOVERY = [135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type}`);
 
 const BGP = '-p tcp -m tcp --dport 179';
-const BFD = '-p udp -m udp --dport 3784';
+const BFD = `-p udp -m udp --dport ${BFD_PORTS.direct}`;
 
 /** Of what is for the gateway itself: a ping of its end, by who may ask; and of a session, from the other end alone. */
 export function heardOnLine({ line, link }: Placed, family: Family): string[] {

@@ -2,7 +2,7 @@
 import type { Complaints } from './complaints.js';
 import type { ElasticIp, GatewayModel } from './gateway-model.js';
 import { type Cidr, contains, containsCidr, type IpAddress, overlaps } from './ip.js';
-import { SYNC_PORT } from './ownership.js';
+import { ANSWER_PORT, BFD_PORTS, SYNC_PORT } from './ownership.js';
 import { sameTranslation, type SiteLink } from './site-link.js';
 import {
   type IpsecConnection,
@@ -35,6 +35,7 @@ export function checkVpn(model: GatewayModel, complaints: Complaints): void {
     if (connection.type === 'IPsec') checkIpsec(connection, networks, model, complaints, at);
     else {
       checkPort(connection, ports, complaints, at);
+      checkPortOfOthers(connection, model, complaints, at);
       checkPortOfIpsec(connection, model, complaints, at);
       checkPeers(connection, networks, model, complaints);
     }
@@ -81,8 +82,23 @@ function checkPort(
       path,
       `${listenPort} is the port of ${complaints.where(other.origin.id)} already; a gateway has each once, whatever the elastic IP`,
     );
-  if (listenPort === SYNC_PORT) at(path, `${listenPort} is where the members of a pair talk to each other`);
   ports.set(listenPort, other ?? connection);
+}
+
+/** What the gateway itself takes, on all addresses. */
+function checkPortOfOthers(
+  { wireGuard: { listenPort } }: WireGuardConnection,
+  { highAvailability, dedicatedLines }: GatewayModel,
+  complaints: Complaints,
+  at: At,
+): void {
+  const taken = (by: string): void => at(['wireGuard', 'listenPort'], `${listenPort} is where ${by}`);
+  if (listenPort === SYNC_PORT) taken('the members of a pair talk to each other');
+  if (listenPort === ANSWER_PORT && highAvailability.vote)
+    taken('the members of a Strict pair answer each other; choose another port');
+  const line = dedicatedLines.find(({ bgp }) => bgp?.bfd);
+  if (line && (listenPort === BFD_PORTS.direct || listenPort === BFD_PORTS.multihop))
+    taken(`BFD of ${complaints.where(line.origin.id)} listens; choose another port`);
 }
 
 const IPSEC_PORTS: readonly number[] = [500, 4500];

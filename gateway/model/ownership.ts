@@ -101,6 +101,8 @@ export const QUESTION_PORT = 3782;
 export const ANSWER_PORT = 3783;
 /** What a member says of the third voter, to its own kernel: that it asks, that it was granted, that it gives back. */
 export const VOTE_PORTS = { asked: 3784, granted: 3785, returned: 3786 } as const;
+/** On which BIRD hears BFD, of RFC 5881 and 5883; the second, which no line needs, it takes with the first. */
+export const BFD_PORTS = { direct: 3784, multihop: 4784 } as const;
 /** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */
 export const witness = (family: 4 | 6): string => (family === 4 ? '224.0.0.18' : 'ff02::12');
 /** That of the group, as RFC 1112 and RFC 2464 derive it. */

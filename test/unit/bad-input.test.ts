@@ -937,6 +937,35 @@ describe('VPN connections', () => {
     );
   });
 
+  it('ports that the gateway itself takes', () => {
+    const at = (port: number): string => vpn('a', site, { end: `    listenPort: ${port}\n` });
+    const strict = `  highAvailability: {mode: AcrossNodes, fencing: Strict, vote: {engine: Etcd, servers: ["https://192.0.2.1:2379"]}}\n`;
+    const inPair = (text: string): string =>
+      complaintsAbout({
+        'gateway.yaml': `${GATEWAY}${strict}`,
+        'bad.yaml': `${text}---\n${eip('vpn', '203.0.113.60')}`,
+      });
+    expect([beside(at(3783)), inPair(at(3782))]).toEqual(['accepted', 'accepted']);
+    expect(inPair(at(3783))).toMatchInlineSnapshot(
+      `"bad.yaml:10:17: spec.wireGuard.listenPort: 3783 is where the members of a Strict pair answer each other; choose another port"`,
+    );
+    const learning = spec(
+      'DedicatedLine',
+      'paris',
+      `  port: {interface: line0}
+  localAddresses: [169.254.1.1/30]
+  peerAddresses: [169.254.1.2]
+  localNetworks: [10.0.0.0/24]
+  bgp: {localASN: 65001, peerASN: 65010, accept: [{cidr: 172.20.0.0/16}], bfd: {interval: 50ms}}
+`,
+    );
+    expect(beside(`${at(3784)}---\n${learning.replace(/, bfd: .*}/, '}')}`)).toBe('accepted');
+    for (const port of [3784, 4784])
+      expect(beside(`${at(port)}---\n${learning}`)).toBe(
+        `bad.yaml:10:17: spec.wireGuard.listenPort: ${port} is where BFD of DedicatedLine/paris (bad.yaml:14) listens; choose another port`,
+      );
+  });
+
   it('ports and endpoints', () => {
     expect(beside(`${vpn('a', site)}---\n${vpn('b', peer('far', OTHER, '192.168.78.0/24'))}`)).toMatchInlineSnapshot(
       `"bad.yaml:21:5: spec.wireGuard.listenPort: UDP 203.0.113.60 port 51820 overlaps UDP 203.0.113.60 port 51820 of VpnConnection/a (bad.yaml:1)"`,

@@ -58,7 +58,9 @@ const DEFAULT_MTU = 1500;
 /** The kernel's own of IPv4, and the same number on the link in IPv6. */
 const SYNC_GROUP: Readonly<Record<Family, string>> = { 4: '224.0.0.81', 6: 'ff02::51' };
 
-const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
+/** `ipvsadm` takes no longer time. */
+const MOST_SECONDS = 31 * 86_400;
+const seconds = (ms: number): number => Math.min(MOST_SECONDS, Math.max(1, Math.round(ms / 1000)));
 
 export class Ipvs implements Engine {
   readonly #marks: ReadonlyMap<string, number>;
@@ -216,7 +218,10 @@ function marksOf(model: GatewayModel, { pressure }: CompileContext): ReadonlyMap
   );
 }
 
-/** Not forgotten before connection tracking does, whichever the listener: with a connection of IPVS the tracked one ends. */
+/**
+ * Not forgotten before connection tracking does, whichever the listener, if `ipvsadm` takes so long a time: with a
+ * connection of IPVS the tracked one ends.
+ */
 function timeoutsOf(model: GatewayModel): Line {
   const { tcpFinWait = DEFAULT_FIN_WAIT_MS } = model.timeouts;
   return { text: [longestIdleMs('TCP', model), tcpFinWait, longestIdleMs('UDP', model)].map(seconds).join(' ') };

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { serviceText, syncText } from '../../gateway/kernel/ipvs/entry.js';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import { serviceText, syncText, TIMEOUTS } from '../../gateway/kernel/ipvs/entry.js';
 import { parse } from '../../gateway/kernel/ipvs/parse.js';
 import { ipvs } from '../../gateway/kernel/ipvs/subsystem.js';
-import type { Line } from '../../gateway/kernel/state.js';
+import { type Line, NO_ALLOCATIONS } from '../../gateway/kernel/state.js';
 import type { Listener, LoadBalancer, Member, Pool } from '../../gateway/model/balancer.js';
 import { parseIp } from '../../gateway/model/ip.js';
+import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 import { sharingEnds } from '../../gateway/model/shared-ends.js';
+import { allocateAll } from '../../gateway/reconcile/allocate.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { compile } from '../../gateway/reconcile/compile.js';
+import { spec } from '../support/complaints.js';
 
 // What IPVS is read as and told, and which listeners it cannot tell apart.
 
@@ -79,6 +85,34 @@ Timeout (tcp tcpfin udp): 900 120 130
       `prune remove ${service} -r 10.0.0.6:80`,
       `prune remove ${old}`,
     ]);
+  });
+});
+
+describe('times that IPVS is told', () => {
+  it('are none that ipvsadm refuses', () => {
+    const text = [
+      spec(
+        'VpcGateway',
+        'blue',
+        `  internal: {interface: vpc0, addresses: [10.0.0.1/24]}
+  externals: [{name: internet, interface: ext0, addresses: [100.64.0.11/24], gateways: [100.64.0.1]}]
+  timeouts: {tcpEstablished: 60d}
+`,
+      ),
+      spec(
+        'LoadBalancer',
+        'shop',
+        `  address: 10.0.0.100
+  pools: [{name: all, members: [{address: 10.0.0.21}]}]
+  listeners: [{protocol: TCP, port: 80, pool: all, affinity: {timeout: 31d}}]
+`,
+      ),
+    ].join('---\n');
+    const { model } = candidateOf(splitDocuments({ file: 'a.yaml', text }), new ParseCache());
+    const facts = { mtu: new Map(), balancing: { engine: 'ipvs', lacking: undefined } } as const;
+    const { state } = compile({ model, facts, allocations: allocateAll(NO_ALLOCATIONS, model), pressure: NO_PRESSURE });
+    expect(state.ipvs.get(TIMEOUTS)?.text).toBe('2678400 120 120');
+    expect(state.ipvs.get('-t 10.0.0.100:80')?.text).toContain('-p 2678400 ');
   });
 });
 

@@ -129,7 +129,9 @@ const stringMap = z.record(z.string().max(317), z.string().max(65_536));
 export const metadata = z.strictObject({
   name: objectName.describe('What other documents, status and logs call it; one of a kind.'),
   namespace: objectName.optional().describe('Accepted, and not looked at: a gateway has one name space.'),
-  labels: stringMap.optional().describe('For you; not looked at.'),
+  labels: stringMap
+    .optional()
+    .describe('For you; looked at on an `ElasticIP` alone, by `appliesTo.matchLabels` of a `FirewallPolicy`.'),
   annotations: stringMap.optional().describe('For you; not looked at.'),
   generation: z.int().min(0).optional().describe('Accepted, as an exported object carries it; not looked at.'),
 });

@@ -26,10 +26,19 @@ export const CONDITIONS = {
   Ready: 'It does its work. While it does not, the reason says why.',
 } as const;
 
-/** Of a shared elastic IP beside those. */
-export const ELASTIC_IP_CONDITIONS = {
-  PortsAvailable: 'Of an address that a `SnatRule` shares: it has ports left for new connections.',
-} as const;
+const CONNECTED =
+  'The other end is there, and packets pass, if only by some of its peers or sessions. `Unknown` while nothing is known of it, as on a member of a pair that is not active.';
+
+/** Of some kinds beside those. */
+export const MORE_CONDITIONS: Partial<Record<Kind, Readonly<Record<string, string>>>> = {
+  ElasticIP: { PortsAvailable: 'Of an address that a `SnatRule` shares: it has ports left for new connections.' },
+  VpnConnection: {
+    Connected: CONNECTED,
+    CertificateLasting: 'Of a connection with certificates: none of them is out of its time soon.',
+  },
+  VpnPeer: { Connected: CONNECTED },
+  DedicatedLine: { Connected: CONNECTED },
+};
 
 /** Of the gateway as a whole. */
 export const GATEWAY_CONDITIONS = {
@@ -68,6 +77,8 @@ function indexPage(kinds: readonly Kind[]): string {
     '## Conditions',
     'Every document has these in `vpcgw status --json`, each `True` or `False` with a reason, and with the `observedGeneration`: how often the document was changed.',
     conditionTable(CONDITIONS),
+    'Some kinds have more, of which `Connected` may be `Unknown` too:',
+    moreConditionsTable(kinds),
   ]);
 }
 
@@ -85,7 +96,8 @@ function kindPage(kind: Kind): string {
     '## Conditions',
     'Those of [every document](README.md#conditions).',
   ];
-  if (kind === 'ElasticIP') parts.push('Also:', conditionTable(ELASTIC_IP_CONDITIONS));
+  const more = MORE_CONDITIONS[kind];
+  if (more) parts.push('Also:', conditionTable(more));
   if (kind === 'VpcGateway') parts.push('The gateway as a whole has these too:', conditionTable(GATEWAY_CONDITIONS));
   return page(parts);
 }
@@ -99,6 +111,16 @@ const conditionTable = (conditions: Readonly<Record<string, string>>): string =>
     ['Condition', '`True` means'],
     Object.entries(conditions).map(([type, meaning]) => [`\`${type}\``, meaning]),
   );
+
+/** Each with the kinds that have it. */
+function moreConditionsTable(kinds: readonly Kind[]): string {
+  const having = (type: string): Kind[] => kinds.filter((kind) => MORE_CONDITIONS[kind]?.[type] !== undefined);
+  const all = Object.assign({}, ...Object.values(MORE_CONDITIONS)) as Readonly<Record<string, string>>;
+  return table(
+    ['Condition', 'Of', '`True` means'],
+    Object.entries(all).map(([type, meaning]) => [`\`${type}\``, having(type).join(', '), meaning]),
+  );
+}
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../../gateway/api/examples.js';
 import { jsonSchemaOf } from '../../gateway/api/json-schema.js';
 import { type Kind, KINDS } from '../../gateway/api/kinds.js';
-import { CONDITIONS, ELASTIC_IP_CONDITIONS, GATEWAY_CONDITIONS, referenceFiles } from '../../gateway/api/reference.js';
+import { CONDITIONS, GATEWAY_CONDITIONS, MORE_CONDITIONS, referenceFiles } from '../../gateway/api/reference.js';
 import { formatDuration } from '../../gateway/api/scalars.js';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
+import type { LineLook } from '../../gateway/health/line-look.js';
 import { openApiFile } from '../../gateway/http/openapi.js';
 import { ROUTES } from '../../gateway/http/routes.js';
 import { explainFile } from '../../gateway/insight/explain/codes.js';
@@ -43,6 +44,8 @@ describe('the reference pages', () => {
   });
 
   it('name the conditions that status has, and no other', () => {
+    const idle = { state: 'Idle', reason: '', peers: [], certificate: { endS: 0, warning: undefined } } as const;
+    const { vpnConnections, dedicatedLines } = example.model;
     const { conditions, objects } = gatewayStatus({
       standing: newStanding(),
       candidate: example,
@@ -60,10 +63,17 @@ describe('the reference pages', () => {
       pair: undefined,
       facts: undefined,
       inForce: example.model,
+      tunnels: new Map(vpnConnections.map(({ name }) => [name, idle])),
+      lines: new Map(dedicatedLines.map(({ name }) => [name, idle as unknown as LineLook])),
     });
     expect(conditions.map(({ type }) => type)).toEqual(Object.keys(GATEWAY_CONDITIONS));
-    const ofObjects = objects.flatMap((object) => object.conditions.map(({ type }) => type));
-    expect(new Set(ofObjects)).toEqual(new Set(Object.keys({ ...CONDITIONS, ...ELASTIC_IP_CONDITIONS })));
+    const index = referenceFiles().get('README.md');
+    for (const kind of kinds) {
+      const found = objects.filter((object) => object.kind === kind).flatMap((object) => object.conditions);
+      const types = new Set(found.map(({ type }) => type));
+      expect(types, kind).toEqual(new Set(Object.keys({ ...CONDITIONS, ...MORE_CONDITIONS[kind] })));
+      for (const type of types) expect(index).toContain(`| \`${type}\` |`);
+    }
   });
 });
 

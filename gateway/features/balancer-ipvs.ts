@@ -44,6 +44,7 @@ import { type CompileContext, type Contribution, FAMILIES, type NatEntry } from 
 import { sharingEnds } from '../model/shared-ends.js';
 import { type Engine, matchOf, type Part, type Place } from './balancer-engine.js';
 import { RULES } from './balancer-rules.js';
+import { IPVS_SYSCTLS } from './network-sysctls.js';
 
 const SCHEDULER: Readonly<Record<Algorithm, Scheduler>> = {
   RoundRobin: 'wrr',
@@ -237,7 +238,7 @@ export function aroundIpvs(
   const ranges = FAMILIES.flatMap((family) => engine.ranges(family));
   return {
     ipvs: engine.rest(entries),
-    sysctls: SYSCTLS,
+    sysctls: IPVS_SYSCTLS,
     rules: FAMILIES.flatMap((family) => routingRules(family, model.internal.prefixes)),
     ranges,
     chains: FAMILIES.map((family) => mssChain(family, model, context)),
@@ -252,18 +253,6 @@ export function aroundIpvs(
     ]),
   };
 }
-
-const SYSCTLS: Readonly<Record<string, string>> = {
-  // Its connections are known to the firewall, limits and counters.
-  'net.ipv4.vs.conntrack': '1',
-  // Connections of a member that is gone end, and clients that keep to one that takes no more move on.
-  'net.ipv4.vs.expire_nodest_conn': '1',
-  'net.ipv4.vs.expire_quiescent_template': '1',
-  // A connection that another gateway has begun goes on: by hash to the same member.
-  'net.ipv4.vs.sloppy_tcp': '1',
-  // Answers are routed by their mark already.
-  'net.ipv4.vs.snat_reroute': '0',
-};
 
 /** IPVS looks for a member's route as if from nobody, where programs have at least a protocol: those go past. */
 function routingRules(family: Family, prefixes: readonly Cidr[]): { family: Family; text: string }[] {

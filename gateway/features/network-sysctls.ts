@@ -48,6 +48,19 @@ export const LINE_SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv6.conf.default.ignore_routes_with_linkdown': '1',
 };
 
+/** With load balancers by IPVS. They are there where the kernel has it, and nowhere else. */
+export const IPVS_SYSCTLS: Readonly<Record<string, string>> = {
+  // Its connections are known to the firewall, limits and counters.
+  'net.ipv4.vs.conntrack': '1',
+  // Connections of a member that is gone end, and clients that keep to one that takes no more move on.
+  'net.ipv4.vs.expire_nodest_conn': '1',
+  'net.ipv4.vs.expire_quiescent_template': '1',
+  // A connection that another gateway has begun goes on: by hash to the same member.
+  'net.ipv4.vs.sloppy_tcp': '1',
+  // Answers are routed by their mark already.
+  'net.ipv4.vs.snat_reroute': '0',
+};
+
 const seconds = (ms: number): string => String(Math.max(1, Math.round(ms / 1000)));
 
 export function networkSysctls({

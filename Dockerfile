@@ -21,6 +21,11 @@
 #   net.ipv6.conf.default.ignore_routes_with_linkdown=1
 #   net.netfilter.nf_conntrack_acct=1         net.netfilter.nf_conntrack_tcp_be_liberal=1
 #   net.netfilter.nf_conntrack_tcp_timeout_established=900, or what a VpcGateway's timeouts say; so too the other timeouts
+# Where the kernel has ip_vs, by which load balancers work then, these are there too, and without them it treats connections
+# otherwise than its firewall, limits and edits ask for:
+#   net.ipv4.vs.conntrack=1            net.ipv4.vs.expire_nodest_conn=1    net.ipv4.vs.expire_quiescent_template=1
+#   net.ipv4.vs.sloppy_tcp=1           net.ipv4.vs.snat_reroute=0
+# They are none for a pod that may come to a node without ip_vs, where it could not start.
 # In Kubernetes there are two ways to set them:
 #   - the pod's spec.securityContext.sysctls; the node's kubelet must allow them, since it counts them as unsafe:
 #     --allowed-unsafe-sysctls='net.ipv4.ip_forward,net.ipv4.fwmark_reflect,net.ipv4.ip_early_demux,net.ipv4.conf.*,net.ipv6.*,net.netfilter.*'

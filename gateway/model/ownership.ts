@@ -124,7 +124,7 @@ export const ROUTE_PROTOCOL = 118;
  *   bits 12-19  what a tunnel sends, so that it leaves from the tunnel's elastic IP (allocated, 1-255)
  *   bit  20     a policy lets the connection in
  *   bit  21     a policy rejects the connection
- *   bits 22-27  reserved: policy
+ *   bits 22-27  free, but for the number of a range (below)
  *   bit  28     IPVS is to take the packet
  *
  * With bit 29 the whole mark is the number of a range of ports, by which IPVS finds its service: a number in bits 12-19

@@ -304,6 +304,6 @@ export function bandwidthPackage(name: string, bandwidth: Bandwidth, members: re
   return document('BandwidthPackage', name, { bandwidth, members });
 }
 
-function document(kind: string, name: string, spec: Document): Document {
+export function document(kind: string, name: string, spec: Document): Document {
   return { apiVersion: 'vpcgw.io/v1alpha1', kind, metadata: { name }, spec };
 }

@@ -8,15 +8,16 @@ import { diffLines, type Subsystem } from '../subsystem.js';
 
 type Addresses = ReadonlyMap<string, Line>;
 
-function ownAddresses(interfaces: readonly IpAddresses[]): Map<string, Line> {
+function ownAddresses(interfaces: readonly IpAddresses[], desired: Addresses): Map<string, Line> {
   const result = new Map<string, Line>();
   for (const { ifname = '', addr_info: infos = [] } of interfaces) {
     if (!ifname.startsWith(LINK_PREFIX)) continue;
     for (const { local, prefixlen, scope, family } of infos) {
-      // The kernel's own link-local address is the link's; one for this host alone is the election's.
+      // A link-local address that no document names is the link's; one for this host alone is the election's.
       if (local === undefined || prefixlen === undefined || scope === 'host') continue;
-      if (family === 'inet6' && scope === 'link') continue;
-      result.set(`${ifname} ${local}/${prefixlen}`, { text: `${local}/${prefixlen}` });
+      const key = `${ifname} ${local}/${prefixlen}`;
+      if (family === 'inet6' && scope === 'link' && !desired.has(key)) continue;
+      result.set(key, { text: `${local}/${prefixlen}` });
     }
   }
   return result;
@@ -33,7 +34,7 @@ const lineOf = (verb: 'replace' | 'delete', key: string, line: Line): Line => {
 export const addresses: Subsystem<Addresses> = {
   title: 'address',
 
-  observe: async (run) => ownAddresses(await readInterfaces(run)),
+  observe: async (run, desired) => ownAddresses(await readInterfaces(run), desired),
 
   diff: (observed, desired) =>
     diffLines(observed, desired, { add: 'prepare', remove: 'prune' }).map((change) => ({
@@ -47,7 +48,7 @@ export const addresses: Subsystem<Addresses> = {
     const lines = changes.flatMap((change) => change.lines);
     if (!few) {
       const whole = await feed(run, ['ip', '-j', '-batch', '-'], [...lines, { text: 'address show' }], 'dash');
-      return ownAddresses(lastList(whole.stdout) as readonly IpAddresses[]);
+      return ownAddresses(lastList(whole.stdout) as readonly IpAddresses[], desired);
     }
     const { stdout } = await feed(run, ['ip', '-o', '-batch', '-'], [...lines, ...added.map(questionOf)], 'dash');
     const there = answersOf(stdout).map((key) => [key, desired.get(key) ?? { text: '' }] as const);

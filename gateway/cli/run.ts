@@ -231,6 +231,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     run: runner,
     supervisor,
     programmer,
+    pair,
     bandwidth: () => show.bandwidth(),
     tunnel,
     line: async (name: string) => {

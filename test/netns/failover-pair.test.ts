@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Explanation } from '../../gateway/insight/explain/explain.js';
 import { Capture } from '../support/capture.js';
 import { elasticIp, gateway } from '../support/documents.js';
 import { ports } from '../support/gateway-lab.js';
@@ -47,6 +48,16 @@ describe('the members of a pair', () => {
     expect(await stateOf(active)).toMatchObject({ role: 'Active', holdsLease: true, eligible: true, leaseMs: 140 });
     expect(await stateOf(standby)).toMatchObject({ role: 'Standby', holdsLease: false, eligible: true });
     await connection.close({ reset: true });
+  });
+
+  it('explain an elastic IP by the one that is active, and the other says to ask that one, and no more', async () => {
+    const { active, standby } = await lab.settled();
+    const named = async ({ supervisor }: Member) => {
+      const { findings } = JSON.parse((await supervisor.get('/v1/explain/eip/web')).text) as Explanation;
+      return findings.flatMap(({ verdict, code }) => (['Pass', 'Skipped'].includes(verdict) ? [] : [code]));
+    };
+    expect(await named(active)).toEqual([]);
+    expect(await named(standby)).toEqual(['NotActive']);
   });
 
   it('reach each other whatever fills the neighbour table of the node', async () => {

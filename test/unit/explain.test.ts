@@ -53,6 +53,7 @@ const SOUND: Situation = {
   lacking: undefined,
   unsettable: [],
   paused: false,
+  pair: undefined,
   trouble: undefined,
   unchanged: true,
   revision: 1,
@@ -83,10 +84,13 @@ function judge(name: CheckName, standing: Partial<Situation>, seen?: unknown): O
   return check.judge(about, seen);
 }
 
+const standby = { member: 'one', role: 'Standby', reason: 'ready to take over' } as const;
+
 const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string])[] = [
   ['MachineLacking', { lacking: 'program ipset' }, undefined, 'program ipset'],
   ['SwitchesUnset', { unsettable: ['sysctls net.ipv4.ip_forward'] }, undefined, 'net.ipv4.ip_forward'],
   ['NotProgrammed', { trouble: 'RULE_APPEND failed' }, undefined, 'RULE_APPEND failed'],
+  ['NotActive', { pair: standby }, undefined, 'one is Standby: ready to take over'],
   ['ConntrackFull', {}, { count: 1000, max: 1000 }, '1000 of 1000'],
   ['ConntrackNearlyFull', {}, { count: 900, max: 1000 }, '900 of 1000'],
   ['NoWireGuard', {}, { state: 'Down', reason: 'no WireGuard', trouble: 'NoWireGuard', peers: [] }, 'no WireGuard'],
@@ -156,6 +160,14 @@ describe('explain', () => {
         const late = after.filter((other) => all.includes(other) && !before.includes(other));
         expect({ name, late }).toEqual({ name, late: [] });
       });
+  });
+
+  it('asks on the wire only the member of a pair that is active', () => {
+    expect(judge('Active', { pair: { ...standby, role: 'Active' } })).toMatchObject({ verdict: 'Pass' });
+    const asking = ['Conflict', 'NextHop', 'Upstream', 'Target', 'Service', 'Members', 'Tunnel', 'Line'];
+    const checks = Object.values(CHECKS_OF).flat();
+    for (const { name, after } of checks.filter((check) => asking.includes(check.name)))
+      expect({ name, after }).toEqual({ name, after: expect.arrayContaining(['Active']) as unknown });
   });
 
   it('gives every fault a check, a meaning and something to do', () => {

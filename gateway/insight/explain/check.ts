@@ -5,6 +5,7 @@
 import type { FlowJudge } from '../../model/flow.js';
 import type { GatewayModel, Origin } from '../../model/gateway-model.js';
 import type { FirewallRule, Policy } from '../../model/firewall.js';
+import type { PairStatus } from '../../reconcile/pair-status.js';
 import type { GatewayStatus } from '../../reconcile/status.js';
 import type { Shaper } from '../../kernel/state.js';
 import type { Pressure } from '../../model/pressure.js';
@@ -34,6 +35,8 @@ export interface Situation {
   readonly lacking: string | undefined;
   readonly unsettable: readonly string[];
   readonly paused: boolean;
+  /** `undefined` for a single gateway. */
+  readonly pair: Pick<PairStatus, 'member' | 'role' | 'reason'> | undefined;
   /** Why the documents are not in force; `undefined` when they are. */
   readonly trouble: string | undefined;
   /** The kernel holds the subject and who may reach it as the documents say. */

@@ -91,6 +91,12 @@ export const FAULTS = {
     meaning: 'The latest documents could not be put into the kernel.',
     fix: 'mend what the reason names; it is tried again every 1 to 30 s',
   },
+  NotActive: {
+    check: 'Active',
+    verdict: 'Fail',
+    meaning: 'This member of the pair does not carry the traffic, and nothing can be asked on the wire from here.',
+    fix: 'ask the other member; vpcgw show failover says why this one is not active',
+  },
   NotAnnounced: {
     check: 'Announced',
     verdict: 'Fail',

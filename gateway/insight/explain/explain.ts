@@ -10,6 +10,7 @@ import { locate } from '../../documents/parse.js';
 import { FlowJudge } from '../../model/flow.js';
 import type { GatewayModel } from '../../model/gateway-model.js';
 import { markOfExternal } from '../../model/ownership.js';
+import type { Pair } from '../../reconcile/pair.js';
 import type { Programmer } from '../../reconcile/programmer.js';
 import type { Supervisor } from '../../reconcile/supervisor.js';
 import type { About, Check, Outcome, Situation } from './check.js';
@@ -41,6 +42,7 @@ export interface Explanation {
 interface Parts extends Omit<Sight, 'differences'> {
   readonly supervisor: Supervisor;
   readonly programmer: Programmer;
+  readonly pair: Pick<Pair, 'status'>;
 }
 
 /** Each starts a dozen programs. */
@@ -113,7 +115,7 @@ export class Explain {
   }
 
   #situation(documents: GatewayModel, held: GatewayModel | undefined): Situation {
-    const { supervisor, programmer } = this.parts;
+    const { supervisor, programmer, pair } = this.parts;
     const { ready, trouble, refusal, refused, lacking } = supervisor.standing;
     const inForce = programmer.inForce?.model === documents && ready;
     return {
@@ -122,6 +124,7 @@ export class Explain {
       lacking,
       unsettable: programmer.unsettable,
       paused: documents.paused,
+      pair: pair.status,
       trouble: inForce ? undefined : trouble.message,
       unchanged:
         held !== undefined &&

@@ -52,7 +52,12 @@ export const programmed: Check = known('Programmed', ['Machine', 'Links'], ({ st
     : fault('NotProgrammed', [standing.trouble, place]);
 });
 
-export const active: Check = known('Active', [], () => pass('a single gateway always is'));
+/** The other member's links are fenced: whatever is asked by them finds silence, which is nobody's fault. */
+export const active: Check = known('Active', ['Links'], ({ standing: { pair } }) => {
+  if (!pair) return pass('a single gateway always is');
+  const { member, role, reason } = pair;
+  return role === 'Active' ? pass(`${member} is`) : fault('NotActive', [`${member} is ${role}: ${reason}`]);
+});
 
 export const announced: Check = check<readonly Step[]>({
   name: 'Announced',

@@ -34,7 +34,7 @@ interface Found {
 
 export const target: Check = check<readonly Found[]>({
   name: 'Target',
-  after: ['Links', 'Programmed', 'Led'],
+  after: ['Links', 'Programmed', 'Active', 'Led'],
   look: (eyes, about) =>
     Promise.all(
       targetsOf(about).map(async (address) => {
@@ -70,7 +70,7 @@ const FAULT_OF = { Refused: 'PortClosed', Silent: 'ServiceSilent' } as const;
 
 export const service: Check = check<readonly Knocked[]>({
   name: 'Service',
-  after: ['Links', 'Programmed', 'Led', 'Target'],
+  after: ['Links', 'Programmed', 'Active', 'Led', 'Target'],
   look: (eyes, about) => Promise.all(doorsOf(about).map((door) => knockAt(eyes, about, door))),
   judge(about, seen) {
     if (seen.length === 0)

@@ -38,7 +38,7 @@ const askEach = (places: readonly Place[], ask: (place: Place) => Promise<string
 
 export const conflict: Check = check<Answered>({
   name: 'Conflict',
-  after: ['Links'],
+  after: ['Links', 'Active'],
   look: (eyes, about) =>
     askEach(
       placesOf(about).filter(({ eip }) => eip.announced),
@@ -55,7 +55,7 @@ export const conflict: Check = check<Answered>({
 
 export const nextHop: Check = check<Answered>({
   name: 'NextHop',
-  after: ['Links'],
+  after: ['Links', 'Active'],
   look: (eyes, about) =>
     askEach(distinct(placesOf(about)), ({ link, own, nextHop: hop }) =>
       own && hop ? eyes.neighbour(link, hop, own) : Promise.resolve(undefined),
@@ -88,7 +88,7 @@ interface Heard {
 /** The next hop is asked with the gateway's own source, and with the elastic IP's: only the source differs. */
 export const upstream: Check = check<readonly Heard[]>({
   name: 'Upstream',
-  after: ['Links', 'Programmed', 'Announced', 'Kernel', 'Conflict', 'NextHop'],
+  after: ['Links', 'Programmed', 'Active', 'Announced', 'Kernel', 'Conflict', 'NextHop'],
   look: (eyes, about) => Promise.all(placesOf(about).map((place) => hear(eyes, about, place))),
   judge(_about, seen) {
     const unfound = seen.filter(({ own, elastic }) => own && !elastic);

@@ -7,7 +7,7 @@ import { type Cidr, contains, type IpAddress, parseIp } from './ip.js';
 import { MARK } from './ownership.js';
 import { rememberPair } from './remember.js';
 import { meantBy, offeredBy, permits, seenAs, type SiteLink, sitesOf, waysElsewhere, waysTo } from './site-link.js';
-import { endAt, endsOf } from './vpn.js';
+import { endAt, endsOf, type VpnConnection } from './vpn.js';
 
 export interface Tuple {
   readonly source: string;
@@ -309,6 +309,10 @@ export class FlowJudge {
   /** The listener that takes a connection, before all rules. */
   listenerFor = (address: string, protocol: string, port: number): Placed | undefined =>
     listenerAt(this.model, address, protocol, port);
+
+  /** The tunnel that ends there, before all rules too. */
+  tunnelFor = (address: string, protocol: string, port: number): VpnConnection | undefined =>
+    endAt(this.model, address, protocol, port);
 
   /** The port rule that takes a connection; one of the whole address comes last. */
   ruleFor(address: string, protocol: string, port: number): DnatRule | undefined {

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { CHECKS_OF } from '../../gateway/insight/explain/checks.js';
 import type { About, Check, Outcome, Situation } from '../../gateway/insight/explain/check.js';
 import { CHECKS, type CheckName, type FaultCode, FAULTS } from '../../gateway/insight/explain/codes.js';
-import { type SubjectKind, subjectOf } from '../../gateway/insight/explain/subject.js';
+import { type AskedPort, type SubjectKind, subjectOf } from '../../gateway/insight/explain/subject.js';
 import { FlowJudge } from '../../gateway/model/flow.js';
+import { parseIp } from '../../gateway/model/ip.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { type Document, elasticIp, firewallPolicy, ipsecConnection, type RuleOptions } from '../support/documents.js';
 import { FAULTS_SEEDED } from '../support/explain-faults.js';
 
 // The table of codes, and judgements of what no test can bring about: a machine that lacks something.
@@ -45,7 +48,12 @@ spec:
   localNetworks: [10.0.0.0/24]
   static: {networks: [172.20.0.0/16]}
 `;
-const { model } = candidateOf(splitDocuments({ file: 'given.yaml', text: TEXT }), new ParseCache());
+const modelOf = (...more: readonly Document[]) =>
+  candidateOf(
+    splitDocuments({ file: 'given.yaml', text: [TEXT, ...more.map((each) => stringify(each))].join('---\n') }),
+    new ParseCache(),
+  ).model;
+const model = modelOf();
 
 const SOUND: Situation = {
   refusal: undefined,
@@ -68,21 +76,37 @@ const SUBJECTS: Partial<Record<CheckName, readonly [SubjectKind, string]>> = {
 
 function judge(name: CheckName, standing: Partial<Situation>, seen?: unknown): Outcome {
   const [kind, of] = SUBJECTS[name] ?? (['eip', 'web'] as const);
-  const subject = subjectOf(kind, of, model);
-  const check = CHECKS_OF[kind].find((candidate) => candidate.name === name);
-  if (!subject || !check) throw new Error(`no ${name} of web`);
-  const about: About = {
-    subject,
-    question: { from: undefined, port: undefined },
-    model,
-    judge: new FlowJudge(model),
+  return checkOf(kind, name).judge(aboutOf(kind, of, { standing }), seen);
+}
+
+const checkOf = (kind: SubjectKind, name: CheckName): Check =>
+  CHECKS_OF[kind].find((candidate) => candidate.name === name) ?? expect.fail(`no ${name} of ${kind}`);
+
+interface Asked {
+  readonly from?: string;
+  readonly port?: AskedPort;
+  /** Beside the others. */
+  readonly documents?: readonly Document[];
+  readonly standing?: Partial<Situation>;
+}
+
+function aboutOf(kind: SubjectKind, of: string, { from, port, documents = [], standing }: Asked): About {
+  const given = documents.length > 0 ? modelOf(...documents) : model;
+  return {
+    subject: subjectOf(kind, of, given) ?? expect.fail(`no ${kind} ${of}`),
+    question: { from: from === undefined ? undefined : parseIp(from), port },
+    model: given,
+    judge: new FlowJudge(given),
     standing: { ...SOUND, ...standing },
     markOf: () => 0,
     placeOf: ({ file, line }) => `${file}:${line}`,
-    placeOfRule: () => '',
+    placeOfRule: () => 'its line',
   };
-  return check.judge(about, seen);
 }
+
+/** Of a check that looks at nothing. */
+const answer = (kind: SubjectKind, of: string, name: CheckName, asked: Asked = {}): Outcome =>
+  checkOf(kind, name).judge(aboutOf(kind, of, asked), undefined);
 
 const standby = { member: 'one', role: 'Standby', reason: 'ready to take over' } as const;
 
@@ -176,5 +200,49 @@ describe('explain', () => {
       expect(meaning).toMatch(/^[A-Z].*\.$/);
       expect(fix).toMatch(/\w$|\?$/);
     }
+  });
+});
+
+describe('explain, of a tunnel,', () => {
+  const end: AskedPort = { protocol: 'udp', number: 51820 };
+  const ipsec = ipsecConnection('plant', {
+    elasticIP: 'plant',
+    localNetworks: ['10.0.0.0/24'],
+    peer: '198.51.100.9',
+    networks: ['192.168.78.0/24'],
+    psk: 'psk',
+  });
+  const allowing = (...ports: NonNullable<RuleOptions['ports']>) =>
+    firewallPolicy('whole', 'gateway', [{ action: 'Allow', ports }]);
+  const plant = [elasticIp('plant', '203.0.113.40'), ipsec];
+
+  it('finds it at its port, and the VM at all others', () => {
+    const at = (port: AskedPort) => answer('eip', 'web', 'Led', { port }).evidence;
+    expect(at(end)).toEqual(['udp 51820 leads to the tunnel: VpnConnection/site (given.yaml:14)']);
+    expect(at({ ...end, number: 51821 })).toEqual(['203.0.113.10 leads to 10.0.0.5, 1:1']);
+  });
+
+  it('takes an elastic IP that has nothing else as used', () => {
+    const asked = { documents: plant };
+    expect(answer('eip', 'plant', 'Led', asked)).toMatchObject({
+      verdict: 'Pass',
+      evidence: [expect.stringContaining('udp 500, udp 4500, esp leads to the tunnel: VpnConnection/plant')],
+    });
+    expect(answer('eip', 'plant', 'Led', { ...asked, port: end })).toMatchObject({ code: 'NotLed' });
+    expect(answer('eip', 'kept', 'Led', { documents: [elasticIp('kept', '203.0.113.41')] })).toMatchObject({
+      code: 'Held',
+    });
+  });
+
+  it('asks the firewall whether a peer may begin it', () => {
+    const closed = { documents: [allowing({ protocol: 'TCP', port: 443 }), ...plant] };
+    expect(answer('vpn', 'site', 'Ingress', closed)).toMatchObject({
+      code: 'FirewallDenies',
+      evidence: [expect.stringContaining('udp 51820 from 192.0.2.1 is denied by FirewallPolicy/whole')],
+    });
+    expect(answer('vpn', 'plant', 'Ingress', closed)).toMatchObject({ code: 'FirewallDenies' });
+    const nat = { documents: [allowing({ protocol: 'UDP', port: 500 }, { protocol: 'UDP', port: 4500 }), ...plant] };
+    expect(answer('vpn', 'plant', 'Ingress', nat)).toMatchObject({ verdict: 'Pass' });
+    expect(answer('vpn', 'site', 'Ingress')).toMatchObject({ verdict: 'Pass' });
   });
 });

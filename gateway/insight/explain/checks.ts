@@ -33,6 +33,6 @@ export const CHECKS_OF: Readonly<Record<SubjectKind, readonly Check[]>> = {
   dnat: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, ingress, connections, table, bandwidth, ...OF_A_WAY_IN],
   line: [...OF_THE_GATEWAY, kernel, table, line],
   lb: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, ingress, connections, table, bandwidth, serving, members],
-  vpn: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, table, tunnel],
+  vpn: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, ingress, table, tunnel],
   snat: [...OF_THE_GATEWAY, ...OF_THE_ADDRESS, led, egress, connections, ports, table, bandwidth, farEnds],
 };

@@ -143,7 +143,7 @@ export const FAULTS = {
     check: 'Led',
     verdict: 'Fail',
     meaning: 'The elastic IP is kept and leads nowhere.',
-    fix: 'give it a target, or name it in a DnatRule or SnatRule',
+    fix: 'give it a target, or name it in a DnatRule, SnatRule, LoadBalancer or VpnConnection',
   },
   NotLed: {
     check: 'Led',

@@ -145,6 +145,7 @@ export function entryTaking(entries: readonly Entry[], port: AskedPort, judge: F
   return entries.find(
     ({ elasticIp: { address }, rule }) =>
       !judge.listenerFor(address.text, port.protocol, port.number) &&
+      !judge.tunnelFor(address.text, port.protocol, port.number) &&
       judge.ruleFor(address.text, port.protocol, port.number) === rule,
   );
 }

@@ -1,6 +1,8 @@
 /** What of an object a question is about. Pure. */
 import type { LoadBalancer, Placed } from '../../../model/balancer.js';
+import type { Opening } from '../../../model/firewall.js';
 import type { DnatRule, ElasticIp } from '../../../model/gateway-model.js';
+import { endsOf, type VpnConnection } from '../../../model/vpn.js';
 import type { About } from '../check.js';
 import { type Entry, entryTaking, type SubjectKind } from '../subject.js';
 
@@ -29,11 +31,33 @@ export function listenersAsked({ subject, question: { port }, model }: About): r
   );
 }
 
+/** Where a connection is opened to. */
+export type Port = Pick<Opening, 'protocol' | 'port'>;
+
+/** A tunnel, and those of its ends that are meant. */
+export interface Ending {
+  readonly connection: VpnConnection;
+  readonly ends: readonly Port[];
+}
+
+/** The tunnels that are meant: all, or the one that takes the port which was asked for. */
+export function tunnelsAsked({ subject, question: { port }, model }: About): readonly Ending[] {
+  return model.vpnConnections
+    .filter(({ elasticIp, origin }) => [elasticIp.origin.id, origin.id].includes(subject.origin.id))
+    .map((connection) => ({
+      connection,
+      ends: endsOf(connection).filter((end) => !port || (end.protocol === port.protocol && end.port === port.number)),
+    }))
+    .filter(({ ends }) => ends.length > 0);
+}
+
 /** What the firewall judges on its way in. */
 export interface Opened {
   readonly elasticIp: ElasticIp;
-  /** `undefined`: of any protocol and port. */
-  readonly rule: Pick<DnatRule, 'protocol' | 'ports'> | undefined;
+  /** Of a port rule or a listener; `undefined`: of any protocol and port. */
+  readonly rule?: Pick<DnatRule, 'protocol' | 'ports'> | undefined;
+  /** Of a tunnel: one of them is enough. */
+  readonly ends?: readonly Port[];
 }
 
 export const openedAsked = (about: About): readonly Opened[] => [
@@ -41,4 +65,9 @@ export const openedAsked = (about: About): readonly Opened[] => [
   ...listenersAsked(about).flatMap(({ balancer: { elasticIp }, listener }) =>
     elasticIp ? [{ elasticIp, rule: listener }] : [],
   ),
+  ...tunnelsAsked(about).flatMap(openedBy),
 ];
+
+/** IKE begins a tunnel of IPsec; what it carries comes as ESP, or in UDP where a NAT is on the way. */
+const openedBy = ({ connection: { elasticIp }, ends: [first, ...others] }: Ending): Opened[] =>
+  [first ? [first] : [], others].filter(({ length }) => length > 0).map((ends) => ({ elasticIp, ends }));

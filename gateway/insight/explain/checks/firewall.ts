@@ -18,13 +18,13 @@ import {
 import { type Family, type IpAddress, ipFromValue, parseIp } from '../../../model/ip.js';
 import { type About, type Check, fault, known, type Outcome, pass, skipped, some } from '../check.js';
 import type { AskedPort, Exit } from '../subject.js';
-import { type Opened, openedAsked } from './asked.js';
+import { type Opened, openedAsked, type Port } from './asked.js';
 
 /** Somebody of whom no rule speaks, unless it speaks of everybody. */
 const STRANGER: Readonly<Record<Family, string>> = { 4: '192.0.2.1', 6: '2001:db8:ffff:ffff::1' };
 const MOST_PEERS = 64;
 const MOST_PORTS = 16;
-const ANY_PORT: AskedPort = { protocol: 'tcp', number: 443 };
+const ANY_PORT: Port = { protocol: 'tcp', port: 443 };
 
 /** What one opening comes to. */
 interface Judged {
@@ -51,7 +51,7 @@ function judgeEntry(entry: Opened, { model, judge, question }: About): Judged[] 
   const { elasticIp } = entry;
   const own = policiesOf(elasticIp, firewall);
   const rules = rulesOf([...firewall.baselines, ...own, ...firewall.ofGateway], 'Ingress');
-  const ports = question.port ? [question.port] : portsOf(entry, rules);
+  const ports = question.port ? [portAsked(question.port)] : portsOf(entry, rules);
   return openings('Ingress', elasticIp.address.family, question.from, ports, rules).map((opening) => {
     const verdict = verdictOf(firewall, own, opening);
     return verdict
@@ -60,21 +60,24 @@ function judgeEntry(entry: Opened, { model, judge, question }: About): Judged[] 
   });
 }
 
+const portAsked = ({ protocol, number: port }: AskedPort): Port => ({ protocol, port });
+
 /** The first port of a rule or a listener; of a whole address those that rules allow, and any. */
-function portsOf({ rule }: Opened, rules: readonly RuleOf[]): AskedPort[] {
-  if (rule?.protocol === 'ICMP') return [{ protocol: 'icmp', number: 0 }];
-  if (rule?.ports) return [{ protocol: rule.protocol === 'UDP' ? 'udp' : 'tcp', number: rule.ports.first }];
+function portsOf({ rule, ends }: Opened, rules: readonly RuleOf[]): readonly Port[] {
+  if (ends) return ends;
+  if (rule?.protocol === 'ICMP') return [{ protocol: 'icmp', port: 0 }];
+  if (rule?.ports) return [{ protocol: rule.protocol === 'UDP' ? 'udp' : 'tcp', port: rule.ports.first }];
   return allowedPorts(rules);
 }
 
-const allowedPorts = (rules: readonly RuleOf[]): AskedPort[] => [
+const allowedPorts = (rules: readonly RuleOf[]): Port[] => [
   ANY_PORT,
   ...rules
     .filter(({ rule }) => rule.action === 'Allow')
     .flatMap(({ rule }) => rule.ports ?? [])
     .map(({ protocol, ports }) => ({
-      protocol: protocol.toLowerCase() as AskedPort['protocol'],
-      number: ports?.first ?? (protocol === 'ICMP' ? 0 : ANY_PORT.number),
+      protocol: protocol.toLowerCase(),
+      port: ports?.first ?? (protocol === 'ICMP' ? 0 : ANY_PORT.port),
     }))
     .slice(0, MOST_PORTS),
 ];
@@ -84,7 +87,7 @@ function openings(
   direction: Direction,
   family: Family,
   from: IpAddress | undefined,
-  ports: readonly AskedPort[],
+  ports: readonly Port[],
   rules: readonly RuleOf[],
 ): Opening[] {
   const spokenOf = rules.flatMap(({ rule }) =>
@@ -95,11 +98,11 @@ function openings(
     ? [from]
     : [...(stranger ? [stranger] : []), ...spokenOf.slice(0, MOST_PEERS).map(({ base }) => ipFromValue(family, base))];
   return peers.flatMap((peer) =>
-    ports.map(({ protocol, number }) => ({
+    ports.map(({ protocol, port }) => ({
       direction,
       peer,
       protocol: protocol === 'icmp' && family === 6 ? 'icmpv6' : protocol,
-      port: number,
+      port,
     })),
   );
 }
@@ -170,7 +173,7 @@ function judgeExit({ source }: Exit, { subject, question, model, judge }: About)
   const from = (asks ? question.from : undefined) ?? ipFromValue(source.family, source.base);
   const own = judge.leavingPolicies(from.text);
   const rules = rulesOf([...firewall.baselines, ...own, ...firewall.ofGateway], 'Egress');
-  const ports = asks && question.port ? [question.port] : allowedPorts(rules);
+  const ports = asks && question.port ? [portAsked(question.port)] : allowedPorts(rules);
   return openings('Egress', source.family, undefined, ports, rules).map((opening) => {
     const verdict = verdictOf(firewall, own, opening);
     return {

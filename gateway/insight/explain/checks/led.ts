@@ -1,26 +1,28 @@
 /** Who takes the traffic: 1:1, DNAT, SNAT, or another than the one that was asked about. Pure. */
 import { type About, type Check, fault, known, type Outcome, pass, some } from '../check.js';
 import { spanOf } from '../../../model/balancer.js';
+import { isHeld } from '../../../features/elastic-ip.js';
+import type { Origin } from '../../../model/gateway-model.js';
 import type { Cidr, IpAddress } from '../../../model/ip.js';
 import { bitsOf, containsCidr, hostCidr } from '../../../model/ip.js';
-import type { Entry, Exit } from '../subject.js';
-import { entriesAsked, listenersAsked } from './asked.js';
+import type { AskedPort, Entry, Exit } from '../subject.js';
+import { entriesAsked, listenersAsked, tunnelsAsked } from './asked.js';
 
 export const led: Check = known('Led', ['Programmed'], (about) =>
   about.subject.kind === 'snat' ? judgeWayOut(about) : judgeWayIn(about),
 );
 
 function judgeWayIn(about: About): Outcome {
-  const { subject, question } = about;
-  const { entries, exits, elasticIps } = subject;
-  const listeners = listenersOf(about);
-  if (entries.length === 0 && exits.length === 0 && listeners.length === 0)
-    return fault('Held', [`${elasticIps[0]?.address.text} has no target and no rule`]);
+  const { subject, question, model } = about;
+  const { exits, elasticIps } = subject;
+  const [eip] = elasticIps;
+  if (eip && isHeld(eip, model.frame)) return fault('Held', [`${eip.address.text} has no target and no rule`]);
+  const before = [...listenersOf(about), ...tunnelsOf(about)];
   const asked = entriesAsked(about);
-  if (question.port && asked.length === 0 && listeners.length === 0) return fault('NotLed', [unled(about)]);
+  if (question.port && asked.length === 0 && before.length === 0) return fault('NotLed', [unled(about)]);
   return pass(
     ...some([
-      ...listeners,
+      ...before,
       ...asked.map((entry) => wayIn(entry, about)),
       ...(question.port ? [] : exits.map((exit) => wayOut(exit, about))),
     ]),
@@ -33,13 +35,28 @@ const listenersOf = (about: About): string[] =>
       `${protocol} ${spanOf(ports)} leads to the members of ${pool.name}: ${origin.id} (${about.placeOf(origin)})`,
   );
 
-/** A `DnatRule` may be asked for a port that another one has. */
+const tunnelsOf = (about: About): string[] =>
+  tunnelsAsked(about).map(({ connection: { origin }, ends }) => {
+    const texts = ends.map(({ protocol, port }) => (port > 0 ? `${protocol} ${port}` : protocol));
+    return `${texts.join(', ')} leads to the tunnel: ${origin.id} (${about.placeOf(origin)})`;
+  });
+
+/** A `DnatRule` may be asked for a port that another one has, a listener or a tunnel. */
 function unled({ subject, question: { port }, judge, placeOf }: About): string {
   const address = subject.elasticIps[0]?.address.text ?? '';
   const what = `${port?.protocol}${port?.number ? ` ${port.number}` : ''} of ${address}`;
-  const other = port && judge.ruleFor(address, port.protocol, port.number);
+  const other = port && takerAt(judge, address, port);
   return other ? `${what} is led by ${other.origin.id} (${placeOf(other.origin)})` : `nothing leads ${what}`;
 }
+
+const takerAt = (
+  judge: About['judge'],
+  address: string,
+  { protocol, number }: AskedPort,
+): { origin: Origin } | undefined =>
+  judge.listenerFor(address, protocol, number)?.balancer ??
+  judge.tunnelFor(address, protocol, number) ??
+  judge.ruleFor(address, protocol, number);
 
 const wayIn = ({ elasticIp, rule, target, origin }: Entry, { placeOf }: About): string =>
   rule

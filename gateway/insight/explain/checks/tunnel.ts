@@ -4,7 +4,7 @@ import { type Check, check, fault, pass, skipped, some } from '../check.js';
 
 export const tunnel: Check = check<ConnectionLook | undefined>({
   name: 'Tunnel',
-  after: ['Programmed', 'Active'],
+  after: ['Programmed', 'Active', 'Ingress'],
   look: (eyes, { subject }) => eyes.tunnel(subject.name),
   judge(_about, look) {
     if (!look) return skipped('not looked at yet');

@@ -41,8 +41,8 @@ export function healthy(lab: GatewayLab, spec: GatewaySpec = {}): Document[] {
   ];
 }
 
-const balancer = (members: readonly BalancerMember[], pool: object = {}): Document =>
-  loadBalancer('shop', { elasticIP: 'shared', members, listeners: [{ port: 8090 }], pool });
+const balancer = (members: readonly BalancerMember[], pool: object = {}, listener: object = {}): Document =>
+  loadBalancer('shop', { elasticIP: 'shared', members, listeners: [{ port: 8090, ...listener }], pool });
 
 /** With policies, limits and shaping that nothing is refused or slowed by. */
 export const guarded = (lab: GatewayLab): Document[] => [
@@ -291,6 +291,12 @@ export const FAULTS_SEEDED: readonly Seeded[] = [
     code: 'FirewallDenies',
     ask: 'lb/shop',
     documents: [firewallPolicy('shared', of('shared'), [allow(8080)])],
+  },
+  {
+    what: 'a client that is no allowed source of a listener',
+    code: 'SourceNotAllowed',
+    ask: 'lb/shop?port=8090/tcp&from=198.51.100.7',
+    documents: [balancer([open5], {}, { allowedSources: ['192.0.2.0/24'] })],
   },
   {
     what: 'a pool of which all members were taken out',

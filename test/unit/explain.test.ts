@@ -9,7 +9,14 @@ import { FlowJudge } from '../../gateway/model/flow.js';
 import { parseIp } from '../../gateway/model/ip.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
-import { type Document, elasticIp, firewallPolicy, ipsecConnection, type RuleOptions } from '../support/documents.js';
+import {
+  type Document,
+  elasticIp,
+  firewallPolicy,
+  ipsecConnection,
+  loadBalancer,
+  type RuleOptions,
+} from '../support/documents.js';
 import { FAULTS_SEEDED } from '../support/explain-faults.js';
 
 // The table of codes, and judgements of what no test can bring about: a machine that lacks something.
@@ -244,5 +251,29 @@ describe('explain, of a tunnel,', () => {
     const nat = { documents: [allowing({ protocol: 'UDP', port: 500 }, { protocol: 'UDP', port: 4500 }), ...plant] };
     expect(answer('vpn', 'plant', 'Ingress', nat)).toMatchObject({ verdict: 'Pass' });
     expect(answer('vpn', 'site', 'Ingress')).toMatchObject({ verdict: 'Pass' });
+  });
+});
+
+describe('explain, of the firewall,', () => {
+  it('heeds whom a listener takes connections from', () => {
+    const shop = loadBalancer('shop', {
+      elasticIP: 'web',
+      members: [{ address: '10.0.0.6' }],
+      listeners: [{ port: 443, allowedSources: ['192.0.2.128/25'] }],
+    });
+    const asked = { port: { protocol: 'tcp', number: 443 }, documents: [shop] } as const;
+    expect(answer('lb', 'shop', 'Ingress', { ...asked, from: '198.51.100.7' })).toMatchObject({
+      code: 'SourceNotAllowed',
+      evidence: [expect.stringContaining('tcp 443 from 198.51.100.7 is denied by allowedSources of LoadBalancer/shop')],
+    });
+    expect(answer('lb', 'shop', 'Ingress', { ...asked, from: '192.0.2.129' })).toMatchObject({ verdict: 'Pass' });
+    expect(answer('lb', 'shop', 'Ingress', asked)).toMatchObject({ verdict: 'Pass' });
+    const others = firewallPolicy('web', { elasticIPs: ['web'] }, [
+      { action: 'Allow', peers: [{ cidr: '198.51.100.0/24' }] },
+    ]);
+    expect(answer('eip', 'web', 'Ingress', { ...asked, documents: [shop, others] })).toMatchObject({
+      code: 'FirewallDenies',
+      evidence: [expect.stringContaining('tcp 443 from 192.0.2.128 is denied by FirewallPolicy/web')],
+    });
   });
 });

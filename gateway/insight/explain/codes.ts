@@ -187,6 +187,12 @@ export const FAULTS = {
     meaning: "No policy judges the elastic IP, and the gateway's defaultIngress is Deny.",
     fix: 'attach a FirewallPolicy that allows what is to be reached',
   },
+  SourceNotAllowed: {
+    check: 'Ingress',
+    verdict: 'Fail',
+    meaning: 'The listener of a LoadBalancer takes no connection from there; no policy can allow it.',
+    fix: 'add the source to the allowedSources of the listener',
+  },
   EgressDenied: {
     check: 'Egress',
     verdict: 'Fail',

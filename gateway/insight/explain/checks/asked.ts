@@ -56,15 +56,18 @@ export interface Opened {
   readonly elasticIp: ElasticIp;
   /** Of a port rule or a listener; `undefined`: of any protocol and port. */
   readonly rule?: Pick<DnatRule, 'protocol' | 'ports'> | undefined;
+  /** Of a listener. */
+  readonly placed?: Placed;
   /** Of a tunnel: one of them is enough. */
   readonly ends?: readonly Port[];
 }
 
 export const openedAsked = (about: About): readonly Opened[] => [
   ...entriesAsked(about),
-  ...listenersAsked(about).flatMap(({ balancer: { elasticIp }, listener }) =>
-    elasticIp ? [{ elasticIp, rule: listener }] : [],
-  ),
+  ...listenersAsked(about).flatMap((placed) => {
+    const { elasticIp } = placed.balancer;
+    return elasticIp ? [{ elasticIp, rule: placed.listener, placed }] : [];
+  }),
   ...tunnelsAsked(about).flatMap(openedBy),
 ];
 

@@ -15,7 +15,8 @@ import {
   rulesOf,
   verdictOf,
 } from '../../../model/firewall.js';
-import { type Family, type IpAddress, ipFromValue, parseIp } from '../../../model/ip.js';
+import type { Placed } from '../../../model/balancer.js';
+import { type Cidr, contains, type Family, type IpAddress, ipFromValue, parseIp } from '../../../model/ip.js';
 import { type About, type Check, fault, known, type Outcome, pass, skipped, some } from '../check.js';
 import type { AskedPort, Exit } from '../subject.js';
 import { type Opened, openedAsked, type Port } from './asked.js';
@@ -33,6 +34,8 @@ interface Judged {
   /** That decided; absent where the documents' own openings count. */
   readonly policy?: Policy;
   readonly rule?: FirewallRule | undefined;
+  /** That takes nothing from there, whatever policies say. */
+  readonly refusing?: Placed;
 }
 
 export const ingress: Check = known('Ingress', ['Led'], (about) => {
@@ -48,11 +51,16 @@ export const ingress: Check = known('Ingress', ['Led'], (about) => {
 
 function judgeEntry(entry: Opened, { model, judge, question }: About): Judged[] {
   const { firewall } = model;
-  const { elasticIp } = entry;
+  const { elasticIp, placed } = entry;
+  const sources = placed?.listener.allowedSources;
   const own = policiesOf(elasticIp, firewall);
   const rules = rulesOf([...firewall.baselines, ...own, ...firewall.ofGateway], 'Ingress');
   const ports = question.port ? [portAsked(question.port)] : portsOf(entry, rules);
-  return openings('Ingress', elasticIp.address.family, question.from, ports, rules).map((opening) => {
+  const { family } = elasticIp.address;
+  const known = [...(sources ?? []).filter((cidr) => cidr.family === family), ...spokenOf(rules, family)];
+  return openings('Ingress', family, question.from, ports, known).map((opening) => {
+    if (placed && sources && !sources.some((cidr) => contains(cidr, opening.peer)))
+      return { opening, open: false, refusing: placed };
     const verdict = verdictOf(firewall, own, opening);
     return verdict
       ? { opening, open: verdict.action === 'Allow', policy: verdict.policy, rule: verdict.rule }
@@ -82,21 +90,22 @@ const allowedPorts = (rules: readonly RuleOf[]): Port[] => [
     .slice(0, MOST_PORTS),
 ];
 
+/** Whom they would allow something. */
+const spokenOf = (rules: readonly RuleOf[], family: Family): Cidr[] =>
+  rules.flatMap(({ rule }) => (rule.action === 'Allow' && rule.peers ? cidrsOf(rule.peers, family) : []));
+
 /** A stranger's comes first: what denies it is what denies. */
 function openings(
   direction: Direction,
   family: Family,
   from: IpAddress | undefined,
   ports: readonly Port[],
-  rules: readonly RuleOf[],
+  known: readonly Cidr[],
 ): Opening[] {
-  const spokenOf = rules.flatMap(({ rule }) =>
-    rule.action === 'Allow' && rule.peers ? cidrsOf(rule.peers, family) : [],
-  );
   const stranger = parseIp(STRANGER[family]);
   const peers = from
     ? [from]
-    : [...(stranger ? [stranger] : []), ...spokenOf.slice(0, MOST_PEERS).map(({ base }) => ipFromValue(family, base))];
+    : [...(stranger ? [stranger] : []), ...known.slice(0, MOST_PEERS).map(({ base }) => ipFromValue(family, base))];
   return peers.flatMap((peer) =>
     ports.map(({ protocol, port }) => ({
       direction,
@@ -108,8 +117,11 @@ function openings(
 }
 
 function denied(judged: readonly Judged[], about: About): Outcome {
-  const [first] = judged;
-  const { policy, opening } = first ?? {};
+  // Of those whom a listener refuses, a policy may deny the others.
+  const first = judged.find(({ refusing }) => !refusing) ?? judged[0];
+  const { policy, opening, refusing } = first ?? {};
+  if (first && opening && refusing)
+    return fault('SourceNotAllowed', [`${nameOf(opening)} is denied by ${wordsFor(first, about)}`]);
   if (!first || !opening || !policy)
     return fault('DefaultIngressDenies', [`defaultIngress of VpcGateway/${about.model.name} is Deny`]);
   const what = `${nameOf(opening)} is denied by ${wordsFor(first, about)}`;
@@ -129,7 +141,8 @@ const allowing = (opening: Opening, { name }: Policy, { model }: About): RuleOf 
   return rulesOf(own, opening.direction).find(({ rule }) => rule.action === 'Allow' && matches(rule, opening));
 };
 
-const wordsFor = ({ policy, rule }: Judged, { placeOf, placeOfRule }: About): string => {
+const wordsFor = ({ policy, rule, refusing }: Judged, { placeOf, placeOfRule }: About): string => {
+  if (refusing) return `allowedSources of ${refusing.balancer.origin.id} (${placeOf(refusing.balancer.origin)})`;
   if (!policy) return 'defaultIngress';
   return rule
     ? `rule ${rule.priority} of ${policy.origin.id} (${placeOfRule(policy, rule)})`
@@ -174,7 +187,7 @@ function judgeExit({ source }: Exit, { subject, question, model, judge }: About)
   const own = judge.leavingPolicies(from.text);
   const rules = rulesOf([...firewall.baselines, ...own, ...firewall.ofGateway], 'Egress');
   const ports = asks && question.port ? [portAsked(question.port)] : allowedPorts(rules);
-  return openings('Egress', source.family, undefined, ports, rules).map((opening) => {
+  return openings('Egress', source.family, undefined, ports, spokenOf(rules, source.family)).map((opening) => {
     const verdict = verdictOf(firewall, own, opening);
     return {
       opening,

@@ -15,6 +15,7 @@ import {
   firewallPolicy,
   ipsecConnection,
   loadBalancer,
+  snatRule,
   type RuleOptions,
 } from '../support/documents.js';
 import { FAULTS_SEEDED } from '../support/explain-faults.js';
@@ -275,5 +276,19 @@ describe('explain, of the firewall,', () => {
       code: 'FirewallDenies',
       evidence: [expect.stringContaining('tcp 443 from 192.0.2.128 is denied by FirewallPolicy/web')],
     });
+  });
+
+  it('lets a rule’s sources leave by the policies of its own pool', () => {
+    const documents = [
+      elasticIp('nat', '203.0.113.20'),
+      elasticIp('db', '203.0.113.21'),
+      snatRule('everyone', ['10.0.0.0/16'], ['nat']),
+      snatRule('db', ['10.0.0.0/24'], ['db']),
+      firewallPolicy('db', { elasticIPs: ['db'] }, [{ action: 'Deny', direction: 'Egress' }]),
+    ];
+    expect(answer('snat', 'everyone', 'Egress', { documents })).toMatchObject({ verdict: 'Pass' });
+    expect(answer('snat', 'db', 'Egress', { documents })).toMatchObject({ code: 'EgressDenied' });
+    expect(answer('snat', 'db', 'Egress', { documents, from: '10.0.0.5' })).toMatchObject({ verdict: 'Pass' });
+    expect(answer('eip', 'db', 'Egress', { documents })).toMatchObject({ code: 'NothingMayLeave' });
   });
 });

@@ -2,6 +2,7 @@
  * Whether the firewall lets the traffic through, by the one evaluator of `model/firewall.ts`. Where no connection was
  * asked about, it is asked for those that its rules speak of and for a stranger's: one that passes is enough. Pure.
  */
+import type { Placed } from '../../../model/balancer.js';
 import {
   cidrsOf,
   type Direction,
@@ -11,11 +12,11 @@ import {
   type Opening,
   policiesOf,
   type Policy,
+  poolPolicies,
   type RuleOf,
   rulesOf,
   verdictOf,
 } from '../../../model/firewall.js';
-import type { Placed } from '../../../model/balancer.js';
 import { type Cidr, contains, type Family, type IpAddress, ipFromValue, parseIp } from '../../../model/ip.js';
 import { type About, type Check, fault, known, type Outcome, pass, skipped, some } from '../check.js';
 import type { AskedPort, Exit } from '../subject.js';
@@ -57,8 +58,8 @@ function judgeEntry(entry: Opened, { model, judge, question }: About): Judged[] 
   const rules = rulesOf([...firewall.baselines, ...own, ...firewall.ofGateway], 'Ingress');
   const ports = question.port ? [portAsked(question.port)] : portsOf(entry, rules);
   const { family } = elasticIp.address;
-  const known = [...(sources ?? []).filter((cidr) => cidr.family === family), ...spokenOf(rules, family)];
-  return openings('Ingress', family, question.from, ports, known).map((opening) => {
+  const others = [...(sources ?? []).filter((cidr) => cidr.family === family), ...spokenOf(rules, family)];
+  return openings('Ingress', family, question.from, ports, others).map((opening) => {
     if (placed && sources && !sources.some((cidr) => contains(cidr, opening.peer)))
       return { opening, open: false, refusing: placed };
     const verdict = verdictOf(firewall, own, opening);
@@ -100,12 +101,12 @@ function openings(
   family: Family,
   from: IpAddress | undefined,
   ports: readonly Port[],
-  known: readonly Cidr[],
+  others: readonly Cidr[],
 ): Opening[] {
   const stranger = parseIp(STRANGER[family]);
   const peers = from
     ? [from]
-    : [...(stranger ? [stranger] : []), ...known.slice(0, MOST_PEERS).map(({ base }) => ipFromValue(family, base))];
+    : [...(stranger ? [stranger] : []), ...others.slice(0, MOST_PEERS).map(({ base }) => ipFromValue(family, base))];
   return peers.flatMap((peer) =>
     ports.map(({ protocol, port }) => ({
       direction,
@@ -117,7 +118,7 @@ function openings(
 }
 
 function denied(judged: readonly Judged[], about: About): Outcome {
-  // Of those whom a listener refuses, a policy may deny the others.
+  // A listener that refuses strangers takes others: what denies those is to be told.
   const first = judged.find(({ refusing }) => !refusing) ?? judged[0];
   const { policy, opening, refusing } = first ?? {};
   if (first && opening && refusing)
@@ -180,11 +181,21 @@ export const egress: Check = known('Egress', ['Led'], (about) => {
   return fault(code, [`${nameOf(first.opening)} is denied by ${wordsFor(first, about)}`], fix);
 });
 
-function judgeExit({ source }: Exit, { subject, question, model, judge }: About): Judged[] {
-  const { firewall } = model;
+/** Of a source that was asked for, as it leaves; else of the exit's own, whoever has some of its sources too. */
+function policiesOfExit({ rule }: Exit, { subject, question: { from }, model: { firewall }, judge }: About) {
+  if (subject.kind === 'snat' && from) return judge.leavingPolicies(from.text);
+  return rule ? poolPolicies(rule, firewall) : subject.elasticIps.flatMap((eip) => policiesOf(eip, firewall));
+}
+
+function judgeExit(exit: Exit, about: About): Judged[] {
+  const {
+    subject,
+    question,
+    model: { firewall },
+  } = about;
+  const { source } = exit;
   const asks = subject.kind === 'snat';
-  const from = (asks ? question.from : undefined) ?? ipFromValue(source.family, source.base);
-  const own = judge.leavingPolicies(from.text);
+  const own = policiesOfExit(exit, about);
   const rules = rulesOf([...firewall.baselines, ...own, ...firewall.ofGateway], 'Egress');
   const ports = asks && question.port ? [portAsked(question.port)] : allowedPorts(rules);
   return openings('Egress', source.family, undefined, ports, spokenOf(rules, source.family)).map((opening) => {

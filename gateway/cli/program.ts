@@ -238,7 +238,10 @@ export function createProgram({ env, exit }: Process): Command {
     .description("a connection's first packet on its walk through the gateway, hop by hop")
     .requiredOption('--from <address>', 'who opens it')
     .requiredOption('--to <address:port/protocol>', 'such as 203.0.113.10:80/tcp or 203.0.113.10/icmp')
-    .option('--enters <side>', 'VPC, an external network or VpnConnection/NAME; judged by the addresses when left out')
+    .option(
+      '--enters <side>',
+      'VPC, an external network, VpnConnection/NAME or DedicatedLine/NAME; judged by the addresses when left out',
+    )
     .option('--live', 'watch the kernel take such a packet the same way')
     .option('--seconds <seconds>', 'how long to watch', toSeconds, 10)
     .action(async (options: Given & TraceGiven) => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Live } from '../../gateway/insight/trace/tracer.js';
 import { Capture } from '../support/capture.js';
 import { dedicatedLine, type Document, elasticIp, gateway, snatRule } from '../support/documents.js';
 import { ports, serve, useGatewayLab } from '../support/gateway-lab.js';
@@ -130,6 +131,26 @@ describe('dedicated lines', () => {
     await lab.apply(documents(lab.tenant, [line(0, { probe: PROBED })]));
     await connected('Up');
     expect(await overTcp(await lab.vm('app'), { to: '172.20.0.1' })).toMatchObject({ client: '10.0.0.6' });
+  });
+
+  it('is walked by a trace as the kernel takes it: a ping of the line’s end, by who may ask and who may not', async () => {
+    const web = lab.tenant.vm('web').namespace;
+    const asked = [
+      { question: { from: '172.20.0.1' }, by: site.router, received: 1 },
+      { question: { from: '169.254.100.2', enters: 'DedicatedLine/paris0' }, by: site.router, received: 1 },
+      { question: { from: '10.0.0.5' }, by: web, received: 0 },
+    ];
+    for (const { question, by, received } of asked) {
+      const watching = lab.supervisor().post('/v1/trace/live', { ...question, to: '169.254.100.1/icmp', seconds: 25 });
+      let over = false;
+      void watching.finally(() => (over = true));
+      while (!over) {
+        const answered = await ping(by, { to: '169.254.100.1', from: question.from });
+        expect({ question, received: answered.received }).toEqual({ question, received });
+      }
+      const { live } = JSON.parse((await watching).text.trim().split('\n').at(-1) ?? '{}') as { live?: Live };
+      expect({ question, live }).toMatchObject({ question, live: { seen: true, differences: [] } });
+    }
   });
 
   it('asks its rules, and cuts what an edit denies', async () => {

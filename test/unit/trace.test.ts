@@ -254,6 +254,55 @@ describe('the walk of what a site says, and is told,', () => {
     expect([by([]), by(['DedicatedLine/paris'])]).toEqual(['vg-line0', 'vw-office']);
   });
 
+  describe('at the gateway’s end of a line,', () => {
+    const paris = 'DedicatedLine/paris';
+    const session = `  bgp: {localASN: 65001, peerASN: 65002, accept: [{cidr: 172.20.0.0/16}], bfd: {}}\n`;
+    const line = (networks = '  static: {networks: [172.20.0.0/16]}\n', port = 'line0'): string =>
+      spec(
+        'DedicatedLine',
+        'paris',
+        `  port: {interface: ${port}}\n  localAddresses: [169.254.100.1/30]\n  peerAddresses: [169.254.100.2]\n  localNetworks: [10.0.0.0/25]\n${networks}`,
+      );
+    const to = (from: string, what: string, documents = [...office(), line()], enters?: string) =>
+      walked(from, `169.254.100.1${what}`, documents, enters === undefined ? {} : { enters });
+
+    it('is answered when it comes by the line, and asks no more of the gateway', () => {
+      for (const walk of [to('172.20.0.1', '/icmp'), to('169.254.100.2', '/icmp', undefined, paris)]) {
+        expect(walk.outcome).toEqual({ kind: 'Answered' });
+        expect(walk.hops.map((hop) => hop.at)).toEqual(['vg-line0', 'VG-WA-1', 'table local', 'VG-IN']);
+      }
+      expect(to('172.20.0.1', ':22/tcp').outcome).toEqual({ kind: 'Dropped', reason: 'NoRule' });
+      expect(to('169.254.100.3', '/icmp', undefined, paris).outcome).toEqual({ kind: 'Dropped', reason: 'Spoof' });
+    });
+
+    it('is of the session from the other end alone', () => {
+      const outcomes = ['169.254.100.2', '172.20.0.1'].map((from) =>
+        [':179/tcp', ':3784/udp'].map((port) => to(from, port, [...office(), line(session)], paris).outcome.kind),
+      );
+      expect(outcomes).toEqual([
+        ['Answered', 'Answered'],
+        ['Dropped', 'Dropped'],
+      ]);
+    });
+
+    it('is refused by all other ways', () => {
+      expect(to('192.168.77.1', '/icmp').outcome).toEqual({ kind: 'Rejected', reason: 'Firewall' });
+      for (const from of ['10.0.0.5', '10.0.0.6', '198.51.100.1']) {
+        expect(to(from, '/icmp').outcome).toEqual({ kind: 'Dropped', reason: 'NoRule' });
+        expect(last(to(from, '/icmp'))).toBe('VG-IN: the gateway offers nothing here');
+      }
+      const policy = spec(
+        'FirewallPolicy',
+        'whole',
+        `  appliesTo: {gateway: true}\n  rules:\n    - {priority: 1, action: Deny, direction: Ingress}\n`,
+      );
+      const judged = to('10.0.0.5', '/icmp', [...office(), line(), policy]);
+      expect(judged.outcome).toEqual({ kind: 'Dropped', reason: 'Firewall' });
+      const nowhere = to('10.0.0.5', '/icmp', [...office(), line(undefined, 'line9')]);
+      expect(nowhere.outcome).toMatchObject({ kind: 'Delivered', link: 'vg-ext0' });
+    });
+  });
+
   it('ends at its port of the elastic IP', () => {
     const walk = walked('198.51.100.1', '203.0.113.40:51820/udp', office());
     expect(walk.outcome).toEqual({ kind: 'Answered' });

@@ -2,8 +2,9 @@
 import { isHeld } from '../../features/elastic-ip.js';
 import { judges, verdictOf } from '../../model/firewall.js';
 import { contains } from '../../model/ip.js';
+import { type DedicatedLine, peerOf } from '../../model/line.js';
 import { EGRESS_CHAIN } from '../../model/ownership.js';
-import { conntrackProtocol } from './packet.js';
+import { conntrackProtocol, type Packet } from './packet.js';
 import { byOf, saidBy } from './steps-opening.js';
 import { endAt } from '../../model/vpn.js';
 import { judgedBySite } from './steps-site.js';
@@ -26,12 +27,14 @@ export const inputOrForward: Step = (traveller) => {
   return fromVpc ? forwardFromVpc(traveller, route) : forwardFromOutside(traveller, route.side);
 };
 
-/** The gateway answers ping at the addresses of the side that it comes from, and nothing else. */
+/** The gateway answers ping at the addresses of the side that it comes from; else it hears tunnels and sessions alone. */
 function input(traveller: Traveller): Outcome {
-  const { model, fromVpc, site, destination, packet } = traveller;
+  const { model, fromVpc, site, met, destination, packet } = traveller;
   const own = fromVpc || site ? model.internal.addresses : model.externals.flatMap(({ addresses }) => addresses);
-  if (packet.protocol === 'icmp' && own.some(({ address }) => address.text === destination.text))
+  if (packet.protocol === 'icmp' && (met || own.some(({ address }) => address.text === destination.text)))
     return traveller.end('VG-IN', `the gateway answers ping at ${destination.text}`, { kind: 'Answered' });
+  if (met && isSession(met, packet))
+    return traveller.end('VG-IN', `the session of ${met.origin.id} takes it`, { kind: 'Answered' }, met.origin);
   const tunnel = fromVpc || site ? undefined : endAt(model, destination.text, packet.protocol, packet.port);
   if (tunnel)
     return traveller.end('VG-IN', `the tunnel of ${tunnel.origin.id} takes it`, { kind: 'Answered' }, tunnel.origin);
@@ -40,6 +43,13 @@ function input(traveller: Traveller): Outcome {
     return traveller.drop('VG-IN', `${eip.address.text} is held: nothing is bound to it`, 'Hold', eip.origin);
   const what = eip ? `no rule leads it on from ${eip.address.text}` : 'the gateway offers nothing here';
   return traveller.drop('VG-IN', what, 'NoRule', eip?.origin);
+}
+
+/** BGP, and the BFD beside it, with the other end alone. */
+function isSession(line: DedicatedLine, { source, protocol, port }: Packet): boolean {
+  const { bgp } = line;
+  if (!bgp || peerOf(line, source.family)?.text !== source.text) return false;
+  return (protocol === 'tcp' && port === 179) || (bgp.bfd !== undefined && protocol === 'udp' && port === 3784);
 }
 
 function forwardFromOutside(traveller: Traveller, to: string): Outcome | undefined {

@@ -46,7 +46,8 @@ export const routed: Step = (traveller) => {
   const { model, judge, destination } = traveller;
   if (traveller.route) return undefined;
   const ofBalancer = model.loadBalancers.some(({ address }) => address?.text === destination.text);
-  if (ofBalancer || judge.isOwn(destination.text) || model.byAddress.has(destination.text))
+  const isOwn = judge.isOwn(destination.text) || traveller.lineAt(destination) !== undefined;
+  if (ofBalancer || isOwn || model.byAddress.has(destination.text))
     return traveller.pass('table local', `${destination.text} is an address of the gateway's`);
   const to = wayToSite(traveller);
   const toSite = to && placeOf(traveller, to)?.link;

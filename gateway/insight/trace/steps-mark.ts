@@ -19,7 +19,8 @@ export const ownSource: Step = (traveller) => {
 
 function claimsOurs(traveller: Traveller): Outcome | undefined {
   const { source, judge, model } = traveller;
-  if (!judge.isOwn(source.text) && !model.byAddress.has(source.text)) return undefined;
+  const isOwn = judge.isOwn(source.text) || traveller.lineAt(source) !== undefined;
+  if (!isOwn && !model.byAddress.has(source.text)) return undefined;
   return traveller.drop('VG-MARK', `${source.text} is the gateway's own`, 'Spoof');
 }
 

@@ -5,9 +5,14 @@ import { INGRESS_CHAIN, LIMIT_CHAIN, SOURCE_LIMIT_CHAIN } from '../../model/owne
 import { conntrackProtocol } from './packet.js';
 import type { By, Outcome, Step, Traveller } from './traveller.js';
 
-/** What the gateway itself answers is judged elsewhere; a hairpin is opened to an elastic IP too. */
-function isOpening({ fromVpc, judge, packet, elasticIp }: Traveller): boolean {
-  return !judge.isOwn(packet.destination.text) && (!fromVpc || elasticIp !== undefined);
+/**
+ * What the gateway itself answers is judged elsewhere. Of what the VPC opens, what is to a local address: a hairpin, or
+ * the gateway's end of a line.
+ */
+function isOpening(traveller: Traveller): boolean {
+  const { fromVpc, judge, packet, elasticIp } = traveller;
+  if (judge.isOwn(packet.destination.text)) return false;
+  return !fromVpc || elasticIp !== undefined || traveller.lineAt(packet.destination) !== undefined;
 }
 
 export const opened: Step = (traveller) => {

@@ -3,6 +3,7 @@ import { placedSites } from '../../features/sites.js';
 import { type Direction, matches, rulesOf } from '../../model/firewall.js';
 import { contains } from '../../model/ip.js';
 import { SITE_CHAINS } from '../../model/ownership.js';
+import { peerOf } from '../../model/line.js';
 import { meantBy, offeredBy, seenAs, type SiteLink } from '../../model/site-link.js';
 import { conntrackProtocol, endText } from './packet.js';
 import { saidBy } from './steps-opening.js';
@@ -23,18 +24,20 @@ export const arrivesFromSite: Step = (traveller) => {
 };
 
 export const knownToSite: Step = (traveller) => {
-  const { packet, site } = traveller;
+  const { packet, site, met } = traveller;
   if (!site) return undefined;
   const at = chainOf(traveller, site, 'arrives');
+  if (met && peerOf(met, packet.source.family)?.text === packet.source.text)
+    return traveller.pass(at, `${packet.source.text} is the other end of ${site.origin.id}`, site.origin);
   if (site.remote.some((network) => contains(network, packet.source)))
     return traveller.pass(at, `${packet.source.text} is in a network of ${site.origin.id}`, site.origin);
   return traveller.drop(at, `${packet.source.text} is in no network of ${site.origin.id}`, 'Spoof', site.origin);
 };
 
-/** What is not is answered further on. */
+/** What is not is answered further on; but for the gateway's own end of a line, which is heard. */
 export const offeredToSite: Step = (traveller) => {
-  const { packet, site } = traveller;
-  if (!site || offeredBy(site).some((network) => contains(network, packet.destination))) return undefined;
+  const { packet, site, met } = traveller;
+  if (!site || met || offeredBy(site).some((network) => contains(network, packet.destination))) return undefined;
   traveller.opening = 'Reject';
   const what = `${packet.destination.text} is not offered to ${site.origin.id}: it is answered further on`;
   return traveller.pass(chainOf(traveller, site, 'arrives'), what, site.origin);
@@ -42,8 +45,8 @@ export const offeredToSite: Step = (traveller) => {
 
 /** The address that the site means, where it sees the VPC's networks as others. */
 export const meantBySite: Step = (traveller) => {
-  const { site, destination, opening } = traveller;
-  if (!site || opening === 'Reject' || traveller.led) return undefined;
+  const { site, met, destination, opening } = traveller;
+  if (!site || met || opening === 'Reject' || traveller.led) return undefined;
   const meant = meantBy(site, destination);
   if (meant.text === destination.text) return traveller.pass('VG-D', 'the site means it as it is');
   traveller.destination = meant;

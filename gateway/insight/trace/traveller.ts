@@ -3,9 +3,11 @@
  * first that ends its way says how. Pure.
  */
 import type { CompileContext } from '../../features/feature.js';
+import { placedLines } from '../../features/line.js';
 import { FlowJudge } from '../../model/flow.js';
 import type { ElasticIp, ExternalNetwork, GatewayModel, Origin } from '../../model/gateway-model.js';
 import { contains, type IpAddress } from '../../model/ip.js';
+import type { DedicatedLine } from '../../model/line.js';
 import { type SiteLink, sitesOf } from '../../model/site-link.js';
 import type { Packet } from './packet.js';
 
@@ -89,6 +91,18 @@ export class Traveller {
   /** That it is on the way to, before its translation. */
   get elasticIp(): ElasticIp | undefined {
     return this.model.byAddress.get(this.packet.destination.text);
+  }
+
+  /** At whose link the gateway has that address. */
+  lineAt({ text }: IpAddress): DedicatedLine | undefined {
+    const placed = placedLines(this.model, this.context);
+    return placed.find(({ line }) => line.addresses.some(({ address }) => address.text === text))?.line;
+  }
+
+  /** The line that it comes by, where it is on the way to the gateway's own end of it. */
+  get met(): DedicatedLine | undefined {
+    const line = this.lineAt(this.packet.destination);
+    return line?.origin.id === this.side ? line : undefined;
   }
 
   isOfVpc(address: IpAddress): boolean {

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { ParseCache, splitDocuments } from '../../gateway/documents/parse.js';
 import { headerLength } from '../../gateway/insight/capture/headers-only.js';
 import { PcapReader } from '../../gateway/insight/capture/pcap.js';
+import { sidesOf } from '../../gateway/insight/capture/sides.js';
+import { candidateOf } from '../../gateway/reconcile/candidate.js';
+import { internet } from '../support/addresses.js';
+import { elasticIp, gateway, loadBalancer } from '../support/documents.js';
 
-// What a capture keeps of a packet, and how packets are taken out of a stream.
+// Where a capture listens, what it keeps of a packet, and how packets are taken out of a stream.
 
 const frame = (type: number, ...parts: readonly (readonly number[])[]): Buffer =>
   Buffer.from([...Array<number>(12).fill(0), type >> 8, type & 255, ...parts.flat()]);
@@ -35,6 +41,27 @@ describe('headers', () => {
     const whole = frame(0x0800, ipv4(6), tcp(8), said);
     for (let length = 0; length < 60; length++)
       expect(headerLength(whole.subarray(0, length))).toBeLessThanOrEqual(length);
+  });
+});
+
+describe('the sides of a capture', () => {
+  it('are the address outside, and inside the members of its balancer too', () => {
+    const documents = [
+      gateway({ name: 'blue', externalAddresses: internet.gatewayAddresses(0), secondExternalAddresses: ['', ''] }),
+      elasticIp('shop', '203.0.113.10'),
+      loadBalancer('shop', {
+        elasticIP: 'shop',
+        members: [{ address: '10.0.0.5' }, { address: '10.0.0.6', port: 8080 }],
+        listeners: [{ port: 80 }],
+      }),
+    ];
+    const text = documents.map((each) => stringify(each)).join('---\n');
+    const { model } = candidateOf(splitDocuments({ file: 'given.yaml', text }), new ParseCache());
+    const eip = model.elasticIps.get('shop') ?? expect.fail('no elastic IP');
+    expect(sidesOf(model, eip, 'tcp')).toEqual([
+      { link: 'vg-ext0', filter: '(net 203.0.113.10/32) and (tcp)' },
+      { link: 'vg-vpc0', filter: '(net 10.0.0.5/32 or net 10.0.0.6/32) and (tcp)' },
+    ]);
   });
 });
 

@@ -9,12 +9,17 @@ export interface Side {
   readonly filter: string;
 }
 
-/** Outside by its address; inside by those of its targets and of the sources that leave by it. */
+/** Outside by its address; inside by those of its targets and members, and of the sources that leave by it. */
 export function sidesOf(model: GatewayModel, eip: ElasticIp, filter: string | undefined): Side[] {
   const external = model.externals.find(({ name }) => name === eip.external);
   const inside: Cidr[] = [
     ...(eip.target ? [hostCidr(eip.target)] : []),
     ...model.dnatRules.filter((rule) => rule.elasticIp.name === eip.name).map(({ target }) => hostCidr(target)),
+    ...model.loadBalancers
+      .filter(({ elasticIp }) => elasticIp?.name === eip.name)
+      .flatMap(({ pools }) => pools.flatMap(({ members }) => members))
+      .filter(({ address }) => address.family === eip.address.family)
+      .map(({ address }) => hostCidr(address)),
     ...model.snatRules
       .filter(({ pool }) => pool.some(({ name }) => name === eip.name))
       .flatMap(({ sources }) => sources.filter(({ family }) => family === eip.address.family)),

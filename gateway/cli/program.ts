@@ -225,7 +225,7 @@ export function createProgram({ env, exit }: Process): Command {
 
   jsonToo(common(program.command('explain').addArgument(kindArgument()).argument('<name>', 'its name')))
     .description(
-      'what is wrong with an elastic IP, a SNAT rule, a DNAT rule, a VPN connection or a dedicated line, and what to do about it',
+      'what is wrong with an elastic IP, a SNAT rule, a DNAT rule, a load balancer, a VPN connection or a dedicated line, and what to do about it',
     )
     .option('--from <address>', 'who opens the connection; of a SNAT rule a VM')
     .option('--port <port>', 'of the elastic IP, such as 443/tcp, 53/udp or icmp; of a SNAT rule of the far end')

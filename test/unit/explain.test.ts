@@ -196,6 +196,11 @@ describe('explain', () => {
 
   it('asks on the wire only the member of a pair that is active', () => {
     expect(judge('Active', { pair: { ...standby, role: 'Active' } })).toMatchObject({ verdict: 'Pass' });
+    const without = {
+      ...aboutOf('eip', 'web', {}),
+      model: { ...model, highAvailability: { ...model.highAvailability, mode: 'SameNode' as const } },
+    };
+    expect(checkOf('eip', 'Active').judge(without, undefined)).toMatchObject({ code: 'NotActive' });
     const asking = ['Conflict', 'NextHop', 'Upstream', 'Target', 'Service', 'Members', 'Tunnel', 'Line'];
     const checks = Object.values(CHECKS_OF).flat();
     for (const { name, after } of checks.filter((check) => asking.includes(check.name)))

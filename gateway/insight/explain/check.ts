@@ -35,7 +35,7 @@ export interface Situation {
   readonly lacking: string | undefined;
   readonly unsettable: readonly string[];
   readonly paused: boolean;
-  /** `undefined` for a single gateway. */
+  /** `undefined` for a single gateway, and for one that has no role yet. */
   readonly pair: Pick<PairStatus, 'member' | 'role' | 'reason'> | undefined;
   /** Why the documents are not in force; `undefined` when they are. */
   readonly trouble: string | undefined;

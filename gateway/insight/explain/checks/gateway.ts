@@ -2,6 +2,7 @@
 import { type Diagnostic, formatDiagnostic } from '../../../model/diagnostic.js';
 import type { Change } from '../../../kernel/subsystem.js';
 import type { Step } from '../../../reconcile/plan.js';
+import { isPair } from '../../../model/high-availability.js';
 import { roleLink } from '../../../model/ownership.js';
 import { type About, type Check, check, fault, known, type Outcome, pass, some } from '../check.js';
 import type { Link } from '../eyes.js';
@@ -53,8 +54,9 @@ export const programmed: Check = known('Programmed', ['Machine', 'Links'], ({ st
 });
 
 /** The other member's links are fenced: whatever is asked by them finds silence, which is nobody's fault. */
-export const active: Check = known('Active', ['Links'], ({ standing: { pair } }) => {
-  if (!pair) return pass('a single gateway always is');
+export const active: Check = known('Active', ['Links'], ({ model, standing: { pair } }) => {
+  if (!pair && !isPair(model)) return pass('a single gateway always is');
+  if (!pair) return fault('NotActive', ['it has no role in its pair; PairReady of vpcgw status says why']);
   const { member, role, reason } = pair;
   return role === 'Active' ? pass(`${member} is`) : fault('NotActive', [`${member} is ${role}: ${reason}`]);
 });

@@ -218,13 +218,14 @@ describe('explain', () => {
 
 describe('explain, of a tunnel,', () => {
   const end: AskedPort = { protocol: 'udp', number: 51820 };
-  const ipsec = ipsecConnection('plant', {
+  const ends = {
     elasticIP: 'plant',
     localNetworks: ['10.0.0.0/24'],
-    peer: '198.51.100.9',
     networks: ['192.168.78.0/24'],
     psk: 'psk',
-  });
+  };
+  const ipsec = ipsecConnection('plant', { ...ends, peer: '198.51.100.9' });
+  const caller = ipsecConnection('plant', { ...ends, more: { peerId: 'plant.example.com' } });
   const allowing = (...ports: NonNullable<RuleOptions['ports']>) =>
     firewallPolicy('whole', 'gateway', [{ action: 'Allow', ports }]);
   const plant = [elasticIp('plant', '203.0.113.40'), ipsec];
@@ -253,8 +254,12 @@ describe('explain, of a tunnel,', () => {
       code: 'FirewallDenies',
       evidence: [expect.stringContaining('udp 51820 from 192.0.2.1 is denied by FirewallPolicy/whole')],
     });
-    expect(answer('vpn', 'plant', 'Ingress', closed)).toMatchObject({ code: 'FirewallDenies' });
-    const nat = { documents: [allowing({ protocol: 'UDP', port: 500 }, { protocol: 'UDP', port: 4500 }), ...plant] };
+    // The gateway begins that one.
+    expect(answer('vpn', 'plant', 'Ingress', closed)).toMatchObject({ verdict: 'Skipped' });
+    const called = [elasticIp('plant', '203.0.113.40'), caller];
+    const denied = { documents: [allowing({ protocol: 'TCP', port: 443 }), ...called] };
+    expect(answer('vpn', 'plant', 'Ingress', denied)).toMatchObject({ code: 'FirewallDenies' });
+    const nat = { documents: [allowing({ protocol: 'UDP', port: 500 }, { protocol: 'UDP', port: 4500 }), ...called] };
     expect(answer('vpn', 'plant', 'Ingress', nat)).toMatchObject({ verdict: 'Pass' });
     expect(answer('vpn', 'site', 'Ingress')).toMatchObject({ verdict: 'Pass' });
   });

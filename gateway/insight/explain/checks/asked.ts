@@ -68,8 +68,16 @@ export const openedAsked = (about: About): readonly Opened[] => [
     const { elasticIp } = placed.balancer;
     return elasticIp ? [{ elasticIp, rule: placed.listener, placed }] : [];
   }),
-  ...tunnelsAsked(about).flatMap(openedBy),
+  ...tunnelsAsked(about)
+    .filter(({ connection }) => waitsForCalls(connection))
+    .flatMap(openedBy),
 ];
+
+/** What the gateway opens and holds open itself needs nobody's leave to come in. */
+const waitsForCalls = (connection: VpnConnection): boolean =>
+  connection.type === 'IPsec'
+    ? connection.ipsec.peer === undefined
+    : connection.wireGuard.peers.some(({ endpoint, keepaliveMs }) => !endpoint || keepaliveMs === 0);
 
 /** IKE begins a tunnel of IPsec; what it carries comes as ESP, or in UDP where a NAT is on the way. */
 const openedBy = ({ connection: { elasticIp }, ends: [first, ...others] }: Ending): Opened[] =>

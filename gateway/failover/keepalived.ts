@@ -59,6 +59,13 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
   ].join('\n');
 }
 
+/** By what the other member and the fences of both know an advert, of a configuration. */
+export const advertsOf = (config: string): string =>
+  config
+    .split('\n')
+    .filter((line) => /^\s*(virtual_router_id|advert_int|down_timer_adverts) /.test(line))
+    .join('\n');
+
 const instanceName = (index: number): string => (index === 0 ? 'members' : `path_${index + 1}`);
 
 /** Of which of its notices keepalived's lines count: those of the group, where there is one. */

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
-import { keepalivedConfig, noticeOf, type PairFiles } from '../failover/keepalived.js';
+import { advertsOf, keepalivedConfig, noticeOf, type PairFiles } from '../failover/keepalived.js';
 import { hearsRival, reasonOf, type Role, roleIn, type RoleReport } from '../failover/role.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
@@ -63,6 +63,8 @@ export class Election {
           ...['--use-file', config, '--pid', parent, '--vrrp_pid', vrrp],
         ] as [string, ...string[]],
       reloads: true,
+      // The fence knows adverts by these, and has the new ones by now.
+      isUrgent: (from, to) => advertsOf(from) !== advertsOf(to),
       leftovers: [parent, vrrp],
       onStart: () => log.info({ daemon: 'keepalived' }, 'started'),
       onEnd: () => {

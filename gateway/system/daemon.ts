@@ -2,7 +2,7 @@
  * A daemon that outlives the supervisor. Guarantees:
  * 1. It is started apart from us: our end, of whatever kind, is not its end, and the next supervisor takes it over.
  * 2. It is known by its process id and the moment it began, never by name: no other process is ever signalled.
- * 3. Its file is replaced at one stroke, and then it is told, not more often than every few seconds.
+ * 3. Its file is replaced at one stroke, and then it is told, not more often than every few seconds but for what is urgent.
  * 4. While it is wanted and dead it is started again.
  */
 import { spawn } from 'node:child_process';
@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly argv: (config: string) => readonly [string, ...string[]];
   /** How it takes up another file: by SIGHUP, or only by starting anew. */
   readonly reloads: boolean;
+  /** Whether a change of its file must not wait until a reload is due again. */
+  readonly isUrgent?: (from: string, to: string) => boolean;
   /** Files that one which was killed leaves behind, and that would keep the next from starting. */
   readonly leftovers: readonly string[];
   readonly onStart: () => void;
@@ -209,7 +211,10 @@ export class Daemon {
     }
     const waitMs = this.#reloadedMs + RELOAD_EVERY_MS - performance.now();
     clearTimeout(this.#reload);
-    if (waitMs > 0) this.#reload = setTimeout(() => void this.#enqueue(() => this.#tell()), waitMs).unref();
+    const isUrgent =
+      this.options.isUrgent?.(contentOf(this.#file('told')) ?? '', contentOf(this.config) ?? '') ?? false;
+    if (waitMs > 0 && !isUrgent)
+      this.#reload = setTimeout(() => void this.#enqueue(() => this.#tell()), waitMs).unref();
     else {
       this.#reloadedMs = performance.now();
       this.#signal('SIGHUP');

@@ -16,11 +16,12 @@ describe('a daemon', () => {
   const daemon = (): Daemon =>
     new Daemon({
       ...{ name: 'noter', directory, reloads: true, leftovers: [] },
+      isUrgent: (from, to) => from.includes('three') && to.includes('now'),
       argv: (config) => ['perl', '-e', PROGRAM, config, notes],
       onStart: () => undefined,
       onEnd: () => undefined,
     });
-  const noted = () => expect.poll(() => readFileSync(notes, 'utf8').trim().split('\n'), { timeout: 5_000 });
+  const noted = () => expect.poll(() => readFileSync(notes, 'utf8').trim().split('\n'), { timeout: 3_000 });
   const last = daemon();
   afterAll(() => last.stop('SIGKILL'));
 
@@ -36,5 +37,8 @@ describe('a daemon', () => {
     await last.ensure('three\n');
     await noted().toEqual(['one', 'two', 'three']);
     expect(last.pid).toBe(former.pid);
+    // What is urgent does not wait.
+    await last.ensure('now\n');
+    await noted().toEqual(['one', 'two', 'three', 'now']);
   });
 });

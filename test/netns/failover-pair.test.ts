@@ -253,6 +253,8 @@ describe('the members of a pair', () => {
     await lab.wait(1_500);
     expect([active, standby].map((member) => member.daemonPids('keepalived'))).toEqual(elect);
     expect(await Promise.all([active, standby].map(since))).toEqual(before);
+    // Announced to who knows it already.
+    expect(await overTcp(await lab.inet(), { to: '203.0.113.10' })).toMatchObject({ server: 'blue-web' });
     const supervisors = lab.members.map(({ supervisor }) => supervisor.pid);
     active.signal(supervisors, 'SIGSTOP');
     const spoken = await Capture.start(lab.topology.inet.namespace, {

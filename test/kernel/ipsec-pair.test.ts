@@ -68,6 +68,30 @@ describe('the tunnel of IPsec of a pair', () => {
     LONG_MS,
   );
 
+  it(
+    'is left alone by a supervisor that starts anew on the active member',
+    async () => {
+      const { active } = await lab.settled();
+      const keys = async () =>
+        (await active.namespace.exec(['ip', 'xfrm', 'state'])).stdout.match(/proto esp spi \S+/g)?.sort();
+      await lab.until('it stands', async () => (await spis(active)) >= 2);
+      const before = await keys();
+      const inet = await lab.inet();
+      const stream = await inet.udpStream({ port: ports.udpEcho, intervalMs: 20, from: INNER, to: '10.0.0.5' });
+      await active.supervisor.kill9();
+      await active.supervisor.restart();
+      await lab.until('it is known to be up', async () => {
+        const [look] = JSON.parse((await active.supervisor.get('/v1/show/vpn')).text) as { state: string }[];
+        return look?.state === 'Up';
+      });
+      const { longestGapMs } = await stream.stop();
+      await stream.close();
+      expect(await keys()).toEqual(before);
+      expect(longestGapMs).toBeLessThan(MOST_MS);
+    },
+    LONG_MS,
+  );
+
   /** Of a stream through the tunnel, beyond that of one to an elastic IP, when the node of the active member dies. */
   async function silence(from: 'site' | 'VPC', supervised: boolean): Promise<number> {
     const { active, standby } = await lab.settled();

@@ -59,7 +59,8 @@ export class Election {
       argv: (config) =>
         [
           ...(this.#inRealTime ? IN_REAL_TIME : []),
-          ...['keepalived', '--dont-fork', '--log-console', '--vrrp'],
+          // Without a log daemon it would wait for the machine's console, in the midst of a takeover.
+          ...['keepalived', '--dont-fork', '--log-console', '--no-syslog', '--vrrp'],
           ...['--use-file', config, '--pid', parent, '--vrrp_pid', vrrp],
         ] as [string, ...string[]],
       reloads: true,

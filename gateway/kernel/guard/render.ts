@@ -5,6 +5,7 @@
  */
 import type { GatewayModel } from '../../model/gateway-model.js';
 import { type Cidr, containsCidr, type Family } from '../../model/ip.js';
+import { fnv1a64 } from '../../model/hash.js';
 import { portsOf } from '../../model/line.js';
 import { GUARD_TABLE, lineParent, roleLink } from '../../model/ownership.js';
 
@@ -92,9 +93,36 @@ function setText(name: string, type: string, flags: string, elements: readonly s
   return `set ${name} { ${[`type ${type}`, ...(flags ? [flags] : []), ...list].join('; ')}; }`;
 }
 
-/** What nft prints of the table, in names of its own, so that the next guard's stand beside it. */
-export const asFormer = (text: string): string =>
-  text.replace(/^(\s*(?:set|chain) )(\w+)/gm, '$1former_$2').replace(/@(\w+)/g, '@former_$1');
+const FORMER = 'former_';
+
+/**
+ * Of a table as we write it or as nft prints it, what is to stand beside the next guard: its sets and chains, in names of
+ * their own, and those of guards before it that a change which failed has left. The same guard has the same names.
+ */
+export function asFormer(text: string): string {
+  const blocks = blocksOf(text);
+  const former = blocks.filter((block) => FORMER_BLOCK.test(block));
+  const own = blocks.filter((block) => !FORMER_BLOCK.test(block));
+  const prefix = `${FORMER}${fnv1a64(normalise(own.join(' '))).slice(0, 8)}_`;
+  const isThere = former.some((block) => block.includes(` ${prefix}`));
+  const renamed = own.map((block) => block.replace(/^(\w+ )/, `$1${prefix}`).replace(/@(\w+)/g, `@${prefix}$1`));
+  return [`table inet ${GUARD_TABLE} {`, ...former, ...(isThere ? [] : renamed), '}'].join('\n');
+}
+
+const FORMER_BLOCK = new RegExp(`^\\w+ ${FORMER}`);
+
+/** What stands in a table, each from its first word to its last brace. */
+function blocksOf(text: string): string[] {
+  const blocks: string[] = [];
+  let [depth, begin] = [0, 0];
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '{' && ++depth === 1) begin = at + 1;
+    if (text[at] !== '}' || --depth !== 1) continue;
+    blocks.push(text.slice(begin, at + 1).replace(/^[\s;]+/, ''));
+    begin = at + 1;
+  }
+  return blocks;
+}
 
 /** One spelling for what we write and what nft prints: elements sorted, white space and separators folded. */
 export function normalise(text: string): string {

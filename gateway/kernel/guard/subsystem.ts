@@ -29,9 +29,12 @@ export const guard: Subsystem<string> = {
 
   async apply(run, changes, observed, desired) {
     const empty = `table inet ${GUARD_TABLE}`;
-    const beside = changes.some(({ phase }) => phase === 'prepare') ? [asFormer(observed)] : [];
-    const stdin = [empty, `delete ${empty}`, desired, ...beside, ''].join('\n');
-    await run.run({ argv: ['nft', '-f', '-'], stdin });
+    const load = (...tables: string[]) =>
+      run.run({ argv: ['nft', '-f', '-'], stdin: [empty, `delete ${empty}`, ...tables, ''].join('\n') });
+    const isBeginning = observed !== ABSENT && changes.some(({ phase }) => phase === 'prepare');
+    // What somebody else has put there may not be loaded again.
+    if (isBeginning) await load(desired, asFormer(observed)).catch(() => load(desired));
+    else await load(desired);
     return guard.observe(run, desired);
   },
 };

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ConfigMap, Namespace } from 'kubernetes-models/v1';
 import { StatefulSet } from 'kubernetes-models/apps/v1';
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { kustomize, type Manifest } from '../support/kustomize.js';
@@ -39,6 +40,18 @@ describe.each(overlays)('the overlay %s', (overlay) => {
   it('sets the sysctls that the Dockerfile tells, by one of the two ways', () => {
     expect([sysctlsOfPod(overlay), sysctlsOfNetworks(overlay)]).toContainEqual(sysctlsOfDockerfile());
   });
+});
+
+it('the budget of a pair is of both members', () => {
+  const manifests = kustomize(`${root}manifests/components/budget`, render('red'));
+  const budget = manifests.find(({ kind }) => kind === 'PodDisruptionBudget') as Manifest;
+  new PodDisruptionBudget(budget).validate();
+  const { minAvailable, selector } = budget['spec'] as { minAvailable: number; selector: { matchLabels: object } };
+  const pods = of('red', 'StatefulSet').map(
+    ({ spec }) => (spec as { template: { metadata: { labels: object } } }).template.metadata.labels,
+  );
+  expect([minAvailable, pods.length]).toEqual([1, 2]);
+  for (const labels of pods) expect(labels).toMatchObject(selector.matchLabels);
 });
 
 it('a manifest that is wrong is found', () => {

@@ -5,8 +5,6 @@ export const ALGORITHMS = ['RoundRobin', 'LeastConnections', 'SourceHash', 'Magl
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
 const SHORTEST_IDLE_MS = 1_000;
 const LONGEST_IDLE_MS = 24 * 3_600_000;
-/** `ipvsadm` takes no longer one. */
-const LONGEST_AFFINITY_MS = 31 * 24 * 3_600_000;
 const MOST_LISTENERS = 64;
 const MOST_MEMBERS = 256;
 
@@ -107,10 +105,7 @@ const listener = z
     algorithm: z.enum(ALGORITHMS).default('RoundRobin').describe('Which member a new connection goes to.'),
     affinity: z
       .strictObject({
-        timeout: duration
-          .refine((ms) => ms <= LONGEST_AFFINITY_MS, { error: 'must be 31d at most' })
-          .default(10_800_000)
-          .describe('After the last connection of a client.'),
+        timeout: duration.default(10_800_000).describe('After the last connection of a client.'),
       })
       .optional()
       .describe('New connections of one client go to one member.'),

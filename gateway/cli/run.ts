@@ -128,7 +128,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     learnt: { give: () => routing.learnt, take: (all) => routing.take(all) },
     numbers: {
       give: () => programmer.inForce?.allocations.externals,
-      take: (externals) => supervisor.takeNumbers(externals),
+      take: (externals, isWanted) => supervisor.takeNumbers(externals, isWanted),
       onShared: (areShared) => (programmer.flows.sharesNumbers = areShared),
     },
     onTold: () => supervisor.endStaleFlows(),

@@ -52,7 +52,6 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
         ...block('track_interface', parents),
         ...block('track_file', ['standing_down']),
         ...(several ? [] : notified),
-        ...(startsPrograms ? rivalry(files) : []),
       ]),
     ),
     '',
@@ -112,20 +111,10 @@ function announcers(model: GatewayModel): string[] {
   );
 }
 
-const announce = ({ announcement }: PairFiles): string => `"/usr/sbin/ip -batch ${announcement}"`;
-
-/** Who heard the other too may believe it. Said of a path, never of a group of them. */
-const rivalry = (files: PairFiles): string[] => [`notify_master_rx_lower_pri ${announce(files)}`];
-
-function notifications(files: PairFiles): string[] {
-  const { closing } = files;
+function notifications({ announcement, closing }: PairFiles): string[] {
+  const announce = `"/usr/sbin/ip -batch ${announcement}"`;
   const close = `"/usr/sbin/nft -f ${closing}"`;
-  return [
-    `notify_master ${announce(files)}`,
-    `notify_backup ${close}`,
-    `notify_fault ${close}`,
-    `notify_stop ${close}`,
-  ];
+  return [`notify_master ${announce}`, `notify_backup ${close}`, `notify_fault ${close}`, `notify_stop ${close}`];
 }
 
 const block = (name: string, lines: readonly string[]): string[] => [

@@ -18,6 +18,10 @@ const documentsVersion = z.object({
 });
 export type DocumentsVersion = z.output<typeof documentsVersion>;
 
+/** What is longer is cut: the rest of what it says must be heard all the same. */
+const words = (most: number) =>
+  z.array(z.string()).transform((all) => all.slice(0, most).map((word) => word.slice(0, 200)));
+
 const memberState = z.object({
   type: z.literal('state'),
   name: z.string().max(63),
@@ -25,11 +29,11 @@ const memberState = z.object({
   role: role.catch('Unknown'),
   since: z.string(),
   /** Why it may not be active, by its own judgement. */
-  notEligible: z.array(z.string().max(200)).max(20),
+  notEligible: words(20),
   /** What is wrong with it, by name, whoever is active. */
-  faults: z.array(z.string().max(200)).max(50),
+  faults: words(50),
   /** `undefined`: it has none yet. */
-  documents: documentsVersion.optional(),
+  documents: documentsVersion.optional().catch(undefined),
   /** Numbers of its external networks, by name, as the marks of connections have them. */
   externals: z.record(z.string().max(63), z.int().min(1).max(MAX_EXTERNALS)).optional(),
   /** How long ago somebody answered it, by interface. */

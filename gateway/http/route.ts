@@ -76,6 +76,8 @@ export interface RouteOf<Params, Query, Body> {
   readonly role?: Role;
   /** Served to anybody at a management address that has no accounts at all. */
   readonly open?: true;
+  /** However many others ask: who does not hear whether it lives starts it anew. */
+  readonly alwaysAnswered?: true;
   /** What a refusal is called in the audit. */
   readonly audited?: AuditAction;
   /** Takes If-Match and If-None-Match. */

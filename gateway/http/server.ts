@@ -88,9 +88,9 @@ function admission(app: FastifyInstance, { auditor }: HttpParts, { access, rate 
   app.decorateRequest('handling', undefined);
   app.addHook('onRequest', async (request, reply) => {
     const { raw } = request;
-    const seconds = rate?.take(raw.socket.remoteAddress ?? '') ?? 0;
-    if (seconds > 0) throw new VpcgwError('TooManyRequests', `too many requests; try again in ${seconds} s`);
     const { route } = request.routeOptions.config;
+    const seconds = route?.alwaysAnswered ? 0 : (rate?.take(raw.socket.remoteAddress ?? '') ?? 0);
+    if (seconds > 0) throw new VpcgwError('TooManyRequests', `too many requests; try again in ${seconds} s`);
     request.caller = access(raw);
     try {
       admit(route, request.caller, access);

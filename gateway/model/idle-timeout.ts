@@ -11,3 +11,9 @@ export function longestIdleMs(
   const ofListeners = loadBalancers.flatMap(({ listeners }) => listeners.filter((each) => each.protocol === protocol));
   return ofListeners.reduce((longest, { idleMs = 0 }) => Math.max(longest, idleMs), common);
 }
+
+/** By which the first of all connections that carry packets all the time is forgotten, if nobody tells of them. */
+export function shortestIdleMs({ timeouts, loadBalancers }: Pick<GatewayModel, 'timeouts' | 'loadBalancers'>): number {
+  const own = loadBalancers.flatMap(({ listeners }) => listeners.flatMap(({ idleMs }) => idleMs ?? []));
+  return Math.min(timeouts.tcpEstablished, timeouts.udp, timeouts.udpStream, ...own);
+}

@@ -10,6 +10,7 @@ import type { Role } from '../failover/role.js';
 import { parseSyncState, type SyncState } from '../failover/sync-state.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
+import { shortestIdleMs } from '../model/idle-timeout.js';
 import { heardMs, type HighAvailability, type Member } from '../model/high-availability.js';
 import { FENCE_TABLE, HEARD_SET } from '../model/ownership.js';
 import { Daemon } from '../system/daemon.js';
@@ -31,9 +32,13 @@ const SETTLE_MS = 500;
 const AGAIN_AFTER_MS = [2_000, 10_000];
 /**
  * The other kernel counts idle time by what it was last told, and a connection that carries packets without changing
- * its state tells nothing: so all are told again, well before the shortest time by which a stream is forgotten.
+ * its state tells nothing: so all are told again, before the shortest time by which one is forgotten. More often than this
+ * costs more than it is worth.
  */
-const RENEW_MS = 40_000;
+const RENEW_AT_LEAST_MS = 10_000;
+const RENEW_AT_MOST_MS = 40_000;
+const renewMs = (model: GatewayModel): number =>
+  Math.min(RENEW_AT_MOST_MS, Math.max(RENEW_AT_LEAST_MS, shortestIdleMs(model) / 2));
 const TIMER = 'connection sync';
 
 /**
@@ -53,6 +58,8 @@ export class ConnectionSync {
   readonly #daemon: Daemon;
   #left = false;
   #begun = false;
+  #hasExchanged = false;
+  #renewMs = RENEW_AT_MOST_MS;
 
   constructor(private readonly options: ConnectionSyncOptions) {
     const { directory, log } = options;
@@ -82,6 +89,7 @@ export class ConnectionSync {
   async ensure(model: GatewayModel, member: Member): Promise<void> {
     if (this.#daemon.pid === undefined && (await this.#otherSpeaks(model.highAvailability))) await this.#forget();
     await this.#daemon.ensure(conntrackdConfig(model, member, { lock: this.#lock, control: this.#control }));
+    this.#renewMs = renewMs(model);
     // One that another supervisor started is looked after no less.
     if (!this.#begun) this.#exchange(SETTLE_MS);
   }
@@ -129,10 +137,16 @@ export class ConnectionSync {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }
       if (again.length > 0) this.options.onTold();
-      const [next = RENEW_MS, ...later] = again;
+      this.#hasExchanged = true;
+      const [next = this.#renewMs, ...later] = again;
       // A change of role meanwhile has begun anew.
       if (!this.#left && !this.options.timers.has(TIMER)) this.#exchange(next, later);
     });
+  }
+
+  /** Whether all was told or asked for, once at least. */
+  get hasExchanged(): boolean {
+    return this.#hasExchanged;
   }
 
   /** `undefined` while it does not answer. */

@@ -16,6 +16,8 @@ export interface CutFlow {
 export class FlowKeeper {
   /** Of a pair: both members mark connections by the same numbers of external networks. */
   sharesNumbers = false;
+  /** What was in force before edits after which it was not cut yet. */
+  #before: GatewayModel | undefined;
 
   constructor(
     private readonly run: CommandRunner,
@@ -49,16 +51,18 @@ export class FlowKeeper {
   /** Returns what was cut. Without a former model everything is judged: what ran before this start is unknown. */
   async settle(before: GatewayModel | undefined, after: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
     if (before && !mayLeaveStale(before, after)) return [];
-    return this.cut(after, drains, before);
+    this.#before ??= before;
+    return this.cut(after, drains);
   }
 
-  async cut(model: GatewayModel, drains: readonly Drain[], before?: GatewayModel): Promise<CutFlow[]> {
-    const { stale, staying } = await this.#judge(model, drains, before);
+  async cut(model: GatewayModel, drains: readonly Drain[]): Promise<CutFlow[]> {
+    const { stale, staying } = await this.#judge(model, drains, this.#before);
     await endFlows(
       this.run,
       stale.map(({ flow }) => flow),
       staying,
     );
+    this.#before = undefined;
     return live(stale);
   }
 }

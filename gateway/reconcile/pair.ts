@@ -46,7 +46,7 @@ export interface PairOptions {
   /** Of external networks, by name: those of the active member are both's. */
   readonly numbers: {
     readonly give: () => Allocations['externals'] | undefined;
-    readonly take: (externals: Allocations['externals']) => Promise<void>;
+    readonly take: (externals: Allocations['externals'], isWanted: () => boolean) => Promise<void>;
     readonly onShared: (areShared: boolean) => void;
   };
   /** One of the gateway's own, that stands in the kernel. */
@@ -74,6 +74,9 @@ const CALL_AGAIN_MS = [600, 1_500, 3_000];
 const SET_UP_AGAIN_MS = 5_000;
 const SWITCHOVER = 'switchover';
 const RIVAL = 'the other member is active';
+const ANSWER_EVERY_MS = 1_000;
+const TAKE = 'numbers';
+const TAKE_AGAIN_MS = 5_000;
 
 export class Pair {
   readonly #timers: Timers;
@@ -101,10 +104,7 @@ export class Pair {
       startsPrograms: options.electionStartsPrograms,
       standingDown: () => this.#standingDown.reasons,
       onRole: (from, report) => this.#onRole(from, report),
-      onRival: () =>
-        void this.#answerRival().catch((error: unknown) =>
-          log.error({ error: messageOf(error) }, 'the other active member could not be answered'),
-        ),
+      onRival: () => this.#onRival(),
     });
     const role = (): Role => this.#election.report.role;
     this.#connections = new ConnectionSync({
@@ -170,9 +170,11 @@ export class Pair {
     const ours = numbers.give();
     const areShared = theirs !== undefined && ours !== undefined && agree(theirs, ours);
     numbers.onShared(areShared);
-    if (areShared || !theirs || !ours || role !== 'Active' || this.isActive) return;
+    if (areShared || !theirs || !ours || role !== 'Active' || this.isActive || this.#timers.has(TAKE)) return;
+    // One at a time; what failed is tried again later.
+    this.#timers.set(TAKE, TAKE_AGAIN_MS, () => Promise.resolve());
     numbers
-      .take(theirs)
+      .take(theirs, () => !this.isActive)
       .then(() => this.#channel?.tell())
       .catch((error: unknown) =>
         log.error({ error: messageOf(error) }, "the active member's numbers of external networks could not be taken"),
@@ -317,13 +319,25 @@ export class Pair {
     await this.options.run.run({ argv: ['ip', '-batch', this.#files.announcement], okExitCodes: [0, 1, 2] });
   }
 
+  /** keepalived says so at each advert that it hears, as many as 50 a second for as long as its own do not arrive. */
+  #onRival(): void {
+    if (this.#timers.has(RIVAL)) return;
+    this.#timers.set(RIVAL, ANSWER_EVERY_MS, () => Promise.resolve());
+    void this.#answerRival().catch((error: unknown) =>
+      this.options.log.error({ error: messageOf(error) }, 'the other active member could not be answered'),
+    );
+  }
+
   /**
-   * The fence says who of two is active: one whose lease ended while it was frozen, or the other. Who stays has been
-   * announced by the election; it is announced again, since the network may have learnt the other meanwhile.
+   * The fence says who of two is active: one whose lease ended while it was frozen, or the other. Who stays announces
+   * itself, since the network may have learnt the other meanwhile.
    */
   async #answerRival(): Promise<void> {
     if (this.#standingDown.has(RIVAL)) return;
-    if (await this.holdsLease()) return this.#announceLater(ANNOUNCE_AGAIN_MS);
+    if (await this.holdsLease()) {
+      this.#announceLater(ANNOUNCE_AGAIN_MS);
+      return this.#announceAgain();
+    }
     this.#standingDown.set(RIVAL, true);
     await this.#election.until((role) => role !== 'Active', SWITCHOVER_WITHIN_MS);
     this.#standingDown.set(RIVAL, false);
@@ -336,6 +350,12 @@ export class Pair {
       throw new VpcgwError(
         'NotActive',
         `this member (${status.member}) is ${status.role}; only the active one can give way`,
+      );
+    const other = this.#channel?.health;
+    if (other && (other.role !== 'Standby' || other.notEligible.length > 0))
+      throw new VpcgwError(
+        'NotActive',
+        `no other member would take over: ${other.name} is ${other.role}${other.notEligible.length > 0 ? ` and stands down for ${other.notEligible.join(', ')}` : ''}`,
       );
     this.#standingDown.set(SWITCHOVER, true);
     const gave = await this.#election.until((role) => role !== 'Active', SWITCHOVER_WITHIN_MS);
@@ -392,6 +412,12 @@ export class Pair {
       vote: this.#voter?.status,
       other: this.#channel?.status,
     };
+  }
+
+  /** What a member is wanted for: it takes part in the election, and has begun to learn the other's connections. */
+  get isReady(): boolean {
+    if (!this.options.member || !this.#wanted || !isPair(this.#wanted)) return true;
+    return this.#election.report.role !== 'Unknown' && this.#connections.hasExchanged;
   }
 
   /** By what is known of the election, also before there is a model. */

@@ -248,21 +248,31 @@ export class Supervisor {
     });
   }
 
-  /** Numbers of external networks, as the active member of the pair has them. */
-  takeNumbers(externals: Allocations['externals']): Promise<void> {
+  /**
+   * Numbers of external networks, as the active member of the pair has them. `isWanted` is asked when their turn has come:
+   * this member may itself be the active one by then.
+   */
+  takeNumbers(externals: Allocations['externals'], isWanted: () => boolean): Promise<void> {
     return this.#enqueue(async () => {
       const { journal, programmer } = this.options;
-      const [candidate, known] = [this.#current, journal.allocations];
-      if (!candidate || !programmer.inForce || candidate.model.paused) return;
+      const [candidate, known] = [this.#current, this.#numbers];
+      if (!candidate || !programmer.inForce || candidate.model.paused || !isWanted()) return;
       const allocations = allocateAll({ ...known, externals: asTheOther(externals, known.externals) }, candidate.model);
+      await this.#putIntoForce(candidate, undefined, allocations);
       try {
         journal.setExternals(allocations.externals);
       } catch (error) {
         // They are told again after a restart.
         this.#standing.persistTrouble = messageOf(error);
       }
-      await this.#putIntoForce(candidate, undefined, allocations);
     });
+  }
+
+  /** Those in force, which the journal lacks where it cannot be written. */
+  get #numbers(): Allocations {
+    const { journal, programmer } = this.options;
+    const { externals = journal.allocations.externals } = programmer.inForce?.allocations ?? {};
+    return { ...journal.allocations, externals };
   }
 
   /** What was accepted last is in force: nothing is under way that could yet be refused. */
@@ -316,7 +326,8 @@ export class Supervisor {
 
   async #accept(candidate: Candidate, { put, remove }: DocumentChange, terms: ChangeTerms): Promise<Submitted> {
     const { journal, clock } = this.options;
-    this.options.pair?.refuseLone(candidate.model);
+    // The way back is open in any case.
+    if (terms.action !== 'Rollback') this.options.pair?.refuseLone(candidate.model);
     const by = terms.action === 'Rollback' ? 'rollback' : terms.author.name;
     if (terms.action !== 'Rollback') this.#wayBack.refuseWhilePending();
     const changed = [...Object.keys(put), ...remove];
@@ -328,7 +339,7 @@ export class Supervisor {
       return { revision: journal.latest?.revision ?? 0, changed, steps: [], cut: [], warnings: candidate.warnings };
     const before = this.options.programmer.inForce;
     const nowMs = clock.nowMs();
-    const allocations = allocateAll(journal.allocations, candidate.model);
+    const allocations = allocateAll(this.#numbers, candidate.model);
     const revision: Revision = {
       revision: Math.max(journal.nextRevision, terms.revision ?? 0),
       time: new Date(nowMs).toISOString(),
@@ -389,7 +400,7 @@ export class Supervisor {
   async #putIntoForce(
     candidate: Candidate,
     revision?: Revision,
-    allocations = allocateAll(this.options.journal.allocations, candidate.model),
+    allocations = allocateAll(this.#numbers, candidate.model),
   ): Promise<{ steps: readonly Step[]; cut: readonly CutFlow[] }> {
     const { programmer, journal, clock } = this.options;
     if (candidate.model.paused) {
@@ -549,7 +560,7 @@ export class Supervisor {
       edit.permission?.({ put, remove });
       this.options.pair?.refuseLone(candidate.model);
       const drains = drainsAfter(programmer.inForce?.model, candidate.model, journal.drains, clock.nowMs());
-      const allocations = allocateAll(journal.allocations, candidate.model);
+      const allocations = allocateAll(this.#numbers, candidate.model);
       const { state: desired } = await programmer.planned(candidate.model, allocations, drains);
       return {
         put: Object.keys(put),

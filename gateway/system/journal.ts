@@ -221,9 +221,10 @@ export class Journal {
     const put = Object.fromEntries(this.documentsAt(base.revision) ?? []);
     const folded: Entry = { type: 'revision', revision: { ...base, allocations, put, remove: [] } };
     const at = this.#entries.findIndex((entry) => entry.type === 'revision' && entry.revision === base);
+    const lastExternals = this.#entries.findLast(({ type }) => type === 'externals');
     const later = this.#entries.filter((entry, i) => {
       if (entry.type === 'drains') return i === this.#entries.length - 1;
-      if (entry.type === 'externals') return i > at;
+      if (entry.type === 'externals') return i > at && entry === lastExternals;
       if (entry.type === 'revision') return entry.revision.revision > base.revision;
       return entry.revision >= base.revision;
     });

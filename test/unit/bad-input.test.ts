@@ -640,10 +640,6 @@ describe('objects', () => {
     expect(inside(web, `${listener('port: 80, endPort: 90')}${listener('port: 8, endPort: 7')}`)).toMatchInlineSnapshot(
       `"bad.yaml:10:41: spec.listeners[1].endPort: is 7, below port 8"`,
     );
-    expect(inside(web, listener('port: 80, affinity: {timeout: 31d}'))).toBe('accepted');
-    expect(inside(web, listener('port: 80, affinity: {timeout: 60d}'))).toMatchInlineSnapshot(
-      `"bad.yaml:9:53: spec.listeners[0].affinity.timeout: must be 31d at most"`,
-    );
     expect(inside(web, `${listener('port: 80, idleTimeout: 500ms')}${listener('port: 81, idleTimeout: 25h')}`))
       .toMatchInlineSnapshot(`
         "bad.yaml:9:46: spec.listeners[0].idleTimeout: must be 1s to 24h

@@ -104,7 +104,7 @@ describe('times that IPVS is told', () => {
         'shop',
         `  address: 10.0.0.100
   pools: [{name: all, members: [{address: 10.0.0.21}]}]
-  listeners: [{protocol: TCP, port: 80, pool: all, affinity: {timeout: 31d}}]
+  listeners: [{protocol: TCP, port: 80, pool: all, affinity: {timeout: 60d}}]
 `,
       ),
     ].join('---\n');

@@ -8,14 +8,20 @@ export const HEALTH_ROUTES: readonly Route[] = [
     path: '/healthz',
     summary: 'Answers as long as the process lives',
     answer: () => z.strictObject({ status: z.literal('ok') }),
+    alwaysAnswered: true,
     handle: () => ({ body: { status: 'ok' } }),
   }),
   route({
     method: 'GET',
     path: '/readyz',
-    summary: '200 once the kernel was verified to hold the documents, before that 503',
+    summary:
+      '200 once the kernel was verified to hold the documents, and a member of a pair takes part in it; before that 503',
     answer: () => z.strictObject({ ready: z.boolean() }),
-    handle: ({ supervisor: { ready } }) => ({ status: ready ? 200 : 503, body: { ready } }),
+    alwaysAnswered: true,
+    handle: ({ supervisor, pair }) => {
+      const ready = supervisor.ready && pair.isReady;
+      return { status: ready ? 200 : 503, body: { ready } };
+    },
   }),
   route({
     method: 'GET',

@@ -16,7 +16,7 @@ import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
 import { Timers } from '../system/timers.js';
-import { allocateAll, asTheOther } from './allocate.js';
+import { agree, allocateAll, asTheOther } from './allocate.js';
 import type { AuditAction, Auditor } from './audit.js';
 import { type Candidate, candidateAfter, candidateOf } from './candidate.js';
 import type { Suspicion } from './drift-watch.js';
@@ -254,18 +254,24 @@ export class Supervisor {
    */
   takeNumbers(externals: Allocations['externals'], isWanted: () => boolean): Promise<void> {
     return this.#enqueue(async () => {
-      const { journal, programmer } = this.options;
+      const { programmer } = this.options;
       const [candidate, known] = [this.#current, this.#numbers];
       if (!candidate || !programmer.inForce || candidate.model.paused || !isWanted()) return;
       const allocations = allocateAll({ ...known, externals: asTheOther(externals, known.externals) }, candidate.model);
+      this.#rememberNumbers(allocations.externals);
       await this.#putIntoForce(candidate, undefined, allocations);
-      try {
-        journal.setExternals(allocations.externals);
-      } catch (error) {
-        // They are told again after a restart.
-        this.#standing.persistTrouble = messageOf(error);
-      }
     });
+  }
+
+  /** Where the disk is full they are told again after a restart. */
+  #rememberNumbers(externals: Allocations['externals']): void {
+    const { journal } = this.options;
+    if (agree(externals, journal.allocations.externals)) return;
+    try {
+      journal.setExternals(externals);
+    } catch (error) {
+      this.#standing.persistTrouble = messageOf(error);
+    }
   }
 
   /** Those in force, which the journal lacks where it cannot be written. */

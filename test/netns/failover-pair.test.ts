@@ -148,6 +148,7 @@ describe('the members of a pair', () => {
 
   it('know their role after a restart, also of one whose disk was full when the role came', async () => {
     const { active, standby } = await lab.settled();
+    await lab.sound();
     fill(standby.disk);
     await active.supervisor.post('/v1/failover/switchover', {});
     await lab.settled();
@@ -205,7 +206,7 @@ describe('the members of a pair', () => {
     const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
     const { active: first, standby: second } = await lab.settled();
     await lab.connectionsKnown(first);
-    await first.supervisor.post('/v1/failover/switchover', {});
+    await lab.switchover(first);
     await lab.settled();
     expect(await connection.isAlive()).toBe(true);
     await connection.close({ reset: true });
@@ -215,7 +216,7 @@ describe('the members of a pair', () => {
       const { stdout } = await first.namespace.exec(['conntrack', '-L', ...web]);
       return stdout === '';
     });
-    await second.supervisor.post('/v1/failover/switchover', {});
+    await lab.switchover(second);
     await lab.settled();
     await first.tellAll();
     const later = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
@@ -283,10 +284,8 @@ describe('the members of a pair', () => {
   it('are both active while nothing joins them, and one is within a second after, whom the network finds', async () => {
     // Who stays, of two: so what the network learnt last is the other.
     const [, stays] = lab.members;
-    if ((await lab.settled()).active !== stays) {
-      await lab.sound();
-      await lab.members[0]?.supervisor.post('/v1/failover/switchover', {});
-    }
+    const { active: one } = await lab.settled();
+    if (one !== stays) await lab.switchover(one);
     const { active, standby } = await lab.settled();
     expect(active).toBe(stays);
     const inet = await lab.inet();
@@ -319,7 +318,7 @@ describe('the members of a pair', () => {
     await active.supervisor.apply(documents());
     const ofWeb = async (member: Member) => [...(await member.connections())].filter((c) => c.includes('203.0.113.10'));
     await lab.until('the connections are gone', async () => (await ofWeb(active)).length === 0);
-    await active.supervisor.post('/v1/failover/switchover', {});
+    await lab.switchover(active);
     await lab.settled();
     const ofBoth = async () => (await Promise.all([active, standby].map(ofWeb))).flat();
     await lab.until('neither has them', async () => (await ofBoth()).length === 0);

@@ -115,7 +115,7 @@ describe('the tunnel of a pair', () => {
       /:51820$/.test((await tunnelShows(active.namespace, 'endpoints')).get(site) ?? ''),
     );
     await far.exec(['iptables', '-I', ...answers]);
-    await active.supervisor.post('/v1/failover/switchover', {});
+    await lab.switchover(active);
     await lab.until('the other calls', async () => (await tunnelShows(standby.namespace, 'endpoints')).has(site));
     await lab.wait(200);
     await far.exec(['iptables', '-D', ...answers]);

@@ -67,7 +67,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'switchover',
     short: true,
     active: 'Other',
-    strike: async (member) => void (await member.supervisor.post('/v1/failover/switchover', {})),
+    strike: (member, lab) => lab.switchover(member),
     heal: nothing,
   },
   {

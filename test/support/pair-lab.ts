@@ -296,6 +296,13 @@ export class PairLab {
     });
   }
 
+  /** As it is planned: the other one is known to be ready. */
+  async switchover(member: Member): Promise<void> {
+    await this.sound();
+    const { status, text } = await member.supervisor.post('/v1/failover/switchover', {});
+    if (status !== 200) throw new Error(`no switchover: ${status} ${text}`);
+  }
+
   /** What a pulled cable looks like to both ends: the switch's port goes down. */
   cable(member: Member, names: readonly string[], state: 'up' | 'down'): Promise<void> {
     return this.cables.pull(member.namespace, names, state);

@@ -100,7 +100,7 @@ const FORMER = 'former_';
  * their own, and those of guards before it that a change which failed has left. The same guard has the same names.
  */
 export function asFormer(text: string): string {
-  const blocks = blocksOf(text);
+  const blocks = blocksOf(text).filter((block) => /^(set|chain) /.test(block));
   const former = blocks.filter((block) => FORMER_BLOCK.test(block));
   const own = blocks.filter((block) => !FORMER_BLOCK.test(block));
   const prefix = `${FORMER}${fnv1a64(normalise(own.join(' '))).slice(0, 8)}_`;

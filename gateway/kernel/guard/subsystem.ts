@@ -32,8 +32,12 @@ export const guard: Subsystem<string> = {
     const load = (...tables: string[]) =>
       run.run({ argv: ['nft', '-f', '-'], stdin: [empty, `delete ${empty}`, ...tables, ''].join('\n') });
     const isBeginning = observed !== ABSENT && changes.some(({ phase }) => phase === 'prepare');
-    // What somebody else has put there may not be loaded again.
-    if (isBeginning) await load(desired, asFormer(observed)).catch(() => load(desired));
+    const both = () => load(desired, asFormer(observed));
+    // Once more: alone it is less. But it must be mended whatever somebody has put there that cannot be loaded again.
+    if (isBeginning)
+      await both()
+        .catch(both)
+        .catch(() => load(desired));
     else await load(desired);
     return guard.observe(run, desired);
   },

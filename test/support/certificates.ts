@@ -21,7 +21,8 @@ export class Authority {
       '-subj',
       `/CN=${name}`,
       '-days',
-      '2',
+      // Longer than those that it signs.
+      '3',
       ...authority.newKey('ca'),
       '-out',
       authority.ca,

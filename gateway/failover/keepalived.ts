@@ -24,9 +24,9 @@ const NEXT_DOOR = 255;
 /** `startsPrograms`: not where it may not, since it would complain of each. */
 export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles, startsPrograms = true): string {
   if (!isPair(model)) return '';
-  const several = member.paths.length > 1;
   const notified = startsPrograms ? notifications(files) : [];
   const parents = [model.internal, ...model.externals].map((side) => side.interface);
+  const several = member.paths.length > 1;
   return [
     ...block('global_defs', [
       `router_id ${model.name}-${member.name}`,

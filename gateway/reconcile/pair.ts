@@ -196,6 +196,16 @@ export class Pair {
 
   // ---- what is wanted ---------------------------------------------------------------------------------------------
 
+  /** The other member takes the same documents: without a pair both would speak for every address. */
+  refuseLone(model: GatewayModel): void {
+    const { member } = this.options;
+    if (!member || isPair(model)) return;
+    throw new VpcgwError(
+      'ConfigInvalid',
+      `VpcGateway/${model.name}: highAvailability.mode is None, but this is member ${member.name} of a pair; set AcrossNodes or SameNode, or start both without --member`,
+    );
+  }
+
   /** The model that the kernel was verified to hold. */
   follow(model: GatewayModel): Promise<void> {
     this.#wanted = model;
@@ -383,16 +393,6 @@ export class Pair {
   }
 
   // ---- telling ----------------------------------------------------------------------------------------------------
-
-  /** The other member takes the same documents: without a pair both would speak for every address. */
-  refuseLone(model: GatewayModel): void {
-    const { member } = this.options;
-    if (!member || isPair(model)) return;
-    throw new VpcgwError(
-      'ConfigInvalid',
-      `VpcGateway/${model.name}: highAvailability.mode is None, but this is member ${member.name} of a pair; set AcrossNodes or SameNode, or start both without --member`,
-    );
-  }
 
   /** `undefined` where no pair is asked for. */
   get status(): PairStatus | undefined {

@@ -4,8 +4,8 @@
  * that there is never a moment without it.
  */
 import type { GatewayModel } from '../../model/gateway-model.js';
-import { type Cidr, containsCidr, type Family } from '../../model/ip.js';
 import { fnv1a64 } from '../../model/hash.js';
+import { type Cidr, containsCidr, type Family } from '../../model/ip.js';
 import { portsOf } from '../../model/line.js';
 import { GUARD_TABLE, lineParent, roleLink } from '../../model/ownership.js';
 

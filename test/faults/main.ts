@@ -24,8 +24,10 @@ const { values } = parseArgs({
 async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
   const walked: Walked[] = [];
   for (let run = 0; run < Number(values.runs); run++) {
-    walked.push(await walk(fault, lab, services.flows));
-    process.stderr.write(`${fault.name}: ${run + 1} of ${values.runs}\n`);
+    const one = await walk(fault, lab, services.flows);
+    walked.push(one);
+    const longest = Math.max(...one.flows.map(({ gapMs }) => gapMs ?? 0));
+    process.stderr.write(`${fault.name}: ${run + 1} of ${values.runs}, longest gap ${Math.round(longest)} ms\n`);
   }
   return worstOf(walked);
 }

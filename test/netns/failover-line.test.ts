@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dedicatedLine, gateway } from '../support/documents.js';
+import { dedicatedLine, type Document, gateway } from '../support/documents.js';
 import { ports, serve } from '../support/gateway-lab.js';
 import { FAULTS } from '../support/pair-faults.js';
 import { Site } from '../support/site.js';
@@ -36,8 +36,20 @@ describe('the line of a pair', () => {
     const { active, standby } = await lab.settled();
     await lab.until('the line is up', async () => (await lineOf(active)) === 'Up');
     await lab.until('the standby has its port, and rests', async () => (await lineOf(standby)) === 'Idle');
-    const { stdout } = await standby.namespace.exec(['nft', 'list', 'chain', 'netdev', 'vpcgw_fence', 'arrives']);
-    expect(stdout).toContain('vg-line0');
+    const { stdout } = await standby.namespace.exec(['nft', 'list', 'table', 'netdev', 'vpcgw_fence']);
+    expect(stdout).toContain('arrives-vg-line0');
+  });
+
+  it('loses nothing when another line comes and goes', async () => {
+    await lab.settled();
+    const vm = await lab.tenant.vm('web').agent();
+    const stream = await vm.udpStream({ to: '172.20.0.1', port: ports.udpEcho, intervalMs: 5 });
+    const one = lab.documents as Document[];
+    const two = [...one, dedicatedLine('lyon', { number: 1, port: 'line0', vlan: 7, networks: ['172.21.0.0/16'] })];
+    for (const documents of [two, one, two, one])
+      await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(documents)));
+    const { sent, lost } = await stream.stop();
+    expect({ lost, some: sent > 100 }).toEqual({ lost: [], some: true });
   });
 
   it(`is led by the other member after: ${death?.name}, with its connections`, async () => {

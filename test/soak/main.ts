@@ -46,18 +46,20 @@ try {
     const fault = random.of(FAULTS);
     const { flows, untranslated, speaking } = await walk(fault, lab, services.flows);
     faults++;
-    const lost = flows.reduce((sum, flow) => sum + flow.lost, 0);
-    if (lost > 0 || untranslated > 0 || speaking.length !== 1)
-      wrong.push(`${fault.name}: ${lost} lost, ${untranslated} untranslated, ${speaking.length} active`);
-    console.log(
-      `soak: ${(share() * 100).toFixed(0)} %, ${fault.name}${wrong.length > 0 ? `; ${wrong.length} WRONG` : ''}`,
-    );
+    const lost = flows.flatMap(({ flow, lost, of }) => (lost > 0 ? [`${flow}: ${lost} of ${of} lost`] : []));
+    const amiss = [
+      ...lost,
+      ...(untranslated > 0 ? [`${untranslated} packets untranslated`] : []),
+      ...(speaking.length === 1 ? [] : [`${speaking.length} active`]),
+    ];
+    console.log(`soak: ${(share() * 100).toFixed(0)} %, ${[fault.name, ...amiss].join('; WRONG: ')}`);
+    if (amiss.length > 0) wrong.push(fault.name);
     if (share() > WARM_UP_SHARE) first ??= await sizes();
   }
   await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(lab.documents)));
   const growth = first === undefined ? [] : await lasting(first);
-  console.log(`soak: ${edits} edits, ${faults} faults`);
-  for (const line of [...wrong, ...growth]) console.log(`soak: ${line}`);
+  console.log(`soak: ${edits} edits, ${faults} faults, ${wrong.length} of them wrong`);
+  for (const line of growth) console.log(`soak: ${line}`);
   process.exitCode = wrong.length + growth.length > 0 ? 1 : 0;
 } finally {
   await services.close();

@@ -49,7 +49,7 @@ export class PairServices {
     }),
   ];
 
-  /** Once the pair stands, and its servers. */
+  /** Once the pair stands, and its servers; until each way carries. */
   async open(lab: PairLab): Promise<void> {
     const members = lab.members.map(({ namespace }) => namespace);
     this.office = await Site.create(members, {
@@ -71,6 +71,18 @@ export class PairServices {
         },
       ],
     });
+    await lab.until('the line and the tunnel carry', () => this.carries(lab));
+  }
+
+  private async carries({ tenant, topology }: PairLab): Promise<boolean> {
+    const [web, inet] = await Promise.all([tenant.vm('web').agent(), topology.inet.agent()]);
+    const port = ports.tcp;
+    for (const connecting of [
+      web.tcpConnect({ to: OFFICE.address, port }),
+      inet.tcpConnect({ from: BRANCH.address, to: WEB, port, timeoutMs: CALLS_WITHIN_MS }),
+    ])
+      await (await connecting).close();
+    return true;
   }
 
   /** Traffic of each, from then on. */

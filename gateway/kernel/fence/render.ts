@@ -49,31 +49,46 @@ export const fenceTables = (input: FenceInput): string =>
   ].join('\n');
 
 function fenceTable({ links, highAvailability, member }: FenceInput): string {
-  const devices = deviceList(links.map(({ name }) => name));
-  const parents = deviceList([...new Set(links.map(({ parent }) => parent))]);
   return table(`netdev ${FENCE_TABLE}`, [
     timedSet(LEASE_SET, leaseMs(highAvailability)),
     timedSet('heard', heardMs(highAvailability)),
     ...(highAvailability.vote ? strictSets() : []),
-    chain('arrives', `type filter hook ingress ${devices} priority ${FIRST}; policy drop;`, [
-      `meta iiftype @${LEASE_SET} accept`,
-    ]),
-    chain('leaves', `type filter hook egress ${devices} priority ${LAST}; policy drop;`, [
-      `meta oiftype @${LEASE_SET} accept`,
-    ]),
-    // A shaper on the way in takes packets before the first chain sees them, and its queue on the way out is behind the second.
-    chain(
-      'enters',
-      `type filter hook ingress ${parents} priority ${FIRST}; policy accept;`,
-      links.flatMap(({ mac }) => (mac === undefined ? [] : [`ether daddr ${mac} meta iiftype != @${LEASE_SET} drop`])),
-    ),
-    chain(
-      'below',
-      `type filter hook egress ${parents} priority ${LAST}; policy accept;`,
-      links.flatMap(({ mac }) => (mac === undefined ? [] : [`ether saddr ${mac} meta oiftype != @${LEASE_SET} drop`])),
+    ...links.flatMap(({ name }) => around(name)),
+    ...[...new Set(links.map(({ parent }) => parent))].flatMap((parent) =>
+      beneath(
+        parent,
+        links.filter((link) => link.parent === parent),
+      ),
     ),
     ...(member ? adverts(member, highAvailability) : []),
   ]);
+}
+
+/** Of each device its own: none is replaced, and lets nothing pass for a moment, because another comes. */
+const around = (link: string): string[] => [
+  chain(`arrives-${link}`, `type filter hook ingress ${deviceList([link])} priority ${FIRST}; policy drop;`, [
+    `meta iiftype @${LEASE_SET} accept`,
+  ]),
+  chain(`leaves-${link}`, `type filter hook egress ${deviceList([link])} priority ${LAST}; policy drop;`, [
+    `meta oiftype @${LEASE_SET} accept`,
+  ]),
+];
+
+/** A shaper on the way in takes packets before the link's chain sees them, and its queue on the way out is behind it. */
+function beneath(parent: string, links: FenceInput['links']): string[] {
+  const macs = links.flatMap(({ mac }) => (mac === undefined ? [] : [mac]));
+  return [
+    chain(
+      `enters-${parent}`,
+      `type filter hook ingress ${deviceList([parent])} priority ${FIRST}; policy accept;`,
+      macs.map((mac) => `ether daddr ${mac} meta iiftype != @${LEASE_SET} drop`),
+    ),
+    chain(
+      `below-${parent}`,
+      `type filter hook egress ${deviceList([parent])} priority ${LAST}; policy accept;`,
+      macs.map((mac) => `ether saddr ${mac} meta oiftype != @${LEASE_SET} drop`),
+    ),
+  ];
 }
 
 /**
@@ -186,22 +201,3 @@ const chain = (name: string, hook: string, rules: readonly string[]): string =>
 /** Quoted, since a name may be a word of nft's, which prints them with quotes or without. */
 const deviceList = (names: readonly string[]): string =>
   names.length === 1 ? `device "${names[0]}"` : `devices = { ${names.map((name) => `"${name}"`).join(', ')} }`;
-
-/** One spelling for what we write and what nft prints. */
-export const normalise = (text: string): string =>
-  text
-    // What a set begins with is none of what the table is.
-    .replace(/^add element .*$/gm, '')
-    // nft takes the word for the begin of another match, and prints it.
-    .replaceAll('ip protocol set 17 ', 'ip protocol set udp ')
-    .replace(
-      /devices = \{([^}]*)\}/g,
-      (_, list: string) =>
-        `devices = { ${list
-          .split(',')
-          .map((name) => name.trim().replaceAll('"', ''))
-          .sort()
-          .join(', ')} }`,
-    )
-    .replace(/\s+/g, ' ')
-    .trim();

@@ -1,14 +1,14 @@
 /**
  * The fence's nftables tables. They hang on the role links, so they follow their making and come before they are up:
- * no member's link is ever up without it. Replaced in one transaction; the lease is empty then, until the next advert.
+ * no member's link is ever up without it. Changed in one transaction. Only where the sets themselves change, as with
+ * another interval, is the lease empty then, until the next advert.
  */
-import { FENCE_TABLE, MEMBERS_TABLE } from '../../model/ownership.js';
+import { FENCE_TABLE } from '../../model/ownership.js';
 import type { CommandRunner } from '../command.js';
 import type { Subsystem } from '../subsystem.js';
-import { normalise } from './render.js';
+import { commandsFrom, normalise, TABLES } from './tables.js';
 
 const ABSENT = '';
-const TABLES = [`netdev ${FENCE_TABLE}`, `inet ${MEMBERS_TABLE}`];
 
 export const fence: Subsystem<string> = {
   title: 'fence',
@@ -28,9 +28,8 @@ export const fence: Subsystem<string> = {
     return [{ phase: 'prepare', action, key: FENCE_TABLE, lines: [{ text: `${desired.split('\n').length} lines` }] }];
   },
 
-  async apply(run, _changes, _observed, desired) {
-    const anew = TABLES.flatMap((table) => [`table ${table}`, `delete table ${table}`]);
-    await run.run({ argv: ['nft', '-f', '-'], stdin: `${[...anew, desired].join('\n')}\n` });
+  async apply(run, _changes, observed, desired) {
+    await run.run({ argv: ['nft', '-f', '-'], stdin: `${commandsFrom(observed, desired)}\n` });
     return fence.observe(run, desired);
   },
 };

@@ -39,6 +39,7 @@ import { AuditFile } from '../system/audit-file.js';
 import { holdsCapability } from '../system/capabilities.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
+import { EndpointFile } from '../system/endpoint-file.js';
 import { FolderWatch, readFiles, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
 import { KeyFolder } from '../system/key-folder.js';
@@ -78,7 +79,8 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
   let variant: IptablesVariant = 'nft';
-  const endpoints = new Endpoints();
+  const endpointFile = new EndpointFile(flags.state, log);
+  const endpoints = new Endpoints(endpointFile.read());
   const subsystems = createSubsystems(() => variant, endpoints.of);
   const keys = new KeyFolder(flags.keys);
   const tunnels = new TunnelFacts(
@@ -124,7 +126,13 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       if (type === 'Role') followRole();
       tell(type, message);
     },
-    endpoints: { give: () => endpoints.all, take: (all) => endpoints.learn(all) },
+    endpoints: {
+      give: () => endpoints.all,
+      take: (all) => {
+        endpoints.learn(all);
+        endpointFile.write(endpoints.kept);
+      },
+    },
     learnt: { give: () => routing.learnt, take: (all) => routing.take(all) },
     numbers: {
       give: () => programmer.inForce?.allocations.externals,
@@ -165,7 +173,10 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     isActive: () => programmer.pressure.active,
     endpoints,
     tell,
-    onRoamed: () => pair.tellEndpoints(),
+    onRoamed: () => {
+      pair.tellEndpoints();
+      endpointFile.write(endpoints.kept);
+    },
     onDoubtful: onDoubtful('tunnels'),
   });
   const routing: Routing = new Routing({

@@ -1,28 +1,51 @@
 /**
- * Where the peers of tunnels were seen last. A tunnel that is made anew, here or by the other member of a pair, is told.
+ * Where the peers of tunnels were seen last. A tunnel that is made anew, here, by the other member of a pair or by the next
+ * supervisor, is told.
  */
 export class Endpoints {
-  /** By the public keys of both ends. */
+  /** By the public keys of both ends; who was seen last stands last. */
   readonly #known = new Map<string, string>();
+  readonly #earlier: ReadonlyMap<string, string>;
 
   /** Counts what is new. */
   version = 0;
 
-  of = (own: string, peer: string): string | undefined => this.#known.get(`${own} ${peer}`);
+  /** `earlier`: what a former supervisor knew. */
+  constructor(earlier: Readonly<Record<string, string>> = {}) {
+    this.#earlier = new Map(Object.entries(earlier));
+  }
+
+  /** `meant`: where its document has it, which may be a newer one than what was known earlier. */
+  of = (own: string, peer: string, meant: string | undefined): string | undefined => {
+    const key = keyOf(own, peer);
+    return this.#known.get(key) ?? (meant === undefined ? this.#earlier.get(key) : undefined);
+  };
 
   saw(own: string, peer: string, endpoint: string): void {
-    const key = `${own} ${peer}`;
-    if (this.#known.get(key) === endpoint) return;
+    if (this.#know(keyOf(own, peer), endpoint)) this.version++;
+  }
+
+  #know(key: string, endpoint: string): boolean {
+    if (this.#known.get(key) === endpoint) return false;
+    this.#known.delete(key);
     this.#known.set(key, endpoint);
-    this.version++;
+    return true;
   }
 
   get all(): Readonly<Record<string, string>> {
     return Object.fromEntries(this.#known);
   }
 
+  /** For the next supervisor: not without end, where peers come and go for years. */
+  get kept(): Readonly<Record<string, string>> {
+    return Object.fromEntries(Object.entries({ ...Object.fromEntries(this.#earlier), ...this.all }).slice(-MOST_KEPT));
+  }
+
   /** From the other member, which is active. One that has just begun has seen nobody yet: what was known stays. */
   learn(all: Readonly<Record<string, string>>): void {
-    for (const [key, endpoint] of Object.entries(all)) this.#known.set(key, endpoint);
+    for (const [key, endpoint] of Object.entries(all)) this.#know(key, endpoint);
   }
 }
+
+const MOST_KEPT = 10_000;
+const keyOf = (own: string, peer: string): string => `${own} ${peer}`;

@@ -15,6 +15,8 @@ const keys = new Keys('gateway.key');
 /** Three adverts until the address moves, and the tunnel within half a second from then; twice that on a slow machine. */
 const MOST_MS = 1_700;
 const MOST_MS_AGAIN = 3_500;
+/** Two supervisors start, and elect. */
+const MOST_MS_STARTING = 8_000;
 
 /** A member that becomes active tells its tunnels their peers, which takes its supervisor. */
 const faults = FAULTS.filter(
@@ -87,6 +89,20 @@ describe('the tunnel of a pair', () => {
       const all = await Promise.all(lab.members.map(({ namespace }) => tunnelShows(namespace, 'endpoints')));
       return all.filter(({ size }) => size > 0).length === 1;
     });
+  });
+
+  it('is back at once after both members were killed, with all that they knew', async () => {
+    await lab.settled();
+    await carries();
+    // Where it called from is written down by now.
+    await lab.sound();
+    await Promise.all(lab.members.map(({ supervisor }) => supervisor.get('/v1/show/vpn')));
+    for (const member of lab.members) member.signal(member.pids, 'SIGKILL');
+    const died = performance.now();
+    await Promise.all(lab.members.map(({ supervisor }) => supervisor.restart()));
+    await carries();
+    // A site that is not called calls again 15 seconds after it heard something last.
+    expect(performance.now() - died).toBeLessThan(MOST_MS_STARTING);
   });
 
   it('is left alone by a supervisor that starts anew on the active member', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Endpoints } from '../../gateway/health/endpoints.js';
 import { lookAtConnection, lookAtPeer, type PeerInput, type ProbeLook } from '../../gateway/health/peer-state.js';
 import { PingWatch } from '../../gateway/health/ping-watch.js';
 import type { Echoed } from '../../gateway/system/echo-probe.js';
@@ -104,5 +105,17 @@ describe('a probe', () => {
     expect(watch?.look.roundTripMs).toBeLessThan(50);
     expect(lostInRow).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0]);
     expect(asked[0]).toEqual(['10.0.0.1', '192.0.2.1', 1, 'vw-a']);
+  });
+});
+
+describe('where peers are', () => {
+  it('is known from a former supervisor, but not against a document', () => {
+    const endpoints = new Endpoints({ 'own roamer': '198.51.100.7:1', 'own named': '198.51.100.8:1' });
+    expect(endpoints.of('own', 'roamer', undefined)).toBe('198.51.100.7:1');
+    expect(endpoints.of('own', 'named', '198.51.100.9:1')).toBeUndefined();
+    endpoints.saw('own', 'named', '198.51.100.8:2');
+    expect(endpoints.of('own', 'named', '198.51.100.9:1')).toBe('198.51.100.8:2');
+    expect(endpoints.kept).toEqual({ 'own roamer': '198.51.100.7:1', 'own named': '198.51.100.8:2' });
+    expect(endpoints.all).toEqual({ 'own named': '198.51.100.8:2' });
   });
 });

@@ -28,8 +28,8 @@ export async function readDump(run: CommandRunner, link: string): Promise<WireGu
   return code === 0 ? parseDump(stdout, presharedFingerprint) : undefined;
 }
 
-/** Where a peer was last, by the public keys of both ends. */
-export type EndpointOf = (own: string, peer: string) => string | undefined;
+/** Where a peer was last, by the public keys of both ends; `meant` is where its document has it. */
+export type EndpointOf = (own: string, peer: string, meant: string | undefined) => string | undefined;
 
 export class WireGuard implements Subsystem<WireGuardLinks> {
   readonly title = 'WireGuard';
@@ -141,7 +141,7 @@ async function tell(
   const lines = told.flatMap((change) => {
     const peer = wanted.peers.get(keyOf(change));
     const key = keyOf(change);
-    const roamed = endpointOf(wanted.key.fingerprint, key);
+    const roamed = endpointOf(wanted.key.fingerprint, key, peer?.endpoint);
     return peer ? renderPeer(key, peer, known?.peers.get(key), roamed) : renderLink(wanted);
   });
   if (lines.length > 0)

@@ -42,13 +42,16 @@ const renewMs = (model: GatewayModel): number =>
 const TIMER = 'connection sync';
 
 /**
- * The active member has conntrackd look at the kernel anew, since what was injected there is not what it tells of, and tell
- * all. The other one has it forget what this member told while it was active itself, and asks: connections that end by
- * injection stay in that memory, and would be told as alive when the role comes back.
+ * Either has conntrackd forget what it told before: connections that end by injection stay in that memory. On the other one
+ * they would be told as alive when the role comes back. On the active one, where a member that was frozen ends them as it goes
+ * on, a later connection between the same ports would be told with the translation of the former, for good.
+ * Then the active member has it look at the kernel anew, since what was injected there is not what it tells of, and tell
+ * all; the other one asks. An end that happens in between is not told, and the other's entry ends by its own time.
  */
-const ASKS = [['-f', 'internal'], ['-n']] as const;
+const FORGETS = ['-f', 'internal'] as const;
+const ASKS = [FORGETS, ['-n']] as const;
 const QUESTIONS: Readonly<Record<Role, readonly (readonly string[])[]>> = {
-  Active: [['-R'], ['-B']],
+  Active: [FORGETS, ['-R'], ['-B']],
   Standby: ASKS,
   Fault: ASKS,
   Unknown: [],

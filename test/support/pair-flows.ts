@@ -17,8 +17,8 @@ const ALIVE_MS = 10_000;
 const CROWD = 200;
 /** The lab kernel, with its one processor, would lose more. */
 const AT_ONCE = 25;
-/** All of the crowd from one port, so that translation has to tell them apart; another one each time. */
-let crowdPort = 40_000;
+/** All of the crowd from one port, so that translation has to tell them apart; another one each time, of none that the kernel gives. */
+let crowdPort = 20_000;
 const crowd = Array.from({ length: CROWD }, (_, i) => `10.0.0.${20 + i}`);
 
 export interface FlowReport {
@@ -134,7 +134,8 @@ export class PairFlows {
     const localPort = ++crowdPort;
     const targets = crowd.map((from) => ({ to: outside, port: ports.tcp, from, localPort }));
     const together = await many.tcpConnectMany({ targets, concurrency: AT_ONCE, timeoutMs: ALIVE_MS });
-    if (together.errors.length > 0) throw new Error(`${together.errors.length} of the crowd could not connect`);
+    const [first] = together.errors;
+    if (first) throw new Error(`${together.errors.length} of the crowd could not connect: ${first.message}`);
     return new PairFlows(flows, together);
   }
 

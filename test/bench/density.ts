@@ -1,18 +1,18 @@
 import { elasticIp, gateway, snatRule } from '../support/documents.js';
 import { PairLab } from '../support/pair-lab.js';
 import { type Tenant, Topology } from '../support/topology.js';
-import { cpuMs, treeRssMb } from './process-figures.js';
+import { cpuMs, rssMb, shareMb, treeMb } from './process-figures.js';
 import { type Bench, plain, say } from './row.js';
 
 // Forty idle pairs on one machine, both members of each, so eighty supervisors with their daemons: CPU of all, and memory
-// of a member with all that it runs, of the largest.
+// of a member with all that it runs, of the largest, with the pages that all of them share and with its share of those.
 
 const AT_ONCE = 2;
 /** Programs that were held ready after the start are gone by then. */
 const SETTLES_MS = 25_000;
 
 export const density: Bench = {
-  rows: ['density-cpu', 'density-rss'],
+  rows: ['density-cpu', 'density-rss', 'density-share'],
   async run({ short }) {
     const pairs = short ? 10 : 40;
     const names = Array.from({ length: pairs }, (_, index) => `t${index}`);
@@ -32,7 +32,8 @@ export const density: Bench = {
       const share = (cpu() - before) / (performance.now() - began);
       return [
         plain('density-cpu', share * 100 * (40 / pairs), '% of a core'),
-        plain('density-rss', Math.max(...pids.map(treeRssMb)), 'MB'),
+        plain('density-rss', Math.max(...pids.map((pid) => treeMb(pid, rssMb))), 'MB'),
+        plain('density-share', Math.max(...pids.map((pid) => treeMb(pid, shareMb))), 'MB'),
       ];
     } finally {
       await Promise.all(labs.flatMap(({ members }) => members.map(({ supervisor }) => supervisor.kill9())));

@@ -94,10 +94,12 @@ export class PairBench {
   async strike(connections: number, event: (active: Member, standby: Member) => Promise<void>): Promise<Strike> {
     const { active, standby } = await this.lab.settled();
     const opened = connections > 0 ? await this.connect(connections) : [];
+    await this.lab.connectionsKnown(active);
+    // While the stream is looked at nothing is asked, which takes programs, and those a core of two.
     const stream = await this.stream();
     await this.lab.wait(GOES_ON_MS);
-    await this.lab.connectionsKnown(active);
     await event(active, standby);
+    await this.lab.wait(GOES_ON_MS);
     await this.lab.until('the other one speaks', () => standby.holdsLease());
     await this.lab.wait(GOES_ON_MS);
     const { longestGapMs: gapMs } = await stream.stop();

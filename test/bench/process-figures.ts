@@ -50,9 +50,9 @@ function threadsMs(pid: number): number {
   }, 0);
 }
 
-/** Resident memory of the process and of all that it started and that runs, in MB of a million bytes. */
-export function treeRssMb(pid: number): number {
-  return childrenOf(pid).reduce((sum, child) => sum + treeRssMb(child), rssMb(pid));
+/** Of the process and of all that it started and that runs, in MB of a million bytes. */
+export function treeMb(pid: number, of: (pid: number) => number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + treeMb(child, of), of(pid));
 }
 
 function childrenOf(pid: number): number[] {
@@ -76,7 +76,9 @@ function parentOf(pid: number): number {
 }
 
 /** Resident memory of the process alone, in MB of a million bytes. */
-export function rssMb(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return (Number(kib) * 1024) / 1e6;
-}
+export const rssMb = (pid: number): number => mbIn(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB/m);
+
+/** The same with of each page its share alone, among all processes that have it: as much as the machine has less by it. */
+export const shareMb = (pid: number): number => mbIn(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB/m);
+
+const mbIn = (file: string, line: RegExp): number => (Number(line.exec(readFileSync(file, 'utf8'))?.[1]) * 1024) / 1e6;

@@ -115,7 +115,8 @@ export class ConnectionSync {
     return stdout.includes('expires');
   }
 
-  onRole(): void {
+  /** Anew: this member's role has changed, or another that was active too is not any more. */
+  exchange(): void {
     this.#exchange(0);
   }
 

@@ -140,7 +140,10 @@ export class Pair {
         }
       },
       tellPeer: () => this.#channel?.tell(),
-      onAlone: options.onAlone,
+      onAlone: () => {
+        this.#connections.exchange();
+        options.onAlone();
+      },
     });
   }
 
@@ -295,7 +298,7 @@ export class Pair {
   #onRole(from: Role, { role, reason }: RoleReport): void {
     this.options.tell('Role', `${from} → ${role}: ${reason}`);
     this.#voter?.onRole();
-    this.#connections.onRole();
+    this.#connections.exchange();
     this.#gate.onRole(role);
     this.#channel?.tell();
     if (!this.options.electionStartsPrograms) void this.#actForElection(role);

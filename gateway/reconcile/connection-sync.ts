@@ -42,20 +42,24 @@ const renewMs = (model: GatewayModel): number =>
 const TIMER = 'connection sync';
 
 /**
- * Either has conntrackd forget what it told before: connections that end by injection stay in that memory. On the other one
- * they would be told as alive when the role comes back. On the active one, where a member that was frozen ends them as it goes
- * on, a later connection between the same ports would be told with the translation of the former, for good.
- * Then the active member has it look at the kernel anew, since what was injected there is not what it tells of, and tell
- * all; the other one asks. An end that happens in between is not told, and the other's entry ends by its own time.
+ * The active member has conntrackd look at the kernel anew, since what was injected there is not what it tells of, and tell
+ * all. The other one asks.
  */
-const FORGETS = ['-f', 'internal'] as const;
-const ASKS = [FORGETS, ['-n']] as const;
+const ASKS = [['-n']] as const;
 const QUESTIONS: Readonly<Record<Role, readonly (readonly string[])[]>> = {
-  Active: [FORGETS, ['-R'], ['-B']],
+  Active: [['-R'], ['-B']],
   Standby: ASKS,
   Fault: ASKS,
   Unknown: [],
 };
+/**
+ * After a change conntrackd forgets what it told before: connections that end by injection stay in that memory. At the other
+ * member they would be told as alive when the role comes back. At the active one, where a member that was frozen ends them
+ * as it goes on, a later connection between the same ports would be told with the translation of the former, for good.
+ * An end that happens until it has looked again is not told, and the other's entry ends by its own time. Not each time:
+ * what it has forgotten the other makes anew, in place of prolonging it.
+ */
+const FORGETS = ['-f', 'internal'] as const;
 
 export class ConnectionSync {
   readonly #daemon: Daemon;
@@ -136,7 +140,9 @@ export class ConnectionSync {
     this.#begun = true;
     this.options.timers.set(TIMER, afterMs, async () => {
       try {
-        for (const question of QUESTIONS[this.options.role()]) await this.#ask(...question);
+        const questions = QUESTIONS[this.options.role()];
+        if (again.length > 0 && questions.length > 0) await this.#ask(...FORGETS);
+        for (const question of questions) await this.#ask(...question);
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }

@@ -225,28 +225,31 @@ describe('the members of a pair', () => {
     await later.close({ reset: true });
   });
 
-  it('tell each translation as it is, also after the other ended a former connection of the same ports', async () => {
+  it('tell each translation as it is, after a frozen member ended a former connection of the same ports', async () => {
     const crowd = await lab.tenant.vm('crowd').agent();
     const localPort = 21_001;
     // Of two from one port the second has another one outside, each time anew.
     const from = (address: string) => ({ to: OUTSIDE, port: ports.tcp, from: address, localPort });
     const open = (address: string) => crowd.tcpConnectMany({ targets: [from(address)], concurrency: 1 });
     const [first, former] = [await open('10.0.0.20'), await open('10.0.0.21')];
-    const { active, standby } = await lab.settled();
-    await lab.connectionsKnown(active);
-    // As one does that was active itself, and was frozen since: what it knew of ends now.
-    await standby.tellAll();
-    await standby.namespace.exec(['conntrack', '-D', '-p', 'tcp', '-s', '10.0.0.21']);
-    await lab.until('it ended there too', async () =>
-      [...(await active.connections())].every((connection) => !connection.startsWith('src=10.0.0.21 ')),
+    const { active: frozen, standby: other } = await lab.settled();
+    await lab.connectionsKnown(frozen);
+    const { pids } = frozen;
+    frozen.signal(pids, 'SIGSTOP');
+    await lab.until('the other is active', async () => (await other.role()) === 'Active');
+    await frozen.namespace.exec(['conntrack', '-D', '-p', 'tcp', '-s', '10.0.0.21']);
+    frozen.signal(pids, 'SIGCONT');
+    await lab.until('it ended at the other too', async () =>
+      [...(await other.connections())].every((connection) => !connection.startsWith('src=10.0.0.21 ')),
     );
     await former.close({ reset: true });
     const later = await open('10.0.0.21');
-    await lab.connectionsKnown(active);
+    await lab.connectionsKnown(other);
     for (const opened of [first, later]) {
       expect(await opened.countAlive()).toBe(1);
       await opened.close({ reset: true });
     }
+    await lab.settled();
   });
 
   it('stay active when the other is gone for good, whom nobody finds any more', async () => {

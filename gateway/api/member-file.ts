@@ -27,6 +27,12 @@ export const memberFile = z.strictObject({
     .describe(
       'A file with a secret of at least 32 characters, the same on both members. By it their supervisors know each other and talk: documents, health, clocks. Without it they do not talk.',
     ),
+  encryption: z
+    .enum(['WireGuard'])
+    .optional()
+    .describe(
+      'WireGuard: all that members say to each other goes through links of WireGuard, whose keys are made from the secret in `secretFile`. The same on both members. Without it only documents, health and clocks are encrypted.',
+    ),
   vote: z
     .strictObject({
       caFile: file('/etc/vpcgw-vote/ca.crt').optional().describe('Who signed the certificates of its servers.'),

@@ -14,6 +14,7 @@ import { Top } from '../insight/top/top.js';
 import { Tracer } from '../insight/trace/tracer.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { createSubsystems } from '../kernel/registry.js';
+import { CALL_ALL, CALL_UNANSWERED, callOtherMember } from '../kernel/wireguard/call-again.js';
 import { Endpoints } from '../health/endpoints.js';
 import { HealthWatch } from '../health/health-watch.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -42,6 +43,7 @@ import { SystemRunner } from '../system/command-runner.js';
 import { EndpointFile } from '../system/endpoint-file.js';
 import { FolderWatch, readFiles, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
+import { encrypted } from '../system/member-secret.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
 import { Memory } from '../system/memory.js';
@@ -73,11 +75,12 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       'BadRequest',
       '--source kubernetes needs the operator, which this version does not have; use folder (a ConfigMap mount works) or api',
     );
-  const member = flags.member === undefined ? undefined : readFiles([flags.member]).map(parseMemberFile)[0];
+  const given = flags.member === undefined ? undefined : readFiles([flags.member]).map(parseMemberFile)[0];
   Memory.cold();
   const memory = new Memory();
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
+  const member = given && (await encrypted(given, () => chooseTunnels(runner)));
   let variant: IptablesVariant = 'nft';
   const endpointFile = new EndpointFile(flags.state, log);
   const endpoints = new Endpoints(endpointFile.read());
@@ -140,8 +143,9 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
       onShared: (areShared) => (programmer.flows.sharesNumbers = areShared),
     },
     onTold: () => supervisor.endStaleFlows(),
-    onCallsLost: () => supervisor.callTunnelsAgain('Unanswered'),
-    onAlone: () => supervisor.callTunnelsAgain('All'),
+    onCallsLost: () => supervisor.callAgain(CALL_UNANSWERED),
+    onAlone: () => supervisor.callAgain(CALL_ALL),
+    onUnheard: () => supervisor.callAgain(callOtherMember(systemClock.nowMs())),
   });
   const ipsec = new Ipsec({
     directory: join(dirname(flags.socket), 'ipsec'),

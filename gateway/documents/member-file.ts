@@ -1,5 +1,5 @@
 /** The member file, with every problem at its file:line:column. */
-import { memberFile } from '../api/member-file.js';
+import { type MemberFile, memberFile } from '../api/member-file.js';
 import { VpcgwError } from '../errors.js';
 import { type Diagnostic, formatPath } from '../model/diagnostic.js';
 import type { Member, MemberPath } from '../model/high-availability.js';
@@ -25,13 +25,13 @@ export function parseMemberFile({ file, text }: SourceFile): Member {
   ];
   if (diagnostics.length > 0 || !result.data)
     throw new VpcgwError('ConfigInvalid', `the member file ${file} is not valid`, { diagnostics });
-  const { name, secretFile, vote, secondPath, ...first } = result.data;
-  return { name, secretFile, vote, paths: secondPath ? [first, secondPath] : [first] };
+  const { name, secretFile, encryption, vote, secondPath, ...first } = result.data;
+  return { name, secretFile, encryption, vote, paths: secondPath ? [first, secondPath] : [first] };
 }
 
 type Complain = (path: readonly PropertyKey[], message: string) => Diagnostic;
 
-function clashes({ secondPath, ...first }: { secondPath?: MemberPath | undefined } & MemberPath, complain: Complain) {
+function clashes({ secondPath, encryption, secretFile, ...first }: MemberFile, complain: Complain) {
   const found = (path: MemberPath, at: readonly PropertyKey[]): Diagnostic[] => [
     ...(path.address.family === path.peer.family
       ? []
@@ -50,6 +50,9 @@ function clashes({ secondPath, ...first }: { secondPath?: MemberPath | undefined
             `${first.interface} is the first path already; a second one fails apart`,
           ),
         ]
+      : []),
+    ...(encryption !== undefined && secretFile === undefined
+      ? [complain(['encryption'], `${encryption} needs secretFile, since its keys are made from that secret`)]
       : []),
   ];
 }

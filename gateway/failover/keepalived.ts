@@ -20,14 +20,24 @@ export interface PairFiles {
 const PRIORITIES = { higher: 254, lower: 253 } as const;
 const GROUP = 'pair';
 const NEXT_DOOR = 255;
+const LINK_COMMENT = '# link';
 
 /** `startsPrograms`: not where it may not, since it would complain of each. */
-export function keepalivedConfig(model: GatewayModel, member: Member, files: PairFiles, startsPrograms = true): string {
+export function keepalivedConfig(
+  model: GatewayModel,
+  member: Member,
+  files: PairFiles,
+  startsPrograms = true,
+  /** Numbers of the kernel's of links that we made for it. */
+  madeLinks: readonly number[] = [],
+): string {
   if (!isPair(model)) return '';
   const notified = startsPrograms ? notifications(files) : [];
   const parents = [model.internal, ...model.externals].map((side) => side.interface);
   const several = member.paths.length > 1;
   return [
+    // One that was made anew has another, and keepalived listens there only after a reload.
+    ...madeLinks.map((number) => `${LINK_COMMENT} ${number}`),
     ...block('global_defs', [
       `router_id ${model.name}-${member.name}`,
       // Before the pipe: else at a reload it looks for another user, finds none, and does without pipe and programs.
@@ -58,11 +68,11 @@ export function keepalivedConfig(model: GatewayModel, member: Member, files: Pai
   ].join('\n');
 }
 
-/** By what the other member and the fences of both know an advert, of a configuration. */
+/** By what the other member and the fences of both know an advert, and where it goes, of a configuration. */
 export const advertsOf = (config: string): string =>
   config
     .split('\n')
-    .filter((line) => /^\s*(virtual_router_id|advert_int|down_timer_adverts) /.test(line))
+    .filter((line) => /^\s*(# link|virtual_router_id|advert_int|down_timer_adverts) /.test(line))
     .join('\n');
 
 const instanceName = (index: number): string => (index === 0 ? 'members' : `path_${index + 1}`);
@@ -80,8 +90,8 @@ function election(path: MemberPath, index: number, model: GatewayModel, { paths 
     // Of two the one that gives way is heard first: else the other does not know that it was not alone, and announces nothing.
     'higher_prio_send_advert true',
     `interface ${path.interface}`,
-    // A path that is down says nothing about who of the two is at fault.
-    'dont_track_primary',
+    // A path that is down says nothing about who of the two is at fault. A link of WireGuard is up for as long as it is there.
+    ...(path.under ? [] : ['dont_track_primary']),
     `virtual_router_id ${highAvailability.virtualRouterId}`,
     `priority ${priority}`,
     `advert_int ${highAvailability.advertIntervalMs / 1000}`,

@@ -30,6 +30,7 @@ import { longestIdleMs } from '../model/idle-timeout.js';
 import { isPair } from '../model/high-availability.js';
 import { type Cidr, type Family, hostCidr, type IpAddress, parseIp } from '../model/ip.js';
 import {
+  BALANCED_GROUP,
   BALANCED_MSS_CHAIN,
   MARK,
   markBit,
@@ -55,9 +56,6 @@ const SCHEDULER: Readonly<Record<Algorithm, Scheduler>> = {
 const BALANCED = markBit(MARK.balanced);
 const DEFAULT_FIN_WAIT_MS = 120_000;
 const DEFAULT_MTU = 1500;
-
-/** The kernel's own of IPv4, and the same number on the link in IPv6. */
-const SYNC_GROUP: Readonly<Record<Family, string>> = { 4: '224.0.0.81', 6: 'ff02::51' };
 
 /** `ipvsadm` takes no longer time. */
 const MOST_SECONDS = 31 * 86_400;
@@ -152,7 +150,7 @@ export class Ipvs implements Engine {
     const { highAvailability } = this.model;
     const [path] = this.context.facts.member?.paths ?? [];
     if (!isPair(this.model) || !path) return [];
-    const text = syncText(path.interface, SYNC_GROUP[path.address.family], highAvailability.virtualRouterId);
+    const text = syncText(path.interface, BALANCED_GROUP[path.address.family], highAvailability.virtualRouterId);
     return SYNCS.map((key): IpvsEntry => [key, { text }]);
   }
 

@@ -39,6 +39,8 @@ export interface Contribution {
   readonly shaping?: readonly ShapingEntry[];
   /** Addresses that role links hold. */
   readonly addresses?: readonly { readonly parent: string; readonly text: string; readonly origin?: Origin }[];
+  /** Of links between the members of a pair. */
+  readonly memberAddresses?: readonly { readonly link: string; readonly text: string }[];
   readonly routes?: readonly { readonly family: Family; readonly text: string; readonly origin?: Origin }[];
   readonly rules?: readonly { readonly family: Family; readonly text: string }[];
   /** The external network a source uses: routes its connections, most specific prefix first. */

@@ -4,7 +4,7 @@
  */
 import type { Line, Table } from '../kernel/state.js';
 import type { ExternalNetwork, GatewayModel } from '../model/gateway-model.js';
-import { isPair } from '../model/high-availability.js';
+import { givenWay, isPair } from '../model/high-availability.js';
 import { type Family, hostCidr, isLinkLocal } from '../model/ip.js';
 import { judges, rejects } from '../model/firewall.js';
 import {
@@ -379,10 +379,10 @@ function fromVpcRules(family: Family, vpc: string, model: GatewayModel, sites: S
 
 /** Where a pair's second path is an external interface: what its table of members has let in from the peer. */
 function fromPeer(model: GatewayModel, { facts: { member } }: CompileContext): string[] {
-  const paths = isPair(model) ? (member?.paths ?? []) : [];
-  return paths
-    .filter((path) => model.externals.some((external) => external.interface === path.interface))
-    .map((path) => `-i ${path.interface} -m conntrack --ctstate UNTRACKED -j ACCEPT`);
+  const ways = isPair(model) ? (member?.paths ?? []).map(givenWay) : [];
+  return ways
+    .filter((way) => model.externals.some((external) => external.interface === way.interface))
+    .map((way) => `-i ${way.interface} -m conntrack --ctstate UNTRACKED -j ACCEPT`);
 }
 
 /** New connections to listeners: whoever may not open one was told so by now. */

@@ -7,6 +7,7 @@ import type { GatewayModel } from './gateway-model.js';
 import { fnv1a64 } from './hash.js';
 import type { IpAddress } from './ip.js';
 import { MAC_PREFIX } from './ownership.js';
+import type { Secret } from './secret.js';
 
 export type MacMode = 'Own' | 'Virtual';
 
@@ -43,7 +44,29 @@ export interface MemberPath {
   readonly interface: string;
   readonly address: IpAddress;
   readonly peer: IpAddress;
+  /** What carries it, where it is a link of WireGuard. */
+  readonly under?: MemberTunnel | undefined;
 }
+
+/** A link of WireGuard between the members: the way that it goes by, and what it is told. */
+export interface MemberTunnel {
+  readonly way: MemberPath;
+  readonly engine: 'wireguard' | 'wireguard-go';
+  readonly network: string;
+  /** Of both ends. */
+  readonly port: number;
+  readonly keys: MemberKeys;
+}
+
+export interface MemberKeys {
+  readonly own: Secret;
+  readonly preshared: Secret;
+  /** The other end's public one. */
+  readonly peer: string;
+}
+
+/** The way that the platform gave. */
+export const givenWay = (path: MemberPath): MemberPath => path.under?.way ?? path;
 
 /** Which member of a pair this is: a fact of the node. */
 export interface Member {
@@ -52,6 +75,7 @@ export interface Member {
   readonly paths: readonly [MemberPath, ...MemberPath[]];
   /** Of what both members know, and nobody else. */
   readonly secretFile?: string | undefined;
+  readonly encryption?: 'WireGuard' | undefined;
   /** With what a third voter is asked. */
   readonly vote?: VoteCredentials | undefined;
 }

@@ -65,6 +65,13 @@ export const IFB_PREFIX = 'vi-';
 /** Links of tunnels, and the IFBs of those that are shaped. */
 export const TUNNEL_PREFIX = 'vw-';
 export const TUNNEL_IFB_PREFIX = 'vj-';
+/** Links of WireGuard between the members of a pair. */
+export const MEMBER_LINK_PREFIX = 'vgm-';
+/** On which addresses are the gateway's own. */
+export const holdsOwnAddresses = (link: string): boolean =>
+  link.startsWith(LINK_PREFIX) || link.startsWith(MEMBER_LINK_PREFIX);
+export const isOwnTunnel = (link: string): boolean =>
+  link.startsWith(TUNNEL_PREFIX) || link.startsWith(MEMBER_LINK_PREFIX);
 /**
  * `namespace` tells those of network namespaces apart that share a folder of control sockets, as wireguard-go's do; empty
  * where the kernel does the work, and the name may be read.
@@ -73,6 +80,9 @@ export const tunnelLink = (connection: string, namespace: string): string =>
   namespace === '' && connection.length <= 15 - TUNNEL_PREFIX.length
     ? `${TUNNEL_PREFIX}${connection}`
     : `${TUNNEL_PREFIX}${fnv1a64(`${namespace} ${connection}`).slice(0, 12)}`;
+/** Of a path between the members, by its number; `namespace` as above. */
+export const memberLink = (path: number, namespace: string): string =>
+  `${MEMBER_LINK_PREFIX}${namespace === '' ? path : fnv1a64(`${namespace} ${path}`).slice(0, 11)}`;
 /** By which the kernel tells the security associations of one interface (`vw-…`, of IPsec) from another's. */
 const XFRM_IDS = 0x766700;
 export const xfrmId = (number: number): number => XFRM_IDS | number;
@@ -101,6 +111,15 @@ export const QUESTION_PORT = 3782;
 export const ANSWER_PORT = 3783;
 /** What a member says of the third voter, to its own kernel: that it asks, that it was granted, that it gives back. */
 export const VOTE_PORTS = { asked: 3784, granted: 3785, returned: 3786 } as const;
+/** Where what members say arrives when it is encrypted, by their first path and by their second (UDP). */
+export const MEMBER_LINK_PORTS = [3787, 3788] as const;
+/** Ends of a link of WireGuard between the members, by path: of a range that is never routed (RFC 7335). */
+export const MEMBER_LINK_ENDS = [
+  { lower: '192.0.0.1', higher: '192.0.0.2', network: '192.0.0.0/30' },
+  { lower: '192.0.0.5', higher: '192.0.0.6', network: '192.0.0.4/30' },
+] as const;
+/** To which the kernel's balancer tells the other member: its own of IPv4, and the same number on the link in IPv6. */
+export const BALANCED_GROUP = { 4: '224.0.0.81', 6: 'ff02::51' } as const;
 /** On which BIRD hears BFD, of RFC 5881 and 5883; the second, which no line needs, it takes with the first. */
 export const BFD_PORTS = { direct: 3784, multihop: 4784 } as const;
 /** To whom an active member says that it lives, beside its peer: VRRP's own group, which the fence lets nobody hear. */

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
 import { CLOCK_LIMIT_MS, offsetMs } from '../failover/clocks.js';
 import { isLater, type MemberDocuments, type MemberState, parseMessage } from '../failover/member-message.js';
-import type { Member } from '../model/high-availability.js';
+import { givenWay, type Member } from '../model/high-availability.js';
 import type { Learnt } from '../routing/learnt.js';
 import type { Clock } from '../system/clock.js';
 import { MemberLink, SILENT_MS } from '../system/member-link.js';
@@ -148,7 +148,7 @@ export class Channel {
   /** Sentences for conditions; `undefined` where all is well. */
   get unheard(): string | undefined {
     if (this.peer) return undefined;
-    return this.#trouble ?? `the other member (${this.options.member.paths[0].peer.text}) is not heard`;
+    return this.#trouble ?? `the other member (${givenWay(this.options.member.paths[0]).peer.text}) is not heard`;
   }
 
   get clocksDiffer(): string | undefined {

@@ -68,6 +68,7 @@ export function compile(input: CompileInput): Compiled {
   const context = contextOf(input);
   const parts = FEATURES.map((feature) => feature.compile(model, context));
   const addresses = parts.flatMap((part) => part.addresses ?? []);
+  const memberAddresses = parts.flatMap((part) => part.memberAddresses ?? []);
   const routes = parts.flatMap((part) => part.routes ?? []);
   const rules = parts.flatMap((part) => part.rules ?? []);
   const shaping = parts.flatMap((part) => part.shaping ?? []);
@@ -94,7 +95,10 @@ export function compile(input: CompileInput): Compiled {
       parts.flatMap((part) => part.tunnels ?? []).map(({ link, wireGuard }) => [link.name, wireGuard]),
     ),
     shaping: new Map(shaping),
-    addresses: new Map(addresses.map(addressEntry)),
+    addresses: new Map([
+      ...addresses.map(addressEntry),
+      ...memberAddresses.map(({ link, text }): [string, Line] => [`${link} ${text}`, { text }]),
+    ]),
     routes: new Map(routes.map(routeEntry)),
     rules: new Map(rules.map(({ family, text }): [string, Line] => [`${family} ${text}`, { text }])),
   };

@@ -12,9 +12,9 @@ import {
   CHAIN_PREFIX,
   FENCE_TABLE,
   GUARD_TABLE,
+  holdsOwnAddresses,
   IDLE_TABLE,
   LEASE_SET,
-  LINK_PREFIX,
   MEMBERS_TABLE,
   ROUTE_PROTOCOL,
 } from '../model/ownership.js';
@@ -112,7 +112,7 @@ export class DriftWatch {
     const gone = line.startsWith('Deleted ');
     const address = /\d+: (\S+)\s+inet6? (\S+) /.exec(line);
     if (address) {
-      if (!address[1]?.startsWith(LINK_PREFIX)) return;
+      if (!holdsOwnAddresses(address[1] ?? '')) return;
       const key = `${address[1]} ${address[2]}`;
       // Back again at once: the kernel has meanwhile taken it out of the routes that name it as their source.
       if (!gone && this.#addresses.get(key) === false) this.#subsystems.add('routes');

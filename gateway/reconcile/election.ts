@@ -85,7 +85,16 @@ export class Election {
     this.#inRealTime ??= await this.#mayRunInRealTime();
     this.#notice = noticeOf(member);
     this.#pipe.open(files.notices);
-    await this.#daemon.ensure(keepalivedConfig(model, member, files, this.options.startsPrograms));
+    const made = await this.#madeLinks(member);
+    await this.#daemon.ensure(keepalivedConfig(model, member, files, this.options.startsPrograms, made));
+  }
+
+  async #madeLinks({ paths }: Member): Promise<number[]> {
+    const made = paths.flatMap((path) => (path.under ? [path.interface] : []));
+    if (made.length === 0) return [];
+    const { stdout } = await this.options.run.run({ argv: ['ip', '-j', 'link', 'show'] });
+    const links = JSON.parse(stdout) as readonly { readonly ifname: string; readonly ifindex: number }[];
+    return links.flatMap(({ ifname, ifindex }) => (made.includes(ifname) ? [ifindex] : []));
   }
 
   async #mayRunInRealTime(): Promise<boolean> {

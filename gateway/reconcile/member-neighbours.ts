@@ -6,7 +6,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
-import type { Member } from '../model/high-availability.js';
+import { givenWay, type Member } from '../model/high-availability.js';
 import { ROUTE_PROTOCOL, witness, witnessMac } from '../model/ownership.js';
 import type { Timers } from '../system/timers.js';
 
@@ -21,12 +21,23 @@ interface Neighbour {
   readonly kept: string;
 }
 
-/** The peer's MAC address is found out and followed by the kernel itself. */
+/** Of all that goes by a link on which nobody has a MAC address. */
+const ANYBODY = '0.0.0.0';
+
+/**
+ * The peer's MAC address is found out and followed by the kernel itself. A link of WireGuard has one entry of its own, which
+ * gives way to others in a full table as any does.
+ */
 export function membersNeighbours({ paths }: Pick<Member, 'paths'>): Neighbour[] {
-  return paths.flatMap(({ interface: device, peer }) => [
-    { place: `${peer.text} dev ${device}`, kept: 'managed extern_learn' },
-    { place: `${witness(peer.family)} dev ${device}`, kept: `lladdr ${witnessMac(peer.family)} nud permanent` },
-  ]);
+  return paths.flatMap((path) => {
+    const { interface: device, peer } = givenWay(path);
+    return [
+      { place: `${peer.text} dev ${device}`, kept: 'managed extern_learn' },
+      path.under
+        ? { place: `${ANYBODY} dev ${path.interface}`, kept: 'nud permanent' }
+        : { place: `${witness(peer.family)} dev ${device}`, kept: `lladdr ${witnessMac(peer.family)} nud permanent` },
+    ];
+  });
 }
 
 export class MemberNeighbours {

@@ -17,7 +17,14 @@ import type { CommandRunner } from '../kernel/command.js';
 import type { Allocations } from '../kernel/state.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import type { DocumentsVersion, MemberState } from '../failover/member-message.js';
-import { type HighAvailability, isPair, leaseMs, type Member, unheardAdverts } from '../model/high-availability.js';
+import {
+  givenWay,
+  type HighAvailability,
+  isPair,
+  leaseMs,
+  type Member,
+  unheardAdverts,
+} from '../model/high-availability.js';
 import { FENCE_TABLE, LEASE_SET } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { replaceFile } from '../system/daemon.js';
@@ -63,6 +70,8 @@ export interface PairOptions {
   readonly onCallsLost: () => void;
   /** The other member was active beside this one: sites may have spoken with it. */
   readonly onAlone: () => void;
+  /** Nothing comes from the other member by a link of WireGuard. */
+  readonly onUnheard: () => void;
   /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
   readonly electionStartsPrograms: boolean;
 }
@@ -71,6 +80,7 @@ export interface PairOptions {
 const ANNOUNCE_AGAIN_MS = [200, 1_000];
 /** The first is longer than an answer takes from anywhere on earth. */
 const CALL_AGAIN_MS = [600, 1_500, 3_000];
+const CALL_OTHER_MS = { lower: 1_000, higher: 1_300 } as const;
 const SET_UP_AGAIN_MS = 5_000;
 const SWITCHOVER = 'switchover';
 const RIVAL = 'the other member is active';
@@ -150,6 +160,18 @@ export class Pair {
   /** Before there is a model: documents may come from the other member. */
   start(): void {
     this.#channel?.start();
+    this.#callOther();
+  }
+
+  /** Two that call each other in the same moment take each other's call for an answer to none; so each has its own rhythm. */
+  #callOther(): void {
+    const [path] = this.options.member?.paths ?? [];
+    if (!path?.under) return;
+    const afterMs = path.address.value < path.peer.value ? CALL_OTHER_MS.lower : CALL_OTHER_MS.higher;
+    this.#timers.set('call the other member', afterMs, async () => {
+      if (!this.#channel?.peer) this.options.onUnheard();
+      this.#callOther();
+    });
   }
 
   /** Peers of tunnels are elsewhere than the other member knows. */
@@ -404,7 +426,7 @@ export class Pair {
     const notEligible = this.#standingDown.reasons;
     return {
       member: member.name,
-      peer: member.paths[0].peer.text,
+      peer: givenWay(member.paths[0]).peer.text,
       ...this.#election.report,
       leaseMs: leaseMs(this.#model.highAvailability),
       eligible: notEligible.length === 0,

@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { Iptables } from '../kernel/iptables/subsystem.js';
-import { callAgain, type Called } from '../kernel/wireguard/call-again.js';
+import { callAgain, type Call } from '../kernel/wireguard/call-again.js';
 import { type SubsystemName, type Subsystems } from '../kernel/registry.js';
 import type { Allocations, Balancing, Facts, KernelState, Shaper } from '../kernel/state.js';
 import { asksForBandwidth } from '../model/bandwidth.js';
@@ -127,8 +127,9 @@ export class Programmer {
     return now?.keys !== this.facts?.keys || now?.certificates !== this.facts?.certificates;
   }
 
-  async callTunnelsAgain(whom: Called): Promise<void> {
-    for (const link of this.view.believed?.wireguard.keys() ?? []) await callAgain(this.run, link, whom);
+  async callAgain(call: Call): Promise<void> {
+    const links = [...(this.view.believed?.wireguard.keys() ?? [])];
+    for (const link of links.filter(call.on)) await callAgain(this.run, link, call);
   }
 
   /** Of the model in force. */

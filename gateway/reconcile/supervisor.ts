@@ -11,7 +11,7 @@ import { type Source, type SourceFile } from '../documents/document.js';
 import { ParseCache, splitDocuments } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { Allocations } from '../kernel/state.js';
-import type { Called } from '../kernel/wireguard/call-again.js';
+import type { Call } from '../kernel/wireguard/call-again.js';
 import { NO_PRESSURE, type Pressure } from '../model/pressure.js';
 import type { Clock } from '../system/clock.js';
 import type { Journal, Revision } from '../system/journal.js';
@@ -548,11 +548,11 @@ export class Supervisor {
     this.#keeper.endDrainsIn(0);
   }
 
-  /** Peers of tunnels, on the active member of a pair. */
-  callTunnelsAgain(whom: Called): void {
+  /** Peers of tunnels, on the active member of a pair; or its other member. */
+  callAgain(call: Call): void {
     const { programmer, log } = this.options;
-    this.#enqueue(() => programmer.callTunnelsAgain(whom)).catch((error: unknown) =>
-      log.warn({ error: messageOf(error) }, 'the peers of tunnels could not be called again'),
+    this.#enqueue(() => programmer.callAgain(call)).catch((error: unknown) =>
+      log.warn({ error: messageOf(error) }, 'who should answer by WireGuard could not be called again'),
     );
   }
 

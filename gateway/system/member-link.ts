@@ -5,13 +5,12 @@
  * 2. One that is silent is closed, and made again, by the other path where there is one.
  * 3. What is received is bounded, and nobody waits for a slow peer.
  */
-import { hkdfSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as secure, createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import { messageOf, VpcgwError } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { MemberPath } from '../model/high-availability.js';
 import { CHANNEL_PORT } from '../model/ownership.js';
+import { channelKey, readMemberSecret } from './member-secret.js';
 
 export interface MemberLinkOptions {
   readonly paths: readonly [MemberPath, ...MemberPath[]];
@@ -27,7 +26,6 @@ export const SILENT_MS = 2_000;
 const AGAIN_AFTER_MS = 500;
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const MAX_UNSENT_BYTES = MAX_MESSAGE_BYTES;
-const MIN_SECRET_LENGTH = 32;
 const IDENTITY = 'vpcgw-member';
 /** The last version in which Node lets a key be shared beforehand. */
 const TLS: SecureContextOptions = {
@@ -35,25 +33,6 @@ const TLS: SecureContextOptions = {
   minVersion: 'TLSv1.2',
   maxVersion: 'TLSv1.2',
 };
-
-/** Read for each handshake, so that it may be exchanged. */
-function readSecret(file: string): Buffer {
-  const secret = textOf(file).trim();
-  if (secret.length < MIN_SECRET_LENGTH)
-    throw new VpcgwError(
-      'ConfigInvalid',
-      `the secret in ${file} is shorter than ${MIN_SECRET_LENGTH} characters; write one such as \`openssl rand -hex 32\` gives, the same on both members`,
-    );
-  return Buffer.from(hkdfSync('sha256', secret, '', 'vpcgw member channel', 32));
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new VpcgwError('ConfigInvalid', `the secret that the member file names cannot be read: ${messageOf(error)}`);
-  }
-}
 
 export class MemberLink {
   readonly #servers: Server[] = [];
@@ -91,9 +70,10 @@ export class MemberLink {
     else socket.write(`${JSON.stringify(value)}\n`);
   }
 
+  /** Read for each handshake, so that it may be exchanged. */
   #secret(): Buffer | null {
     try {
-      return readSecret(this.options.secretFile);
+      return channelKey(readMemberSecret(this.options.secretFile));
     } catch (error) {
       this.options.onTrouble(messageOf(error));
       return null;

@@ -949,6 +949,11 @@ describe('VPN connections', () => {
     expect(inPair(at(3783))).toMatchInlineSnapshot(
       `"bad.yaml:10:17: spec.wireGuard.listenPort: 3783 is where the members of a Strict pair answer each other; choose another port"`,
     );
+    expect(beside(at(3787))).toBe('accepted');
+    for (const port of [3787, 3788])
+      expect(inPair(at(port))).toBe(
+        `bad.yaml:10:17: spec.wireGuard.listenPort: ${port} is where the members of a pair talk to each other where they encrypt that; choose another port`,
+      );
     const learning = spec(
       'DedicatedLine',
       'paris',

@@ -34,7 +34,7 @@ describe('a member file', () => {
     ]);
     expect(wrongIn(good.replace('peer: 172.31.0.2', 'pear: 172.31.0.2'))).toEqual([
       'member.yaml:1:1: peer: must be an address such as 10.0.0.5; it is missing',
-      'member.yaml:4:1: pear: is not a field here; did you mean peer?; the fields are name, interface, address, peer, secretFile, vote, secondPath',
+      'member.yaml:4:1: pear: is not a field here; did you mean peer?; the fields are name, interface, address, peer, secretFile, encryption, vote, secondPath',
     ]);
     expect(wrongIn(good.replace('172.31.0.2', 'fd00::2'))).toEqual([
       'member.yaml:4:7: peer: fd00::2 is not of the family of 172.31.0.1',
@@ -45,6 +45,13 @@ describe('a member file', () => {
     expect(wrongIn(good.replace('172.31.0.1', 'fe80::1').replace('172.31.0.2', 'fe80::2'))).toEqual([
       expect.stringContaining('member.yaml:3:10: address: must not be link-local'),
       expect.stringContaining('member.yaml:4:7: peer: must not be link-local'),
+    ]);
+    expect(wrongIn(`${good}encryption: WireGuard\n`)).toEqual([
+      'member.yaml:5:13: encryption: WireGuard needs secretFile, since its keys are made from that secret',
+    ]);
+    expect(wrongIn(`${good}secretFile: /s\nencryption: WireGuard\n`)).toEqual([]);
+    expect(wrongIn(`${good}secretFile: /s\nencryption: IPsec\n`)).toEqual([
+      expect.stringMatching(/^member\.yaml:6:13: encryption: /),
     ]);
     expect(wrongIn('name: [')).toEqual([expect.stringMatching(/^member\.yaml:1:\d+: not YAML: /)]);
   });

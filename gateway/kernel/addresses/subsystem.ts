@@ -1,5 +1,8 @@
-/** Addresses of role links: the next hop, the gateway's own external address, elastic IPs. */
-import { LINK_PREFIX } from '../../model/ownership.js';
+/**
+ * Addresses of role links: the next hop, the gateway's own external address, elastic IPs. And of links between the
+ * members of a pair.
+ */
+import { holdsOwnAddresses } from '../../model/ownership.js';
 import { feed } from '../feed.js';
 import { PatchedMap } from '../patched-map.js';
 import { type IpAddresses, lastList, readInterfaces } from '../ip.js';
@@ -11,7 +14,7 @@ type Addresses = ReadonlyMap<string, Line>;
 function ownAddresses(interfaces: readonly IpAddresses[], desired: Addresses): Map<string, Line> {
   const result = new Map<string, Line>();
   for (const { ifname = '', addr_info: infos = [] } of interfaces) {
-    if (!ifname.startsWith(LINK_PREFIX)) continue;
+    if (!holdsOwnAddresses(ifname)) continue;
     for (const { local, prefixlen, scope, family } of infos) {
       // A link-local address that no document names is the link's; one for this host alone is the election's.
       if (local === undefined || prefixlen === undefined || scope === 'host') continue;

@@ -7,7 +7,8 @@
  * 3. What is still queued below a role link when the lease ends does not leave either, and what a shaper takes from it on the
  *    way in does not get there.
  * 4. Members' own talk passes by their paths, from and to the peer alone, and is never tracked: a full connection table
- *    does not touch it, and a full link hardly delays what elects. What claims to be such talk and comes another way is dropped and counted.
+ *    does not touch it, and a full link hardly delays what elects. What claims to be such talk and comes another way is
+ *    dropped and counted: so is what comes in the clear, where the paths are links of WireGuard.
  */
 import {
   heardMs,
@@ -27,7 +28,7 @@ import {
   witness,
 } from '../../model/ownership.js';
 import { promised, strictHears, strictSays, strictSets, strictVotes } from './strict.js';
-import { spell, URGENT } from './words.js';
+import { IN, OUT, spell, URGENT } from './words.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
@@ -110,15 +111,15 @@ function adverts({ paths }: Member, { virtualRouterId, vote }: HighAvailability)
   return [
     chain('hears', `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`, [
       ...paths.flatMap((path) => [
-        `${fromPeer(path)} ${active} update @heard { meta iiftype }`,
-        ...(freeing.includes(path) ? [`${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`] : []),
+        `${fromPeer(path)} ${active} update @heard { ${IN} }`,
+        ...(freeing.includes(path) ? [`${fromPeer(path)} ${givesWay} delete @heard { ${IN} }`] : []),
       ]),
       ...(vote ? paths.flatMap(strictHears) : []),
     ]),
     chain('says', `type filter hook egress ${devices} priority ${FIRST}; policy accept;`, [
       ...says,
       ...[...new Set(paths.map(({ peer }) => toward(peer.text)))].map(
-        (vrrp) => `${vrrp} ${active} meta oiftype != @${LEASE_SET} drop`,
+        (vrrp) => `${vrrp} ${active} ${OUT} != @${LEASE_SET} drop`,
       ),
     ]),
   ];
@@ -129,10 +130,10 @@ const LINGERS_MS = 20;
 
 /** Without anybody's consent, while the other is not heard. */
 const fastSays = (family: 4 | 6, active: string, givesWay: string): string[] => [
-  `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
-  `${toward(witness(family))} ${active} meta oiftype @heard drop`,
-  `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
-  `${toward(witness(family))} ${givesWay} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype timeout ${spell(LINGERS_MS)} } drop`,
+  `${toward(witness(family))} ${active} ${OUT} @${LEASE_SET} update @${LEASE_SET} { ${OUT} } ${ends(family)}`,
+  `${toward(witness(family))} ${active} ${OUT} @heard drop`,
+  `${toward(witness(family))} ${active} update @${LEASE_SET} { ${OUT} } ${ends(family)}`,
+  `${toward(witness(family))} ${givesWay} ${OUT} @${LEASE_SET} update @${LEASE_SET} { ${OUT} timeout ${spell(LINGERS_MS)} } drop`,
   `${toward(witness(family))} drop`,
 ];
 
@@ -165,6 +166,14 @@ function membersTable({ member, highAvailability }: FenceInput): string[] {
   const answered = (highAvailability.vote ? member.paths : []).map(
     (path) => `iifname "${path.interface}" ${address(path, 'saddr')} udp dport ${ANSWER_PORT}`,
   );
+  const carriers = member.paths.flatMap(({ under }) => (under ? [under] : []));
+  const carried = carriers.map(
+    ({ way, port }) => `iifname "${way.interface}" ${address(way, 'saddr')} udp dport ${port}`,
+  );
+  const carries = carriers.map(
+    ({ way, port }) => `oifname "${way.interface}" ${address(way, 'daddr')} udp dport ${port}`,
+  );
+  const letIn = [...heard, synced, ...talked, ...answered, ...carried];
   const said = member.paths.map((path) => `oifname "${path.interface}" ${address(path, 'daddr')} meta l4proto vrrp`);
   const syncs = `oifname "${first.interface}" ${address(first, 'daddr')} udp dport ${SYNC_PORT}`;
   return [
@@ -173,19 +182,20 @@ function membersTable({ member, highAvailability }: FenceInput): string[] {
       chain(
         'arrives',
         'type filter hook prerouting priority raw; policy accept;',
-        [...heard, synced, ...talked, ...answered].map((rule) => `${rule} notrack accept`),
+        letIn.map((rule) => `${rule} notrack accept`),
       ),
       chain(
         'leaves',
         'type filter hook output priority raw; policy accept;',
-        [...[...said, ...talks].map((rule) => `${rule} ${URGENT}`), syncs].map((rule) => `${rule} notrack`),
+        [...[...said, ...talks, ...carries].map((rule) => `${rule} ${URGENT}`), syncs].map((rule) => `${rule} notrack`),
       ),
       chain('judges', 'type filter hook input priority filter - 10; policy accept;', [
-        ...[...heard, synced, ...talked, ...answered].map((rule) => `${rule} accept`),
+        ...letIn.map((rule) => `${rule} accept`),
         'meta l4proto vrrp counter name "dropped" drop',
         `udp dport ${SYNC_PORT} counter name "dropped" drop`,
         `tcp dport ${CHANNEL_PORT} counter name "dropped" drop`,
         ...(highAvailability.vote ? [`udp dport ${ANSWER_PORT} counter name "dropped" drop`] : []),
+        ...carriers.map(({ port }) => `udp dport ${port} counter name "dropped" drop`),
       ]),
     ]),
   ];

@@ -62,6 +62,8 @@ export const normalise = (text: string): string =>
   text
     // What a set begins with is none of what the table is.
     .replace(/^add element .*$/gm, '')
+    // Of what is computed it says that it is compared.
+    .replaceAll('== @', '@')
     // nft takes the word for the begin of another match, and prints it.
     .replaceAll('ip protocol set 17 ', 'ip protocol set udp ')
     .replace(

@@ -31,7 +31,7 @@ export const ipvs: Subsystem<Lines> = {
   },
 
   diff(observed, desired) {
-    const changes = diffLines(observed, desired, { add: 'prepare', remove: 'prune' });
+    const changes = diffLines(observed, desired, { add: 'prepare', remove: 'prune' }).map(afterLinks);
     // Members go with their service. The timeouts stay as they are when nothing asks for them any more.
     return changes.filter(({ action, key }) => {
       if (action !== 'remove') return true;
@@ -56,6 +56,10 @@ export const ipvs: Subsystem<Lines> = {
     return PatchedMap.of(observed, [...observed.keys()].filter(isTouched), read);
   },
 };
+
+/** The link between members by which one tells the other may be one that is being made. */
+const afterLinks = (change: Change): Change =>
+  change.phase === 'prepare' && SYNCS.some((key) => key === change.key) ? { ...change, phase: 'switch' } : change;
 
 function sameServices(read: Lines, believed: Lines): boolean {
   const beside = [TIMEOUTS, ...SYNCS].filter((key) => believed.has(key));

@@ -3,7 +3,13 @@
  * that a role is taken up or laid down by one link; of a dedicated line it may be a VLAN of the port. IFBs, by which what comes in is shaped, where it is. And tunnels, of
  * which one that `wireguard-go` made lives as long as that process: when it ends, the link is gone, and is made again.
  */
-import { IFB_PREFIX, LINK_PREFIX, TUNNEL_IFB_PREFIX, TUNNEL_PREFIX } from '../../model/ownership.js';
+import {
+  IFB_PREFIX,
+  LINK_PREFIX,
+  MEMBER_LINK_PREFIX,
+  TUNNEL_IFB_PREFIX,
+  TUNNEL_PREFIX,
+} from '../../model/ownership.js';
 import type { CommandRunner } from '../command.js';
 import { feed } from '../feed.js';
 import { type IpLink, lastList, readInterfaces } from '../ip.js';
@@ -110,9 +116,9 @@ const KINDS: Readonly<Record<string, { readonly kind: Link['kind']; readonly pre
   macvlan: { kind: 'macvlan', prefixes: [LINK_PREFIX] },
   vlan: { kind: 'vlan', prefixes: [LINK_PREFIX] },
   ifb: { kind: 'ifb', prefixes: [IFB_PREFIX, TUNNEL_IFB_PREFIX] },
-  wireguard: { kind: 'wireguard', prefixes: [TUNNEL_PREFIX] },
+  wireguard: { kind: 'wireguard', prefixes: [TUNNEL_PREFIX, MEMBER_LINK_PREFIX] },
   xfrm: { kind: 'xfrm', prefixes: [TUNNEL_PREFIX] },
-  tun: { kind: 'wireguard-go', prefixes: [TUNNEL_PREFIX] },
+  tun: { kind: 'wireguard-go', prefixes: [TUNNEL_PREFIX, MEMBER_LINK_PREFIX] },
 };
 
 function kindOf({ ifname, linkinfo }: IpLink): Link['kind'] | undefined {

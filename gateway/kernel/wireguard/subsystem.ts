@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { VpcgwError } from '../../errors.js';
 import { fnv1a64 } from '../../model/hash.js';
-import { TUNNEL_PREFIX } from '../../model/ownership.js';
+import { isOwnTunnel } from '../../model/ownership.js';
 import type { Command, CommandRunner } from '../command.js';
 import { readInterfaces } from '../ip.js';
 import { PatchedMap } from '../patched-map.js';
@@ -38,7 +38,7 @@ export class WireGuard implements Subsystem<WireGuardLinks> {
   constructor(private readonly endpointOf: EndpointOf = () => undefined) {}
 
   async observe(run: CommandRunner, desired: WireGuardLinks): Promise<WireGuardLinks> {
-    const links = (await readInterfaces(run)).filter(({ ifname }) => ifname.startsWith(TUNNEL_PREFIX));
+    const links = (await readInterfaces(run)).filter(({ ifname }) => isOwnTunnel(ifname));
     this.#names = links.map(({ ifname }) => ifname);
     const entries = await Promise.all(
       links.map(async ({ ifname, ifalias }): Promise<[string, WireGuardLink][]> => {

@@ -1,0 +1,118 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { secondPathAddresses } from '../support/addresses.js';
+import { Capture } from '../support/capture.js';
+import { encryptedOptions, LINK_PORTS, linksOf, walked } from '../support/encrypted-pair.js';
+import { PairFlows, servePair } from '../support/pair-flows.js';
+import { ThirdVoter } from '../support/third-voter.js';
+import { usePairLab } from '../support/use-pair-lab.js';
+
+// What can happen to the links of members that encrypt, and the other forms that such a pair can have.
+
+/** Of a call that was lost. */
+const ANSWERED_WITHIN_MS = 3_000;
+/** Three times the patience of a standby that hears nothing at all. */
+const UNHEARD_MS = 450;
+
+describe('links between members', () => {
+  const lab = usePairLab(encryptedOptions());
+  beforeAll(() => servePair(lab));
+
+  it("need no room in the node's neighbour table", () => walked("the node's neighbour table full", lab));
+
+  it('are made again when somebody takes them away, and talked by', async () => {
+    const { active, standby } = await lab.settled();
+    await lab.sound();
+    for (const member of [standby, active]) {
+      const [link = ''] = await linksOf(member);
+      await member.namespace.ip([`link delete ${link}`]);
+      await lab.until('it is back', async () => (await linksOf(member))[0] === link);
+      await lab.settled();
+      await lab.sound();
+      const flows = await PairFlows.start(lab);
+      await lab.connectionsKnown((await lab.settled()).active);
+      expect((await flows.end()).filter(({ lost }) => lost > 0)).toEqual([]);
+    }
+    await walked('switchover', lab);
+  });
+
+  it('do not wait for WireGuard, which calls again after five seconds, when a call is lost', async () => {
+    const { active, standby } = await lab.settled();
+    await lab.sound();
+    await lab.cables.silence(active.namespace, ['sync0']);
+    const [link = ''] = await linksOf(standby);
+    await standby.namespace.ip([`link delete ${link}`]);
+    await lab.until('its first call is lost', async () => {
+      const { stdout } = await standby.namespace.exec(['wg', 'show', link, 'transfer']);
+      return Number(stdout.trim().split('\t')[2]) > 0;
+    });
+    await lab.cables.unsilence(active.namespace, ['sync0']);
+    const healedMs = performance.now();
+    await lab.until('it is answered', async () => {
+      const { stdout } = await standby.namespace.exec(['wg', 'show', link, 'latest-handshakes']);
+      return Number(stdout.trim().split('\t')[1]) > 0;
+    });
+    expect(performance.now() - healedMs).toBeLessThan(ANSWERED_WITHIN_MS);
+    await lab.settled();
+    await lab.sound();
+  });
+});
+
+describe.each([
+  ['that meet by IPv6', 'IPv6'],
+  ['that have a second path', 'Two'],
+] as const)('members %s', (_, paths) => {
+  const lab = usePairLab(encryptedOptions({ paths }));
+  beforeAll(() => servePair(lab));
+
+  it('keep every connection through the death of a node', async () => {
+    await lab.sound();
+    await walked('node death', lab);
+  });
+
+  if (paths !== 'Two') return;
+
+  it('change no roles when the first path is gone, and say nothing in the clear on the second', async () => {
+    const { active, standby } = await lab.settled();
+    const watch = (filter: string) => Capture.start(active.namespace, { interface: 'ext0', filter, amidTraffic: true });
+    const between = secondPathAddresses.map((address) => `host ${address}`).join(' and ');
+    const [clear, encrypted] = [
+      await watch(`${between} and not arp and not (udp port ${LINK_PORTS.second})`),
+      await watch(`${between} and udp port ${LINK_PORTS.second}`),
+    ];
+    await lab.cables.silence(active.namespace, ['sync0']);
+    await lab.wait(UNHEARD_MS);
+    expect(await Promise.all([active, standby].map((member) => member.role()))).toEqual(['Active', 'Standby']);
+    expect([await active.holdsLease(), await standby.holdsLease()]).toEqual([true, false]);
+    await lab.cables.unsilence(active.namespace, ['sync0']);
+    expect(await clear.stop()).toEqual([]);
+    expect((await encrypted.stop()).length).toBeGreaterThan(UNHEARD_MS / 50 / 2);
+  });
+});
+
+describe('a Strict pair that encrypts', () => {
+  let voter: ThirdVoter;
+  const strict = async (...place: Parameters<typeof ThirdVoter.start>) =>
+    void (voter = await ThirdVoter.start(...place));
+  const lab = usePairLab(encryptedOptions({ strict }));
+  beforeAll(() => servePair(lab));
+  const free = () =>
+    lab.until('nobody holds the vote, and the kernels answer', async () => {
+      const { vote } = await (await lab.settled()).active.look();
+      return vote?.holder === '' && vote.reachable && vote.peerAnswers;
+    });
+
+  it('lives by what the kernels say to each other', async () => {
+    await free();
+    voter.freeze();
+    try {
+      await walked('all processes frozen', lab);
+    } finally {
+      await voter.thaw();
+    }
+  });
+
+  it('asks the third voter when there is no other', async () => {
+    await free();
+    await walked('node death', lab);
+  });
+});

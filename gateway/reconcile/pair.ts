@@ -70,7 +70,7 @@ export interface PairOptions {
   readonly onCallsLost: () => void;
   /** The other member was active beside this one: sites may have spoken with it. */
   readonly onAlone: () => void;
-  /** Nothing comes from the other member by a link of WireGuard. */
+  /** It may be that nothing comes from the other member by a link of WireGuard. */
   readonly onUnheard: () => void;
   /** keepalived may start programs, for which it sheds groups first: a container lets it not. */
   readonly electionStartsPrograms: boolean;
@@ -163,13 +163,16 @@ export class Pair {
     this.#callOther();
   }
 
-  /** Two that call each other in the same moment take each other's call for an answer to none; so each has its own rhythm. */
+  /**
+   * Two that call each other in the same moment take each other's call for an answer to none; so each has its own rhythm.
+   * While the supervisors talk a path carries what is said; of a second one that tells nothing.
+   */
   #callOther(): void {
-    const [path] = this.options.member?.paths ?? [];
+    const [path, second] = this.options.member?.paths ?? [];
     if (!path?.under) return;
     const afterMs = path.address.value < path.peer.value ? CALL_OTHER_MS.lower : CALL_OTHER_MS.higher;
     this.#timers.set('call the other member', afterMs, async () => {
-      if (!this.#channel?.peer) this.options.onUnheard();
+      if (second || !this.#channel?.peer) this.options.onUnheard();
       this.#callOther();
     });
   }

@@ -1,8 +1,10 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { secondPathAddresses } from '../support/addresses.js';
 import { Capture } from '../support/capture.js';
 import { encryptedOptions, LINK_PORTS, linksOf, walked } from '../support/encrypted-pair.js';
-import { PairFlows, servePair } from '../support/pair-flows.js';
+import { PairFlows, pairOptions, servePair } from '../support/pair-flows.js';
 import { ThirdVoter } from '../support/third-voter.js';
 import { usePairLab } from '../support/use-pair-lab.js';
 
@@ -54,6 +56,31 @@ describe('links between members', () => {
     expect(performance.now() - healedMs).toBeLessThan(ANSWERED_WITHIN_MS);
     await lab.settled();
     await lab.sound();
+  });
+});
+
+describe('a pair that talks in the clear', () => {
+  const lab = usePairLab(pairOptions());
+  beforeAll(() => servePair(lab));
+
+  it('comes to encrypt without losing a connection, one member after the other', async () => {
+    await lab.sound();
+    const { active, standby } = await lab.settled();
+    const flows = await PairFlows.start(lab);
+    await lab.connectionsKnown(active);
+    const maintenance = (on: boolean) => standby.supervisor.post('/v1/failover/maintenance', { on });
+    await maintenance(true);
+    for (const { disk, supervisor } of [standby, active]) {
+      appendFileSync(join(disk, 'member.yaml'), 'encryption: WireGuard\n');
+      await supervisor.kill9();
+      await supervisor.restart();
+    }
+    await lab.until('the active one speaks', () => active.holdsLease());
+    await maintenance(false);
+    expect((await lab.settled()).active).toBe(active);
+    await lab.sound();
+    expect((await Promise.all(lab.members.map(linksOf))).map(({ length }) => length)).toEqual([1, 1]);
+    expect((await flows.end()).filter(({ lost }) => lost > 0)).toEqual([]);
   });
 });
 

@@ -230,7 +230,7 @@ async function probeTunnels(run: CommandRunner): Promise<Finding> {
     check: 'WireGuard',
     state: inKernel ? 'Ok' : 'Degraded',
     found: lacking ?? (inKernel ? '' : 'by wireguard-go'),
-    fix: 'a kernel with CONFIG_WIREGUARD, or the package wireguard-go and the device /dev/net/tun; without them VPN connections stay down',
+    fix: 'a kernel with CONFIG_WIREGUARD, or the package wireguard-go and the device /dev/net/tun; without them VPN connections stay down, and members of a pair cannot encrypt',
   };
 }
 

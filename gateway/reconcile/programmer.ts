@@ -272,7 +272,7 @@ export class Programmer {
     if (named.some((name) => mtu.get(name) !== known.get(name))) this.#facts = undefined;
     const fence = desired.fence === '' ? [] : (['fence'] as const);
     if (isDeepStrictEqual(before, links)) return [...fence];
-    return [...fence, ...(['shaping', 'wireguard'] as const).filter((name) => desired[name].size > 0)];
+    return [...fence, ...(['shaping', 'wireguard', 'ipvs'] as const).filter((name) => desired[name].size > 0)];
   }
 
   /** What was compiled by now may be wrong: a link has another MTU. */

@@ -30,9 +30,13 @@ const HEARS = { conntrackd: SYNC_PORT, ipvs: 8848 };
 const ALIVE_MS = 20_000;
 const LONG_MS = 200_000;
 
-describe('a pair that balances', () => {
+describe.each([
+  ['in the clear', {}],
+  ['encrypted', { encryption: 'WireGuard' }],
+])('a pair that balances, and talks %s', (how, memberFile) => {
   const lab = usePairLab({
     vms: VMS,
+    memberFile,
     before: ({ inet: { namespace } }) => namespace.ip(['route add local 198.18.0.0/16 dev lo']),
     documents: (tenant) => [
       gateway(tenant, { spec: { highAvailability: { mode: 'AcrossNodes', advertInterval: '1s' } } }),
@@ -105,6 +109,24 @@ describe('a pair that balances', () => {
     },
     LONG_MS,
   );
+
+  if (how === 'encrypted') {
+    it(
+      'tells by a link that was made again',
+      async () => {
+        const { standby } = await lab.settled();
+        await standby.namespace.ip(['link delete vgm-1']);
+        await lab.until('it is missed', async () => (await standby.role()) !== 'Standby');
+        await lab.settled();
+        await lab.sound();
+        const connections = await open(8000, 'young');
+        await expect.poll(() => known(standby, 8000, 'young'), { timeout: 20_000, interval: 100 }).toBe(COUNT);
+        await connections.close({ reset: true });
+      },
+      LONG_MS,
+    );
+    return;
+  }
 
   it(
     'keeps young ones too, which IPVS has told nobody of: connection tracking has',

@@ -6,6 +6,7 @@
  */
 import { VpcgwError } from '../../errors.js';
 import type { Command } from '../command.js';
+import { readInterfaces } from '../ip.js';
 import type { Line } from '../state.js';
 import { type Change, diffLines, type Subsystem } from '../subsystem.js';
 import { isBeside, serviceOf, SYNCS, TIMEOUTS } from './entry.js';
@@ -27,7 +28,9 @@ export const ipvs: Subsystem<Lines> = {
     const stdin = questions(desired)
       .map((text) => `${text}\n`)
       .join('');
-    return parse((await run.run({ argv: RESTORE, stdin })).stdout);
+    const read = parse((await run.run({ argv: RESTORE, stdin })).stdout);
+    if (!SYNCS.some((key) => read.has(key))) return read;
+    return cutOff(read, new Set((await readInterfaces(run)).map(({ ifname }) => ifname)));
   },
 
   diff(observed, desired) {
@@ -57,9 +60,16 @@ export const ipvs: Subsystem<Lines> = {
   },
 };
 
-/** The link between members by which one tells the other may be one that is being made. */
+/** The link between members by which one tells the other may have to be made first. */
 const afterLinks = (change: Change): Change =>
   change.phase === 'prepare' && SYNCS.some((key) => key === change.key) ? { ...change, phase: 'switch' } : change;
+
+/** Who tells by a link that was taken away tells nobody from then on, and nobody by the next one of that name either. */
+function cutOff(read: Lines, links: ReadonlySet<string>): Lines {
+  const isCut = ([key, { text }]: readonly [string, Line]): boolean =>
+    SYNCS.some((sync) => sync === key) && !links.has(/^--mcast-interface (\S+)/.exec(text)?.[1] ?? '');
+  return new Map([...read].map((entry) => (isCut(entry) ? [entry[0], { text: 'by a link that is gone' }] : entry)));
+}
 
 function sameServices(read: Lines, believed: Lines): boolean {
   const beside = [TIMEOUTS, ...SYNCS].filter((key) => believed.has(key));

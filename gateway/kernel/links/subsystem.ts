@@ -53,7 +53,8 @@ export const links: Subsystem<Links> = {
         changes.push({ phase: 'prepare', action: 'replace', key: `${name} mtu`, lines: [mtuOf(link)] });
       if ((known?.up ?? false) !== link.up || misplaced)
         changes.push({
-          phase: 'switch',
+          // One between members attracts nobody, and the kernel's balancer tells the other by it: it does not begin before.
+          phase: name.startsWith(MEMBER_LINK_PREFIX) ? 'prepare' : 'switch',
           action: known ? 'replace' : 'add',
           key: `${name} ${link.up ? 'up' : 'down'}`,
           lines: [

@@ -11,7 +11,7 @@ import { usePairLab } from '../support/use-pair-lab.js';
 // What can happen to the links of members that encrypt, and the other forms that such a pair can have.
 
 /** Of a call that was lost. */
-const ANSWERED_WITHIN_MS = 3_000;
+const ANSWERED_WITHIN_MS = 4_000;
 /** Three times the patience of a standby that hears nothing at all. */
 const UNHEARD_MS = 450;
 

@@ -28,7 +28,7 @@ import {
   witness,
 } from '../../model/ownership.js';
 import { promised, strictHears, strictSays, strictSets, strictVotes } from './strict.js';
-import { IN, OUT, spell, URGENT } from './words.js';
+import { byRoleLinkType, spell, URGENT } from './words.js';
 
 export interface FenceInput {
   /** Role links, with what is below and the MAC address that only they use. */
@@ -108,18 +108,23 @@ function adverts({ paths }: Member, { virtualRouterId, vote }: HighAvailability)
   const says = vote
     ? [...strictVotes(), ...paths.flatMap((path) => strictSays(path, active, givesWay))]
     : [...new Set(paths.map(({ peer }) => peer.family))].flatMap((family) => fastSays(family, active, givesWay));
+  const isEncrypted = paths.some(({ under }) => under);
+  const judges = (name: string, hook: 'ingress' | 'egress', rules: readonly string[]): string => {
+    const head = `type filter hook ${hook} ${devices} priority ${FIRST}; policy accept;`;
+    return chain(name, head, isEncrypted ? rules.map(byRoleLinkType) : rules);
+  };
   return [
-    chain('hears', `type filter hook ingress ${devices} priority ${FIRST}; policy accept;`, [
+    judges('hears', 'ingress', [
       ...paths.flatMap((path) => [
-        `${fromPeer(path)} ${active} update @heard { ${IN} }`,
-        ...(freeing.includes(path) ? [`${fromPeer(path)} ${givesWay} delete @heard { ${IN} }`] : []),
+        `${fromPeer(path)} ${active} update @heard { meta iiftype }`,
+        ...(freeing.includes(path) ? [`${fromPeer(path)} ${givesWay} delete @heard { meta iiftype }`] : []),
       ]),
       ...(vote ? paths.flatMap(strictHears) : []),
     ]),
-    chain('says', `type filter hook egress ${devices} priority ${FIRST}; policy accept;`, [
+    judges('says', 'egress', [
       ...says,
       ...[...new Set(paths.map(({ peer }) => toward(peer.text)))].map(
-        (vrrp) => `${vrrp} ${active} ${OUT} != @${LEASE_SET} drop`,
+        (vrrp) => `${vrrp} ${active} meta oiftype != @${LEASE_SET} drop`,
       ),
     ]),
   ];
@@ -130,10 +135,10 @@ const LINGERS_MS = 20;
 
 /** Without anybody's consent, while the other is not heard. */
 const fastSays = (family: 4 | 6, active: string, givesWay: string): string[] => [
-  `${toward(witness(family))} ${active} ${OUT} @${LEASE_SET} update @${LEASE_SET} { ${OUT} } ${ends(family)}`,
-  `${toward(witness(family))} ${active} ${OUT} @heard drop`,
-  `${toward(witness(family))} ${active} update @${LEASE_SET} { ${OUT} } ${ends(family)}`,
-  `${toward(witness(family))} ${givesWay} ${OUT} @${LEASE_SET} update @${LEASE_SET} { ${OUT} timeout ${spell(LINGERS_MS)} } drop`,
+  `${toward(witness(family))} ${active} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
+  `${toward(witness(family))} ${active} meta oiftype @heard drop`,
+  `${toward(witness(family))} ${active} update @${LEASE_SET} { meta oiftype } ${ends(family)}`,
+  `${toward(witness(family))} ${givesWay} meta oiftype @${LEASE_SET} update @${LEASE_SET} { meta oiftype timeout ${spell(LINGERS_MS)} } drop`,
   `${toward(witness(family))} drop`,
 ];
 

@@ -17,7 +17,7 @@ import {
   type MemberPath,
 } from '../../model/high-availability.js';
 import { ANSWER_PORT, LEASE_SET, QUESTION_PORT, VOTE_PORTS, witness } from '../../model/ownership.js';
-import { IN, OUT, spell, URGENT } from './words.js';
+import { spell, URGENT } from './words.js';
 
 /** How far a question and an answer have come: each forwarding takes one. */
 const HOPS = { question: 254, answer: 253 } as const;
@@ -25,6 +25,8 @@ const HOPS = { question: 254, answer: 253 } as const;
 const ADVERT_BYTES = 12;
 /** Longer than an answer may take: who asks itself refuses until it knows. */
 const ASKS_FOR_MS = ANSWERED_WITHIN_MS + 20;
+
+const [IN, OUT] = ['meta iiftype', 'meta oiftype'];
 
 export const strictSets = (): string[] => [
   set('asked', 'typeof ip id', 4096, ANSWERED_WITHIN_MS),

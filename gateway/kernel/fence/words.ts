@@ -4,11 +4,10 @@
 export const URGENT = 'meta priority set 0:7';
 
 /**
- * What the sets hold: the type of role links. The members' may be another one, as WireGuard's, and a set takes nothing that
- * is always the same.
+ * Sets hold the type of role links. Where the members' links have another one, as those of WireGuard, rules compute it: a
+ * set takes nothing that is always the same.
  */
-export const IN = 'meta iiftype & ether | ether';
-export const OUT = 'meta oiftype & ether | ether';
+export const byRoleLinkType = (rule: string): string => rule.replace(/meta ([io]iftype)/g, 'meta $1 & ether | ether');
 
 export function spell(ms: number): string {
   const seconds = Math.floor(ms / 1000);

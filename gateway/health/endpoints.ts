@@ -2,17 +2,21 @@
  * Where the peers of tunnels were seen last. A tunnel that is made anew, here, by the other member of a pair or by the next
  * supervisor, is told.
  */
+import { isIP } from 'node:net';
+
+const MOST_KEPT = 10_000;
+
 export class Endpoints {
   /** By the public keys of both ends; who was seen last stands last. */
   readonly #known = new Map<string, string>();
-  readonly #earlier: ReadonlyMap<string, string>;
+  readonly #earlier: Map<string, string>;
 
   /** Counts what is new. */
   version = 0;
 
   /** `earlier`: what a former supervisor knew. */
   constructor(earlier: Readonly<Record<string, string>> = {}) {
-    this.#earlier = new Map(Object.entries(earlier));
+    this.#earlier = new Map(Object.entries(earlier).filter(([, endpoint]) => isEndpoint(endpoint)));
   }
 
   /** `meant`: where its document has it, which may be a newer one than what was known earlier. */
@@ -26,19 +30,29 @@ export class Endpoints {
   }
 
   #know(key: string, endpoint: string): boolean {
-    if (this.#known.get(key) === endpoint) return false;
+    if (this.#known.get(key) === endpoint || !isEndpoint(endpoint)) return false;
     this.#known.delete(key);
     this.#known.set(key, endpoint);
+    this.#earlier.delete(key);
     return true;
+  }
+
+  /** The peers that a tunnel has: one that comes back is where its document says. */
+  follow(own: string, peers: ReadonlySet<string>): void {
+    for (const map of [this.#known, this.#earlier])
+      for (const key of map.keys()) {
+        const [tunnel, peer = ''] = key.split(' ');
+        if (tunnel === own && !peers.has(peer)) map.delete(key);
+      }
   }
 
   get all(): Readonly<Record<string, string>> {
     return Object.fromEntries(this.#known);
   }
 
-  /** For the next supervisor: not without end, where peers come and go for years. */
+  /** For the next supervisor: not without end, where tunnels come and go for years. */
   get kept(): Readonly<Record<string, string>> {
-    return Object.fromEntries(Object.entries({ ...Object.fromEntries(this.#earlier), ...this.all }).slice(-MOST_KEPT));
+    return Object.fromEntries([...this.#earlier, ...this.#known].slice(-MOST_KEPT));
   }
 
   /** From the other member, which is active. One that has just begun has seen nobody yet: what was known stays. */
@@ -47,5 +61,10 @@ export class Endpoints {
   }
 }
 
-const MOST_KEPT = 10_000;
 const keyOf = (own: string, peer: string): string => `${own} ${peer}`;
+
+/** That `wg` takes on any day: of a link-local address it would have to know the interface, which may be gone by then. */
+function isEndpoint(text: string): boolean {
+  const [, six, four = '', port] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d+)$/.exec(text) ?? [];
+  return isIP(six ?? four) > 0 && Number(port) > 0 && Number(port) < 65_536;
+}

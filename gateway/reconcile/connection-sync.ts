@@ -41,25 +41,19 @@ const renewMs = (model: GatewayModel): number =>
   Math.min(RENEW_AT_MOST_MS, Math.max(RENEW_AT_LEAST_MS, shortestIdleMs(model) / 2));
 const TIMER = 'connection sync';
 
+const FORGETS = ['-f', 'internal'] as const;
 /**
  * The active member has conntrackd look at the kernel anew, since what was injected there is not what it tells of, and tell
- * all. The other one asks.
+ * all. The other one has it forget what this member told while it was active itself, and asks: connections that end by
+ * injection stay in that memory, and would be told as alive when the role comes back.
  */
-const ASKS = [['-n']] as const;
+const ASKS = [FORGETS, ['-n']] as const;
 const QUESTIONS: Readonly<Record<Role, readonly (readonly string[])[]>> = {
   Active: [['-R'], ['-B']],
   Standby: ASKS,
   Fault: ASKS,
   Unknown: [],
 };
-/**
- * After a change conntrackd forgets what it told before: connections that end by injection stay in that memory. At the other
- * member they would be told as alive when the role comes back. At the active one, where a member that was frozen ends them
- * as it goes on, a later connection between the same ports would be told with the translation of the former, for good.
- * An end that happens until it has looked again is not told, and the other's entry ends by its own time. Not each time:
- * what it has forgotten the other makes anew, in place of prolonging it.
- */
-const FORGETS = ['-f', 'internal'] as const;
 
 export class ConnectionSync {
   readonly #daemon: Daemon;
@@ -140,9 +134,10 @@ export class ConnectionSync {
     this.#begun = true;
     this.options.timers.set(TIMER, afterMs, async () => {
       try {
-        const questions = QUESTIONS[this.options.role()];
-        if (again.length > 0 && questions.length > 0) await this.#ask(...FORGETS);
-        for (const question of questions) await this.#ask(...question);
+        // Once, when a member that was frozen has ended here what it knew: a later connection between the same ports would be
+        // told with the translation of the former, for good. What is forgotten the other makes anew, in place of prolonging it.
+        if (again.length === 1) await this.#ask(...FORGETS);
+        for (const question of QUESTIONS[this.options.role()]) await this.#ask(...question);
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }

@@ -161,6 +161,7 @@ export class VpnWatch {
   async #lookAtPeers({ name, wireGuard }: WireGuardConnection, link: string): Promise<ConnectionLook> {
     const dump = await readDump(this.options.run, link).catch(() => undefined);
     if (!dump) return { state: 'Down', reason: 'the tunnel is not there', peers: [] };
+    this.options.endpoints.follow(dump.publicKey, new Set(wireGuard.peers.map(({ publicKey }) => publicKey)));
     for (const { publicKey, endpoint } of dump.peers)
       if (endpoint !== undefined) this.options.endpoints.saw(dump.publicKey, publicKey, endpoint);
     const known = new Map(dump.peers.map((peer) => [peer.publicKey, peer]));

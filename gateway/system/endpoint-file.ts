@@ -6,9 +6,7 @@ import { z } from 'zod';
 import { messageOf } from '../errors.js';
 import { replaceFile } from './daemon.js';
 
-/** As `wg` prints an endpoint, and understands it. */
-const ENDPOINT = /^([\d.]+|\[[\da-f:.]+(%[\w.-]+)?\]):\d+$/;
-const content = z.record(z.string(), z.string().regex(ENDPOINT));
+const content = z.record(z.string(), z.string());
 
 export class EndpointFile {
   readonly #path: string;

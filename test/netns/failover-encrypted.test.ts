@@ -41,7 +41,7 @@ describe('a pair that encrypts', () => {
     const watch = (filter: string) =>
       Capture.start(active.namespace, { interface: 'sync0', filter, amidTraffic: true });
     const [clear, encrypted] = await Promise.all([
-      watch(`(ip or ip6) and not icmp6 and not (udp port ${LINK_PORTS.first})`),
+      watch(`(ip or (ip6 and not ip6 multicast and not icmp6)) and not (udp port ${LINK_PORTS.first})`),
       watch(`udp port ${LINK_PORTS.first}`),
     ]);
     // Connections to tell of.

@@ -32,24 +32,39 @@ describe('the line of a pair', () => {
   const lineOf = async ({ supervisor }: (typeof lab.members)[number]) =>
     (JSON.parse((await supervisor.get('/v1/show/line')).text) as { state: string }[])[0]?.state;
 
+  const fenceOf = async ({ namespace }: (typeof lab.members)[number]): Promise<string[]> => {
+    const { stdout } = await namespace.exec(['nft', 'list', 'table', 'netdev', 'vpcgw_fence']);
+    return [...stdout.matchAll(/chain (\S+) /g)].map(([, chain]) => chain ?? '');
+  };
+
   it('is taken up when its port comes, by the active member alone', async () => {
     const { active, standby } = await lab.settled();
     await lab.until('the line is up', async () => (await lineOf(active)) === 'Up');
     await lab.until('the standby has its port, and rests', async () => (await lineOf(standby)) === 'Idle');
-    const { stdout } = await standby.namespace.exec(['nft', 'list', 'table', 'netdev', 'vpcgw_fence']);
-    expect(stdout).toContain('arrives-vg-line0');
+    expect(await fenceOf(standby)).toContain('arrives-vg-line0');
   });
 
-  it('loses nothing when another line comes and goes', async () => {
-    await lab.settled();
+  it('loses nothing when another line comes and goes, or somebody takes a chain of the fence away', async () => {
+    const { active } = await lab.settled();
+    for (const { namespace } of lab.members)
+      await namespace.ip(['link add line1 type veth peer name far1', 'link set line1 up', 'link set far1 up']);
     const vm = await lab.tenant.vm('web').agent();
     const stream = await vm.udpStream({ to: '172.20.0.1', port: ports.udpEcho, intervalMs: 5 });
     const one = lab.documents as Document[];
-    const two = [...one, dedicatedLine('lyon', { number: 1, port: 'line0', vlan: 7, networks: ['172.21.0.0/16'] })];
-    for (const documents of [two, one, two, one])
+    const two = [...one, dedicatedLine('lyon', { number: 1, port: 'line1', networks: ['172.21.0.0/16'] })];
+    for (const documents of [two, one, two]) {
       await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(documents)));
+      const others = ['arrives', 'leaves'].map((chain) => `${chain}-vg-line1`);
+      expect((await fenceOf(active)).filter((chain) => others.includes(chain))).toEqual(
+        documents === two ? others : [],
+      );
+    }
+    await active.namespace.exec(['nft', 'delete', 'chain', 'netdev', 'vpcgw_fence', 'below-line1']);
+    await lab.until('it is back', async () => (await fenceOf(active)).includes('below-line1'));
+    await Promise.all(lab.members.map(({ supervisor }) => supervisor.apply(one)));
     const { sent, lost } = await stream.stop();
     expect({ lost, some: sent > 100 }).toEqual({ lost: [], some: true });
+    expect(active.supervisor.logs()).not.toMatch(/the change failed|not in force/);
   });
 
   it(`is led by the other member after: ${death?.name}, with its connections`, async () => {

@@ -62,6 +62,10 @@ export async function overfill(lab: PairLab): Promise<{ end: () => Promise<void>
 
 /** First packets from thousands of addresses, in the midst of which it is struck. */
 export async function flood(lab: PairLab, strike: () => Promise<void>): Promise<void> {
+  // Of an earlier one, which are no sign of this.
+  for (const { namespace } of lab.members)
+    for (const state of ['SYN_SENT', 'SYN_RECV'])
+      await namespace.exec(['conntrack', '-D', '-p', 'tcp', '--state', state], { okExitCodes: [0, 1] });
   const { over } = startSynFlood(lab.topology.inet.namespace, { to: '203.0.113.10', port: ports.tcp, seconds: 3 });
   await lab.until('the flood is in the table', async () => (await halfOpenOf(lab.members)) > FLOODED);
   await strike();

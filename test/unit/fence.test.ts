@@ -23,9 +23,10 @@ describe('a fence that changes', () => {
       ]),
     );
     expect(commandsFrom(listed(rendered(['vpc0', 'ext0'])), rendered(['vpc0'])).split('\n')).toEqual(
-      ['arrives-vg-ext0', 'leaves-vg-ext0', 'enters-ext0', 'below-ext0'].map(
-        (chain) => `delete chain netdev vpcgw_fence ${chain}`,
-      ),
+      ['arrives-vg-ext0', 'leaves-vg-ext0', 'enters-ext0', 'below-ext0'].flatMap((chain) => [
+        ...['table netdev vpcgw_fence {', `chain ${chain} {`, '}', '}'],
+        `delete chain netdev vpcgw_fence ${chain}`,
+      ]),
     );
   });
 

@@ -117,5 +117,13 @@ describe('where peers are', () => {
     expect(endpoints.of('own', 'named', '198.51.100.9:1')).toBe('198.51.100.8:2');
     expect(endpoints.kept).toEqual({ 'own roamer': '198.51.100.7:1', 'own named': '198.51.100.8:2' });
     expect(endpoints.all).toEqual({ 'own named': '198.51.100.8:2' });
+    endpoints.follow('own', new Set(['roamer']));
+    expect(endpoints.kept).toEqual({ 'own roamer': '198.51.100.7:1' });
+  });
+
+  it('is none that wg might not take later', () => {
+    const endpoints = new Endpoints({ 'own a': 'nonsense', 'own b': '[2001:db8::1]:51820', 'own c': '300.1.1.1:1' });
+    for (const endpoint of ['[fe80::1%ext0]:1', '198.51.100.7:70000']) endpoints.saw('own', 'd', endpoint);
+    expect(endpoints.kept).toEqual({ 'own b': '[2001:db8::1]:51820' });
   });
 });

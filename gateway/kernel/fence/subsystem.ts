@@ -6,7 +6,7 @@
 import { FENCE_TABLE } from '../../model/ownership.js';
 import type { CommandRunner } from '../command.js';
 import type { Subsystem } from '../subsystem.js';
-import { commandsFrom, normalise, TABLES } from './tables.js';
+import { areTheSame, commandsFrom, TABLES } from './tables.js';
 
 const ABSENT = '';
 
@@ -18,7 +18,7 @@ export const fence: Subsystem<string> = {
     if (desired === ABSENT && !(await areThere(run))) return ABSENT;
     const texts = await Promise.all(TABLES.map((table) => listing(run, table)));
     const text = texts.filter((each) => each !== ABSENT).join('\n');
-    return normalise(text) === normalise(desired) ? desired : text;
+    return areTheSame(text, desired) ? desired : text;
   },
 
   diff(observed, desired) {

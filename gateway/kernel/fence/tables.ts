@@ -13,14 +13,25 @@ export function commandsFrom(listed: string, rendered: string): string {
   const chains = tables.flatMap(({ name, former, next }) => chainsFrom(name, former, next));
   const holdTheSame = tables.every(({ former, next }) => held(former) === held(next));
   const anew = TABLES.flatMap((name) => [`table ${name}`, `delete table ${name}`]);
-  return (holdTheSame && chains.length > 0 ? chains : [...anew, rendered]).join('\n');
+  return (holdTheSame ? chains : [...anew, rendered]).join('\n');
 }
+
+/** In whatever order: what comes later stands behind what was there, and no chain needs to be before another. */
+export const areTheSame = (listed: string, rendered: string): boolean => spelling(listed) === spelling(rendered);
+
+const spelling = (text: string): string =>
+  TABLES.flatMap((name) => partsOf(text, name).map(({ spelt }) => `${name} ${spelt}`))
+    .sort()
+    .join('\n');
 
 function chainsFrom(table: string, former: readonly Part[], next: readonly Part[]): string[] {
   const changed = (others: readonly Part[]) => (part: Part) =>
     part.kind === 'chain' && !others.some((other) => other.spelt === part.spelt);
   return [
-    ...former.filter(changed(next)).map(({ name }) => `delete chain ${table} ${name}`),
+    // One that went with its device meanwhile is none that cannot be deleted.
+    ...former
+      .filter(changed(next))
+      .map(({ name }) => `table ${table} {\nchain ${name} {\n}\n}\ndelete chain ${table} ${name}`),
     ...next.filter(changed(former)).map(({ text }) => `table ${table} {\n${text}\n}`),
   ];
 }
@@ -58,7 +69,7 @@ function partsOf(text: string, table: string): Part[] {
 }
 
 /** One spelling for what we write and what nft prints. */
-export const normalise = (text: string): string =>
+const normalise = (text: string): string =>
   text
     // What a set begins with is none of what the table is.
     .replace(/^add element .*$/gm, '')

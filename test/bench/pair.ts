@@ -52,6 +52,8 @@ export class PairBench {
     const { tenant } = lab;
     await tenant.vm('server').namespace.ip(['route add local 10.0.64.0/18 dev lo']);
     const [server, inet] = await Promise.all([tenant.vm('server').agent(), lab.inet()]);
+    // What a stream does not send for want of a processor is no gap of the pair's.
+    await Promise.all([server.onItsOwn(), inet.onItsOwn()]);
     await server.tcpServer({ port: ports.tcp });
     await server.udpServer({ port: ports.echo, address: '10.0.64.0' });
     await inet.tcpServer({ port: ports.tcp });

@@ -19,6 +19,7 @@ import type {
   UdpStreamArgs,
 } from './agent-operations.js';
 import { agentProgram } from './agent-program.js';
+import { runCommand } from './command.js';
 import type { Namespace } from './namespace.js';
 
 // Makes real traffic in a namespace: one long-lived process there, asked line by line. What fails throws an AgentError
@@ -67,6 +68,11 @@ export class Agent {
     const agent = new Agent(namespace.label, namespace.spawn(argv, { stdio: ['pipe', 'pipe', 'inherit'] }));
     await agent.answer(0, 'start');
     return agent;
+  }
+
+  /** As if it were on a machine of its own: what others do takes no processor from it. */
+  async onItsOwn(): Promise<void> {
+    await runCommand(['chrt', '--all-tasks', '--rr', '--pid', '1', `${this.child.pid}`]);
   }
 
   async tcpServer(args: TcpServerArgs): Promise<ServerHandle> {

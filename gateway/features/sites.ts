@@ -102,7 +102,7 @@ export function mtuOf(connection: VpnConnection, { facts, external }: CompileCon
 
 /** What keeps a connection from having a tunnel. */
 export interface Trouble {
-  readonly reason: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable';
+  readonly reason: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable' | 'PortTaken';
   readonly message: string;
 }
 
@@ -110,8 +110,16 @@ export function troubleOf(connection: VpnConnection, facts: Facts): Trouble | un
   return (
     engineTrouble(connection, facts) ??
     keyTroubles(connection, facts) ??
-    (connection.type === 'WireGuard' ? twinTroubles(connection, facts) : certificateTrouble(connection, facts))
+    (connection.type === 'WireGuard'
+      ? (portTrouble(connection, facts) ?? twinTroubles(connection, facts))
+      : certificateTrouble(connection, facts))
   );
+}
+
+function portTrouble({ wireGuard: { listenPort } }: WireGuardConnection, { member }: Facts): Trouble | undefined {
+  if (!member?.paths.some(({ under }) => under?.port === listenPort)) return undefined;
+  const message = `${listenPort} is where the members of this pair talk to each other; choose another listenPort`;
+  return { reason: 'PortTaken', message };
 }
 
 function engineTrouble({ type }: VpnConnection, { tunnels, ipsec }: Facts): Trouble | undefined {

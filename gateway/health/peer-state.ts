@@ -30,7 +30,7 @@ export interface ConnectionLook {
   readonly state: SiteState;
   readonly reason: string;
   /** Why there is no tunnel at all. */
-  readonly trouble?: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable' | 'PeerRefuses';
+  readonly trouble?: 'NoWireGuard' | 'NoIpsec' | 'KeyUnusable' | 'CertificateUnusable' | 'PortTaken' | 'PeerRefuses';
   readonly peers: readonly PeerLook[];
   /** Of a tunnel by certificates. */
   readonly certificate?: CertificateLook | undefined;

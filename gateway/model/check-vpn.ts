@@ -1,9 +1,8 @@
 /** What must hold between tunnels, their peers and what the gateway has already. */
 import type { Complaints } from './complaints.js';
 import type { ElasticIp, GatewayModel } from './gateway-model.js';
-import { isPair } from './high-availability.js';
 import { type Cidr, contains, containsCidr, type IpAddress, overlaps } from './ip.js';
-import { ANSWER_PORT, BFD_PORTS, MEMBER_LINK_PORTS, SYNC_PORT } from './ownership.js';
+import { ANSWER_PORT, BFD_PORTS, SYNC_PORT } from './ownership.js';
 import { sameTranslation, type SiteLink } from './site-link.js';
 import {
   type IpsecConnection,
@@ -95,8 +94,6 @@ function checkPortOfOthers(
 ): void {
   const taken = (by: string): void => at(['wireGuard', 'listenPort'], `${listenPort} is where ${by}`);
   if (listenPort === SYNC_PORT) taken('the members of a pair talk to each other');
-  if (isPair({ highAvailability }) && MEMBER_LINK_PORTS.some((port) => port === listenPort))
-    taken('the members of a pair talk to each other where they encrypt that; choose another port');
   if (listenPort === ANSWER_PORT && highAvailability.vote)
     taken('the members of a Strict pair answer each other; choose another port');
   const line = dedicatedLines.find(({ bgp }) => bgp?.bfd);

@@ -154,6 +154,9 @@ export const overlaps = (a: Cidr, b: Cidr): boolean => containsCidr(a, b) || con
 export const isLinkLocal = (address: IpAddress): boolean =>
   address.family === 6 ? address.value >> 118n === 0x3fan : address.value >> 16n === 0xa9fen;
 
+/** Where members of a pair may have addresses of their own: 192.0.0.0/29. */
+const MEMBERS_RANGE = 0xc0000000n >> 3n;
+
 /** Why an address can never be a unicast host on the wire, or `undefined` when it can. */
 export function unusableReason(address: IpAddress): string | undefined {
   const { family, value } = address;
@@ -163,6 +166,7 @@ export function unusableReason(address: IpAddress): string | undefined {
     if (first === 0) return 'in 0.0.0.0/8 ("this network")';
     if (first === 127) return 'a loopback address';
     if (first >= 224) return first < 240 ? 'a multicast address' : 'a reserved address';
+    if (value >> 3n === MEMBERS_RANGE) return 'in 192.0.0.0/29, which is routed nowhere (RFC 7335)';
     return undefined;
   }
   if (value === 1n) return 'the loopback address';

@@ -286,7 +286,7 @@ export class Pair {
     this.#voter = new Voter({
       ...{ paths: member.paths, highAvailability: strict, timers: this.#timers, log, tell },
       store: voteStore(strict, member.vote ?? {}),
-      self: `${member.name} ${member.paths[0].address.text}`,
+      self: `${member.name} ${givenWay(member.paths[0]).address.text}`,
       role: () => this.#election.report.role,
       onGranted: () => this.#announceLater([highAvailability.advertIntervalMs + 10, ...ANNOUNCE_AGAIN_MS]),
     });

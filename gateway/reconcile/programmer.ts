@@ -270,9 +270,10 @@ export class Programmer {
     // A line's port may come, which was not known.
     const named = [...known.keys(), ...portsOf(this.#inForce?.model.dedicatedLines ?? [])];
     if (named.some((name) => mtu.get(name) !== known.get(name))) this.#facts = undefined;
-    const fence = desired.fence === '' ? [] : (['fence'] as const);
-    if (isDeepStrictEqual(before, links)) return [...fence];
-    return [...fence, ...(['shaping', 'wireguard', 'ipvs'] as const).filter((name) => desired[name].size > 0)];
+    // A link that went down and up again looks as before, and its routes are gone.
+    const always = [...(desired.fence === '' ? [] : (['fence'] as const)), 'routes'] as const;
+    if (isDeepStrictEqual(before, links)) return [...always];
+    return [...always, ...(['shaping', 'wireguard', 'ipvs'] as const).filter((name) => desired[name].size > 0)];
   }
 
   /** What was compiled by now may be wrong: a link has another MTU. */

@@ -425,6 +425,8 @@ export async function chooseTunnels(run: CommandRunner): Promise<Tunnels> {
       lacking: 'the program wg is missing; install the package wireguard-tools',
       namespace: '',
     };
+  // One that a killed supervisor of this number left: its namespace may outlive it.
+  await works(['ip', 'link', 'delete', name]);
   if (await works(['ip', 'link', 'add', name, 'type', 'wireguard'])) {
     await run.run({ argv: ['ip', 'link', 'delete', name] });
     return { engine: 'wireguard', lacking: undefined, namespace: '' };

@@ -10,6 +10,8 @@ import { usePairLab } from '../support/use-pair-lab.js';
 
 // What can happen to the links of members that encrypt, and the other forms that such a pair can have.
 
+/** Long before all is looked at anyway. */
+const ROUTED_WITHIN_MS = 5_000;
 /** Of a call that was lost. */
 const ANSWERED_WITHIN_MS = 4_000;
 /** Three times the patience of a standby that hears nothing at all. */
@@ -35,6 +37,21 @@ describe('links between members', () => {
       expect((await flows.end()).filter(({ lost }) => lost > 0)).toEqual([]);
     }
     await walked('switchover', lab);
+  });
+
+  it('lead there again soon after one went down and up, and until then nothing goes elsewhere', async () => {
+    const { standby } = await lab.settled();
+    const [link = ''] = await linksOf(standby);
+    const address = standby.name === 'a' ? '192.0.0.2' : '192.0.0.1';
+    await standby.namespace.ip([`link set ${link} down`, `link set ${link} up`]);
+    const { stdout } = await standby.namespace.exec(['nft', 'list', 'chain', 'inet', 'vpcgw_members', 'leaves']);
+    expect(stdout).toContain(`oifname != "${link}" ip daddr ${address} drop`);
+    await lab.until(
+      'the way is back',
+      async () => (await standby.namespace.exec(['ip', 'route', 'get', address])).stdout.includes(`dev ${link}`),
+      ROUTED_WITHIN_MS,
+    );
+    await lab.sound();
   });
 
   it('do not wait for WireGuard, which calls again after five seconds, when a call is lost', async () => {

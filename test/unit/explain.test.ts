@@ -134,6 +134,7 @@ const JUDGED: readonly (readonly [FaultCode, Partial<Situation>, unknown, string
     { state: 'Down', reason: 'gw.crt: expired', trouble: 'CertificateUnusable', peers: [] },
     'expired',
   ],
+  ['PortTaken', {}, { state: 'Down', reason: '3787 is where', trouble: 'PortTaken', peers: [] }, '3787 is where'],
   ['KeyUnusable', {}, { state: 'Down', reason: 'own.key: is empty', trouble: 'KeyUnusable', peers: [] }, 'is empty'],
   [
     'PeersSilent',

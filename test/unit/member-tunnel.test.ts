@@ -109,6 +109,7 @@ describe('what is around the links between members', () => {
       'oifname "sync0" ip daddr 10.0.0.2 udp dport 3787 meta priority set 0:7 notrack',
       'iifname "sync0" ip saddr 10.0.0.2 udp dport 3787 accept',
     ]);
+    expect(text).toContain('\noifname != "vgm-1" ip daddr 192.0.0.2 drop\n');
     expect(text).toContain('iifname "vgm-1" ip saddr 192.0.0.2 ip ttl 255 ip protocol vrrp accept');
     expect(text).toContain('\nudp dport 3787 counter name "dropped" drop\n');
   });

@@ -10,12 +10,14 @@ import { diff } from '../../gateway/kernel/wireguard/diff.js';
 import { parseDump } from '../../gateway/kernel/wireguard/parse.js';
 import { renderPeer } from '../../gateway/kernel/wireguard/render.js';
 import { FlowJudge } from '../../gateway/model/flow.js';
+import type { Member, MemberTunnel } from '../../gateway/model/high-availability.js';
 import { NO_PRESSURE } from '../../gateway/model/pressure.js';
 import { allocateAll } from '../../gateway/reconcile/allocate.js';
 import { candidateOf } from '../../gateway/reconcile/candidate.js';
 import { compile } from '../../gateway/reconcile/compile.js';
 import { KeyFolder } from '../../gateway/system/key-folder.js';
 import { elasticIp, snatRule, vpnConnection } from '../support/documents.js';
+import { exampleMember } from '../support/example-member.js';
 import { exampleKey, exampleKeys, examplePublicKey } from '../support/example-keys.js';
 import { flowOf } from '../support/flow.js';
 
@@ -109,6 +111,14 @@ describe('a key', () => {
         troubleOf(each, facts),
       ),
     ).toEqual([{ reason: 'KeyUnusable', message: 'peer site has the public key of this gateway' }]);
+  });
+
+  it('waits for another port where the members of a pair talk by that of its connection', () => {
+    const [path] = exampleMember.paths;
+    const under = { port: 51820 } as MemberTunnel;
+    const troubles = (member: Member) => modelOf().vpnConnections.map((each) => troubleOf(each, { ...facts, member }));
+    expect(troubles(exampleMember)).toEqual([undefined]);
+    expect(troubles({ ...exampleMember, paths: [{ ...path, under }] })).toMatchObject([{ reason: 'PortTaken' }]);
   });
 
   it('is in no state, plan or log', () => {

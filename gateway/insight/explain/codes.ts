@@ -356,6 +356,12 @@ export const FAULTS = {
       'A certificate that the connection names, or its key, is missing, malformed, out of its time, or not of the other.',
     fix: 'mend the file that the reason names; the folder of keys is watched, so nothing needs to be restarted',
   },
+  PortTaken: {
+    check: 'Tunnel',
+    verdict: 'Fail',
+    meaning: 'The members of the pair talk to each other at the port of the connection.',
+    fix: 'choose another wireGuard.listenPort',
+  },
   PeersSilent: {
     check: 'Tunnel',
     verdict: 'Fail',

@@ -178,6 +178,10 @@ function membersTable({ member, highAvailability }: FenceInput): string[] {
   const carries = carriers.map(
     ({ way, port }) => `oifname "${way.interface}" ${address(way, 'daddr')} udp dport ${port}`,
   );
+  // While the link is not there, what is said to its other end would go where all else goes.
+  const inTheClear = member.paths.flatMap((path) =>
+    path.under ? [`oifname != "${path.interface}" ${address(path, 'daddr')} drop`] : [],
+  );
   const letIn = [...heard, synced, ...talked, ...answered, ...carried];
   const said = member.paths.map((path) => `oifname "${path.interface}" ${address(path, 'daddr')} meta l4proto vrrp`);
   const syncs = `oifname "${first.interface}" ${address(first, 'daddr')} udp dport ${SYNC_PORT}`;
@@ -189,11 +193,12 @@ function membersTable({ member, highAvailability }: FenceInput): string[] {
         'type filter hook prerouting priority raw; policy accept;',
         letIn.map((rule) => `${rule} notrack accept`),
       ),
-      chain(
-        'leaves',
-        'type filter hook output priority raw; policy accept;',
-        [...[...said, ...talks, ...carries].map((rule) => `${rule} ${URGENT}`), syncs].map((rule) => `${rule} notrack`),
-      ),
+      chain('leaves', 'type filter hook output priority raw; policy accept;', [
+        ...[...[...said, ...talks, ...carries].map((rule) => `${rule} ${URGENT}`), syncs].map(
+          (rule) => `${rule} notrack`,
+        ),
+        ...inTheClear,
+      ]),
       chain('judges', 'type filter hook input priority filter - 10; policy accept;', [
         ...letIn.map((rule) => `${rule} accept`),
         'meta l4proto vrrp counter name "dropped" drop',

@@ -5,6 +5,7 @@
  * 3. Where the kernel has no IPVS, nothing is asked of it.
  */
 import { VpcgwError } from '../../errors.js';
+import { MEMBER_LINK_PREFIX } from '../../model/ownership.js';
 import type { Command } from '../command.js';
 import { readInterfaces } from '../ip.js';
 import type { Line } from '../state.js';
@@ -67,9 +68,13 @@ const afterLinks = (change: Change): Change =>
 /** Who tells by a link that was taken away tells nobody from then on, and nobody by the next one of that name either. */
 function cutOff(read: Lines, links: ReadonlySet<string>): Lines {
   const isCut = ([key, { text }]: readonly [string, Line]): boolean =>
-    SYNCS.some((sync) => sync === key) && !links.has(/^--mcast-interface (\S+)/.exec(text)?.[1] ?? '');
+    SYNCS.some((sync) => sync === key) && isGone(/^--mcast-interface (\S+)/.exec(text)?.[1] ?? '', links);
   return new Map([...read].map((entry) => (isCut(entry) ? [entry[0], { text: 'by a link that is gone' }] : entry)));
 }
+
+/** One of ours. Without an interface of the platform nobody can tell anything, and no edit has to wait for it. */
+const isGone = (link: string, links: ReadonlySet<string>): boolean =>
+  link.startsWith(MEMBER_LINK_PREFIX) && !links.has(link);
 
 function sameServices(read: Lines, believed: Lines): boolean {
   const beside = [TIMEOUTS, ...SYNCS].filter((key) => believed.has(key));

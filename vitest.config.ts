@@ -23,7 +23,7 @@ const sameOnEveryKernel = [
 // and pairs under traffic: two supervisors with their daemons and hundreds of connections, for which the lab's one processor
 // takes longer than adverts and tests wait; but for what members say by the kernel's WireGuard, with which that kernel hung
 // once in four runs.
-const tooMuchForLab = ['failover!(-encrypted)'];
+const tooMuchForLab = ['failover!(-encrypted)', 'failover-encrypted-links'];
 const { KERNEL_LAB: inLab, LAB_SUITE: suite } = process.env;
 const files = (names: readonly string[]): string[] => names.map((name) => `test/netns/${name}.test.ts`);
 const isShort = inLab !== undefined && suite !== 'whole';

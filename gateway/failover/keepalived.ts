@@ -20,7 +20,6 @@ export interface PairFiles {
 const PRIORITIES = { higher: 254, lower: 253 } as const;
 const GROUP = 'pair';
 const NEXT_DOOR = 255;
-const LINK_COMMENT = '# link';
 
 /** `startsPrograms`: not where it may not, since it would complain of each. */
 export function keepalivedConfig(
@@ -37,7 +36,7 @@ export function keepalivedConfig(
   const several = member.paths.length > 1;
   return [
     // One that was made anew has another, and keepalived listens there only after a reload.
-    ...madeLinks.map((number) => `${LINK_COMMENT} ${number}`),
+    ...madeLinks.map((number) => `# link ${number}`),
     ...block('global_defs', [
       `router_id ${model.name}-${member.name}`,
       // Before the pipe: else at a reload it looks for another user, finds none, and does without pipe and programs.

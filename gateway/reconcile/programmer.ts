@@ -259,8 +259,9 @@ export class Programmer {
   }
 
   /**
-   * Links tell of themselves when nothing of ours has changed, too. Returns what went with a link, since it hangs on it; the
-   * fence in any case: it hangs on links that are not ours as well, and before Linux 6.16 it goes with one without a word.
+   * Links tell of themselves when nothing of ours has changed, too. Returns what went with a link, since it hangs on it. In
+   * any case the fence: it hangs on links that are not ours as well, and before Linux 6.16 it goes with one without a word;
+   * and routes: a link that went down and up again looks as before, and has lost them.
    */
   async #lookAtLinks(desired: KernelState): Promise<SubsystemName[]> {
     const before = this.view.believed?.links;
@@ -270,7 +271,6 @@ export class Programmer {
     // A line's port may come, which was not known.
     const named = [...known.keys(), ...portsOf(this.#inForce?.model.dedicatedLines ?? [])];
     if (named.some((name) => mtu.get(name) !== known.get(name))) this.#facts = undefined;
-    // A link that went down and up again looks as before, and its routes are gone.
     const always = [...(desired.fence === '' ? [] : (['fence'] as const)), 'routes'] as const;
     if (isDeepStrictEqual(before, links)) return [...always];
     return [...always, ...(['shaping', 'wireguard', 'ipvs'] as const).filter((name) => desired[name].size > 0)];

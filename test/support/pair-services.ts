@@ -77,11 +77,11 @@ export class PairServices {
   private async carries({ tenant, topology }: PairLab): Promise<boolean> {
     const [web, inet] = await Promise.all([tenant.vm('web').agent(), topology.inet.agent()]);
     const port = ports.tcp;
-    for (const connecting of [
+    const opened = await Promise.all([
       web.tcpConnect({ to: OFFICE.address, port }),
       inet.tcpConnect({ from: BRANCH.address, to: WEB, port, timeoutMs: CALLS_WITHIN_MS }),
-    ])
-      await (await connecting).close();
+    ]);
+    await Promise.all(opened.map((connection) => connection.close()));
     return true;
   }
 

@@ -45,6 +45,7 @@ import { FolderWatch, readFiles, readFolder } from '../system/folder-source.js';
 import { Journal } from '../system/journal.js';
 import { KeyFolder } from '../system/key-folder.js';
 import { knock } from '../system/knock.js';
+import { Lookout } from '../system/lookout.js';
 import { encrypted } from '../system/member-secret.js';
 import { Memory } from '../system/memory.js';
 import { readCertificates } from '../system/certificate-files.js';
@@ -80,6 +81,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   const memory = new Memory();
   const log = pino({ level: flags.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime });
   const runner = new SystemRunner();
+  const lookout = new Lookout();
   const member = given && (await encrypted(given, () => chooseTunnels(runner)));
   let variant: IptablesVariant = 'nft';
   const endpointFile = new EndpointFile(flags.state, log);
@@ -122,6 +124,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     stateDirectory: flags.state,
     member,
     run: runner,
+    lookout,
     clock: systemClock,
     log,
     electionStartsPrograms: holdsCapability('SETGID'),
@@ -187,6 +190,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     directory: join(dirname(flags.socket), 'routing'),
     log,
     run: runner,
+    lookout,
     role: () => pair.status?.role,
     onLearnt: () => pair.tellLearnt(),
     inForce: () => programmer.inForce?.compiled.input,
@@ -194,6 +198,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   });
   const lines = new LineWatch({
     run: runner,
+    lookout,
     clock: systemClock,
     inForce: () => programmer.inForce?.compiled.input,
     tell,
@@ -301,6 +306,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
 
   const drift = new DriftWatch(
     runner,
+    lookout,
     subsystems,
     () => programmer.view.believed,
     (pid) => runner.owns(pid),
@@ -374,6 +380,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
     log.info({ signal }, 'ending; the kernel stays as it is');
     folder.stop();
     keys.stop();
+    lookout.stop();
     drift.stop();
     ports.stop();
     vpn.stop();
@@ -394,6 +401,7 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
   log.info({ version: VERSION, source: flags.source, pid: process.pid }, 'starting');
+  lookout.start();
   programmer.pressure = { ...programmer.pressure, active: pair.isActive };
   if (flags.source === 'folder') {
     await supervisor.startWith(() => readFolder(flags.config));

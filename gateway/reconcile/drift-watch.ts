@@ -18,7 +18,8 @@ import {
   MEMBERS_TABLE,
   ROUTE_PROTOCOL,
 } from '../model/ownership.js';
-import { Doorbell } from '../system/doorbell.js';
+import type { KernelEvent, NftEvent } from '../system/kernel-event.js';
+import type { Lookout, LookoutListener } from '../system/lookout.js';
 import { ShapingWatch } from './shaping-watch.js';
 
 /** Where to look: whole subsystems, and single chains as `4 nat VG-D`. */
@@ -41,14 +42,14 @@ export class DriftWatch {
   #addresses = new Map<string, boolean>();
   #debounce: NodeJS.Timeout | undefined;
   #timers: NodeJS.Timeout[] = [];
-  readonly #doorbells: Doorbell[];
   readonly #shaping: ShapingWatch;
-  #transaction: string[] = [];
+  readonly #listener: LookoutListener;
   /** What was read last of that which gives no events, by subsystem. */
   readonly #readings = new Map<string, string>();
 
   constructor(
     private readonly run: CommandRunner,
+    private readonly lookout: Pick<Lookout, 'listeners'>,
     private readonly subsystems: Subsystems,
     private readonly believed: () => KernelState | undefined,
     private readonly isOwn: (pid: number) => boolean,
@@ -63,23 +64,16 @@ export class DriftWatch {
       () => this.#ring(),
       this.onSweep,
     );
-    this.#doorbells = [
-      new Doorbell(
-        ['ip', '-o', 'monitor', 'link', 'address', 'route', 'rule'],
-        (line) => this.#onIpEvent(line),
-        this.onSweep,
-      ),
-      new Doorbell(['nft', 'monitor'], (line) => this.#onNftEvent(line), this.onSweep),
-    ];
+    this.#listener = { onEvent: (event) => this.#onEvent(event), onMissed: this.onSweep };
   }
 
   start(): void {
-    for (const doorbell of this.#doorbells) doorbell.start();
+    this.lookout.listeners.add(this.#listener);
     this.#timers = [setInterval(this.onSweep, SWEEP_MS), this.#pollLater()];
   }
 
   stop(): void {
-    for (const doorbell of this.#doorbells) doorbell.stop();
+    this.lookout.listeners.delete(this.#listener);
     this.#shaping.stop();
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#debounce);
@@ -108,46 +102,32 @@ export class DriftWatch {
   #isSomewhere = ({ subsystems, chains, addresses }: Suspicion): boolean =>
     subsystems.size + chains.size + addresses.size > 0;
 
-  #onIpEvent(line: string): void {
-    const gone = line.startsWith('Deleted ');
-    const address = /\d+: (\S+)\s+inet6? (\S+) /.exec(line);
-    if (address) {
-      if (!holdsOwnAddresses(address[1] ?? '')) return;
-      const key = `${address[1]} ${address[2]}`;
-      // Back again at once: the kernel has meanwhile taken it out of the routes that name it as their source.
-      if (!gone && this.#addresses.get(key) === false) this.#subsystems.add('routes');
-      this.#addresses.set(key, !gone);
-      this.#ring();
-    } else if (line.includes(`proto ${ROUTE_PROTOCOL}`))
-      this.#suspect(/^(Deleted )?\d+:/.test(line) ? 'rules' : 'routes');
-    else if (/^(Deleted )?\d+: \S+:? /.test(line) && line.includes('link/')) this.#suspect('links');
+  #onEvent(event: KernelEvent): void {
+    if (event.kind === 'address') this.#onAddress(event);
+    else if (event.kind === 'link') this.#suspect('links');
+    else if (event.kind === 'nft') this.#onNftEvent(event);
+    else if (event.protocol === ROUTE_PROTOCOL) this.#suspect(event.kind === 'rule' ? 'rules' : 'routes');
   }
 
-  /** A transaction's events end with a line that names its process; those of our own tell nothing new. */
-  #onNftEvent(line: string): void {
-    const process = /^# new generation \d+ by process (\d+)/.exec(line)?.[1];
-    if (process === undefined) this.#transaction.push(line);
-    else {
-      const own = this.isOwn(Number(process));
-      for (const event of this.#transaction) if (!own) this.#onNftChange(event);
-      this.#transaction = [];
-    }
+  #onAddress({ link, address, gone }: KernelEvent & { kind: 'address' }): void {
+    if (!holdsOwnAddresses(link)) return;
+    const key = `${link} ${address}`;
+    // Back again at once: the kernel has meanwhile taken it out of the routes that name it as their source.
+    if (!gone && this.#addresses.get(key) === false) this.#subsystems.add('routes');
+    this.#addresses.set(key, !gone);
+    this.#ring();
   }
 
-  #onNftChange(line: string): void {
-    const match =
-      /^(?:add|delete|insert|create|replace|destroy|flush) (?:rule|chain|table|element|set) (ip6?|inet|netdev) (\S+) ?(\S*)/.exec(
-        line,
-      );
-    if (!match) return;
-    const [, family, table = '', chain = ''] = match;
+  /** Transactions of our own tell nothing new. */
+  #onNftEvent({ pid, family, object, gone, table, name }: NftEvent): void {
+    if (this.isOwn(pid)) return;
     if (family === 'inet' || family === 'netdev') {
       if (table === GUARD_TABLE) this.#suspect('guard');
       else if (table === IDLE_TABLE) this.#suspect('idle');
       // The lease comes and goes; who empties it is one of ours, and who fills it the kernel.
-      else if ((table === FENCE_TABLE || table === MEMBERS_TABLE) && chain !== LEASE_SET) this.#suspect('fence');
-    } else if (chain.startsWith(CHAIN_PREFIX) && !/^delete (chain|table)/.test(line)) {
-      this.#chains.add(`${family === 'ip' ? 4 : 6} ${table} ${chain}`);
+      else if ((table === FENCE_TABLE || table === MEMBERS_TABLE) && name !== LEASE_SET) this.#suspect('fence');
+    } else if (name.startsWith(CHAIN_PREFIX) && !(gone && (object === 'chain' || object === 'table'))) {
+      this.#chains.add(`${family === 'ip' ? 4 : 6} ${table} ${name}`);
       this.#ring();
     } else this.#suspect(family === 'ip' ? 'iptables4' : 'iptables6');
   }

@@ -18,10 +18,12 @@ import type { Role } from '../failover/role.js';
 import type { CommandRunner } from '../kernel/command.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { type Answers, WATCHED_FOR_MS, NeighbourProbe } from '../system/neighbour-probe.js';
+import type { Lookout } from '../system/lookout.js';
 import type { Timers } from '../system/timers.js';
 
 export interface GatekeeperOptions {
   readonly run: CommandRunner;
+  readonly lookout: Lookout;
   readonly timers: Timers;
   readonly tell: (type: string, message: string) => void;
   readonly role: () => Role;
@@ -62,7 +64,7 @@ export class Gatekeeper {
   #holds = false;
 
   constructor(private readonly options: GatekeeperOptions) {
-    this.#probe = new NeighbourProbe(options.run, (answers) => this.#onAnswers(answers));
+    this.#probe = new NeighbourProbe(options.run, options.lookout, (answers) => this.#onAnswers(answers));
   }
 
   follow(model: GatewayModel): void {

@@ -16,7 +16,8 @@ import { containsCidr } from '../model/ip.js';
 import type { DedicatedLine } from '../model/line.js';
 import { lineParent } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
-import { Doorbell } from '../system/doorbell.js';
+import type { KernelEvent } from '../system/kernel-event.js';
+import type { Lookout, LookoutListener } from '../system/lookout.js';
 import type { CompileInput } from './compile.js';
 import type { Routing } from './routing.js';
 
@@ -25,6 +26,7 @@ const EVERY_MS = 1_000;
 
 export interface LineWatchOptions {
   readonly run: CommandRunner;
+  readonly lookout: Pick<Lookout, 'listeners'>;
   readonly clock: Clock;
   /** What is in force, and what it was compiled with. */
   readonly inForce: () => CompileInput | undefined;
@@ -62,7 +64,12 @@ export class LineWatch {
   #carrierless: ReadonlySet<string> = new Set();
   /** By line and peer. */
   readonly #established = new Map<string, boolean>();
-  #doorbell: Doorbell | undefined;
+  readonly #listener: LookoutListener = {
+    onEvent: (event) => {
+      if (event.kind === 'link' && !event.gone) this.#onLink(event);
+    },
+    onMissed: () => this.#lookSoon(),
+  };
   #timer: NodeJS.Timeout | undefined;
   #resting = false;
   #telling: Promise<void> = Promise.resolve();
@@ -101,8 +108,7 @@ export class LineWatch {
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#doorbell?.stop();
-    this.#doorbell = undefined;
+    this.options.lookout.listeners.delete(this.#listener);
     for (const { probe } of this.#watched.values()) probe?.stop();
   }
 
@@ -136,20 +142,20 @@ export class LineWatch {
 
   #start(): void {
     if (this.#timer) return;
-    const look = (): void => void this.look().catch(() => undefined);
-    this.#timer = setInterval(look, EVERY_MS);
-    this.#doorbell = new Doorbell(['ip', '-o', 'monitor', 'link'], (line) => this.#onLink(line), look);
-    this.#doorbell.start();
-    look();
+    this.#timer = setInterval(() => this.#lookSoon(), EVERY_MS);
+    this.options.lookout.listeners.add(this.#listener);
+    this.#lookSoon();
   }
 
-  #onLink(text: string): void {
-    const [, name = '', flags = ''] = /^\d+: ([^:@]+)[^<]*<([^>]*)>/.exec(text) ?? [];
-    const watched = [...this.#watched.values()].find(({ line }) => linkOfLine(line) === name);
+  #lookSoon(): void {
+    this.look().catch(() => undefined);
+  }
+
+  #onLink({ link, carries }: KernelEvent & { kind: 'link' }): void {
+    const watched = [...this.#watched.values()].find(({ line }) => linkOfLine(line) === link);
     if (!watched) return;
-    const lost = flags.split(',').includes('NO-CARRIER');
-    this.#carrierless = new Set([...this.#carrierless].filter((other) => other !== name).concat(lost ? [name] : []));
-    if (lost) this.#found(watched, NO_CARRIER);
+    this.#carrierless = new Set([...this.#carrierless].filter((other) => other !== link).concat(carries ? [] : [link]));
+    if (!carries) this.#found(watched, NO_CARRIER);
   }
 
   #hasNoCarrier = (line: DedicatedLine): boolean => this.#carrierless.has(linkOfLine(line));

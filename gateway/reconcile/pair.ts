@@ -28,6 +28,7 @@ import {
 import { FENCE_TABLE, LEASE_SET } from '../model/ownership.js';
 import type { Clock } from '../system/clock.js';
 import { replaceFile } from '../system/daemon.js';
+import type { Lookout } from '../system/lookout.js';
 import { Timers } from '../system/timers.js';
 import { voteStore } from '../system/vote-store.js';
 import { agree } from './allocate.js';
@@ -61,6 +62,7 @@ export interface PairOptions {
   /** The kernel holds what it should. */
   readonly verified: () => boolean;
   readonly run: CommandRunner;
+  readonly lookout: Lookout;
   readonly clock: Clock;
   readonly log: Logger;
   readonly tell: (type: string, message: string) => void;
@@ -135,6 +137,7 @@ export class Pair {
       });
     this.#gate = new Gatekeeper({
       ...{ run, tell, role },
+      lookout: options.lookout,
       timers: this.#timers,
       verified: options.verified,
       isBehind: () => this.#channel?.isBehind ?? false,

@@ -21,7 +21,7 @@ import { parseBfd, parseSessions, type SessionState } from '../routing/bird-stat
 import { changesFor, type Learnt, learntIn, LEARNT_ROUTES, routesOf } from '../routing/learnt.js';
 import { askBird } from '../system/bird-control.js';
 import { Daemon } from '../system/daemon.js';
-import { Doorbell } from '../system/doorbell.js';
+import type { Lookout, LookoutListener } from '../system/lookout.js';
 import type { PasswordFact } from '../system/password-file.js';
 import { type CompileInput, contextOf } from './compile.js';
 
@@ -29,6 +29,7 @@ export interface RoutingOptions {
   readonly directory: string;
   readonly log: Logger;
   readonly run: CommandRunner;
+  readonly lookout: Pick<Lookout, 'listeners'>;
   /** Of a pair; `undefined`: not known yet. */
   readonly role: () => Role | undefined;
   /** On the active member: the other should know. */
@@ -43,6 +44,8 @@ export interface BgpTrouble {
 }
 
 const PROGRAM = '/usr/sbin/bird';
+/** Of its routes; linux/rtnetlink.h. */
+const BIRD_PROTOCOL = 12;
 /** A table that is learnt comes in many pieces. */
 const LEARNT_WITHIN_MS = 200;
 /** As often as BIRD looks after its own. */
@@ -62,7 +65,7 @@ export class Routing {
   /** By the other member, which was active then. */
   #told: Learnt | undefined;
   #kept: { readonly key: string; readonly atMs: number } | undefined;
-  #bell: Doorbell | undefined;
+  #bell: LookoutListener | undefined;
   #ringing: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: RoutingOptions) {
@@ -190,14 +193,23 @@ export class Routing {
         this.options.log.error({ error: messageOf(error) }, 'what lines have learnt could not be read'),
       );
     const ring = (): void => void (this.#ringing ??= setTimeout(hear, LEARNT_WITHIN_MS));
-    this.#bell = new Doorbell(['ip', '-o', 'monitor', 'route'], (line) => line.includes('proto bird') && ring(), ring);
-    this.#bell.start();
+    this.#bell = {
+      onEvent: (event) => {
+        if (event.kind === 'route' && event.protocol === BIRD_PROTOCOL) ring();
+      },
+      onMissed: ring,
+    };
+    this.options.lookout.listeners.add(this.#bell);
     await this.#hear();
   }
 
-  #listenNoMore(): void {
-    this.#bell?.stop();
+  #stopListening(): void {
+    if (this.#bell) this.options.lookout.listeners.delete(this.#bell);
     this.#bell = undefined;
+  }
+
+  #listenNoMore(): void {
+    this.#stopListening();
     this.#learnt = undefined;
   }
 
@@ -222,7 +234,7 @@ export class Routing {
 
   /** It goes on. */
   leave(): void {
-    this.#bell?.stop();
+    this.#stopListening();
     clearTimeout(this.#ringing);
     this.#daemon.leave();
   }

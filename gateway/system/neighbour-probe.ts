@@ -1,13 +1,11 @@
 /**
- * Whether anybody answers behind each link, also behind one that must not speak for the gateway. One child for all links
- * of a gateway, which the kernel ends with us; nothing is known while it does not run.
+ * Whether anybody answers behind each link, also behind one that must not speak for the gateway: asked by the lookout. A
+ * link that comes, or is made anew, is asked from then on; of one that is not there nothing is known.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { ProbedLink } from '../failover/probed-links.js';
 import type { CommandRunner } from '../kernel/command.js';
 import { bitsOf, type IpAddress } from '../model/ip.js';
-import { NEIGHBOUR_PROGRAM } from './neighbour-program.js';
+import type { Lookout, LookoutListener } from './lookout.js';
 
 /** Of one link, ms ago; `undefined`: never. */
 export interface Answers {
@@ -20,20 +18,32 @@ export interface Answers {
 export const QUESTION_EVERY_MS = 100;
 /** Of the pair's own address: who answered by then does not any more. */
 export const WATCHED_FOR_MS = 3 * QUESTION_EVERY_MS;
-const RESTART_AFTER_MS = 1_000;
+const AGAIN_AFTER_MS = 1_000;
 
 export class NeighbourProbe {
-  #child: ChildProcess | undefined;
   #links: readonly ProbedLink[] = [];
   #key = '';
+  /** As the lookout was told last. */
+  #asked = '';
+  #answers: ReadonlyMap<string, Answers> = new Map();
   #timer: NodeJS.Timeout | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  readonly #listener: LookoutListener = {
+    onEvent: (event) => {
+      if (event.kind === 'link' && this.#links.some(({ link }) => link === event.link)) this.#place();
+    },
+    onMissed: () => this.#place(),
+    onEnd: () => this.#forget(),
+    onNeighbours: (line) => this.#hear(line),
+  };
 
   constructor(
     private readonly run: CommandRunner,
+    private readonly lookout: Pick<Lookout, 'listeners' | 'tell'>,
     private readonly onAnswers: (answers: ReadonlyMap<string, Answers>) => void,
   ) {}
 
-  /** None: it ends. */
+  /** None: nobody is asked. */
   set(links: readonly ProbedLink[]): void {
     const key = links
       .map(({ link, watched, neighbours }) => [link, watched?.text, ...neighbours.map(({ text }) => text)].join())
@@ -41,75 +51,59 @@ export class NeighbourProbe {
     if (key === this.#key) return;
     this.#key = key;
     this.#links = links;
-    this.#end();
-    if (links.length > 0) this.#begin();
+    if (links.length > 0) this.lookout.listeners.add(this.#listener);
+    else this.lookout.listeners.delete(this.#listener);
+    this.#place();
   }
 
   stop(): void {
     this.set([]);
+    clearTimeout(this.#timer);
   }
 
-  /** What it knows is told as soon as can be. */
+  /** What is known is told as soon as can be. */
   ask(): void {
-    this.#child?.stdin?.write('\n');
+    if (this.#links.length > 0) this.lookout.tell('ask');
   }
 
-  #end(): void {
+  #hear(line: string): void {
+    const [first, ...words] = line.split(' ');
+    if (first === 'answers') this.#answers = answersIn(words);
+    else {
+      this.#answers = new Map([...this.#answers].filter(([link]) => link !== words[0]));
+      // One that went tells of itself when it comes back; what else failed may go on to.
+      this.#asked = '';
+      this.#placeLater();
+    }
+    this.onAnswers(this.#answers);
+  }
+
+  #forget(): void {
+    this.#asked = '';
+    this.#answers = new Map();
+    this.onAnswers(this.#answers);
+  }
+
+  #place(): void {
+    this.#queue = this.#queue.then(() => this.#placeNow()).catch(() => this.#placeLater());
+  }
+
+  #placeLater(): void {
     clearTimeout(this.#timer);
-    this.#child?.kill('SIGKILL');
-    this.#child = undefined;
+    this.#timer = setTimeout(() => this.#place(), AGAIN_AFTER_MS).unref();
   }
 
-  #begin(): void {
-    this.#start().catch(() => this.#beginAgain());
+  /** One that was made anew has another number. */
+  async #placeNow(): Promise<void> {
+    const links = this.#links;
+    const interfaces = links.length > 0 ? await this.#interfaces() : new Map<string, Interface>();
+    if (links !== this.#links) return;
+    const found = links.flatMap((link) => argumentOf(link, interfaces.get(link.link)) ?? []);
+    const wanted = ['links', QUESTION_EVERY_MS, ...found].join(' ');
+    if (wanted === this.#asked) return;
+    this.#asked = this.lookout.tell(wanted) ? wanted : '';
   }
 
-  #beginAgain(): void {
-    this.#afterPause(() => this.#begin());
-  }
-
-  async #start(): Promise<void> {
-    const key = this.#key;
-    const interfaces = await this.#interfaces();
-    if (key !== this.#key) return;
-    const links = this.#links.flatMap((link) => argumentOf(link, interfaces.get(link.link)) ?? []);
-    if (links.length < this.#links.length) this.#lookForMore(links.length);
-    const argv = ['--pdeathsig', 'KILL', 'perl', '-e', NEIGHBOUR_PROGRAM, `${QUESTION_EVERY_MS}`, ...links];
-    const child = spawn('setpriv', argv, {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    });
-    this.#child = child;
-    child.stdin.on('error', () => undefined);
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (this.#child === child) this.onAnswers(answersIn(line));
-    });
-    child.on('error', () => undefined);
-    child.on('close', () => {
-      if (this.#child !== child) return;
-      this.#child = undefined;
-      this.onAnswers(new Map());
-      this.#beginAgain();
-    });
-  }
-
-  /** Nobody tells that an interface has come which was not there. */
-  #lookForMore(than: number): void {
-    this.#afterPause(async () => {
-      const [child, found] = [this.#child, await this.#interfaces().catch(() => new Map<string, Interface>())];
-      if (child !== this.#child) return;
-      if (this.#links.filter(({ link }) => found.has(link)).length <= than) return this.#lookForMore(than);
-      this.#end();
-      this.#begin();
-    });
-  }
-
-  #afterPause(run: () => unknown): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(run, RESTART_AFTER_MS).unref();
-  }
-
-  /** Asked at each start: one that was made anew has another number. */
   async #interfaces(): Promise<Map<string, Interface>> {
     const { stdout } = await this.run.run({ argv: ['ip', '-j', 'link', 'show'] });
     return new Map((JSON.parse(stdout) as Interface[]).map((each) => [each.ifname, each]));
@@ -122,7 +116,7 @@ interface Interface {
   readonly address: string;
 }
 
-/** One that is not there now is left out until the next start. */
+/** One that is not there now is left out until it comes. */
 function argumentOf({ link, watched, neighbours }: ProbedLink, found: Interface | undefined): string | undefined {
   const addresses = neighbours.map(hexadecimal).join(',');
   return found && [link, found.ifindex, found.address, watched ? hexadecimal(watched) : '', addresses].join('/');
@@ -130,10 +124,10 @@ function argumentOf({ link, watched, neighbours }: ProbedLink, found: Interface 
 
 const hexadecimal = ({ family, value }: IpAddress): string => value.toString(16).padStart(bitsOf(family) / 4, '0');
 
-function answersIn(line: string): Map<string, Answers> {
+function answersIn(words: readonly string[]): Map<string, Answers> {
   const ago = (text = ''): number | undefined => (Number(text) < 0 ? undefined : Number(text));
   return new Map(
-    line.split(' ').map((word) => {
+    words.map((word) => {
       const [link = '', gone, answered, watched] = word.split('/');
       return [link, { gone: gone === '1', answeredMsAgo: ago(answered), watchedMsAgo: ago(watched) }];
     }),

@@ -1,22 +1,20 @@
 /**
- * A program for perl, which is part of every Debian and may open raw sockets, as Node may not. On each link it asks
- * neighbours whether they are there, from the link's own MAC address: first who answered last, by itself, and all when
- * nobody did; seldom, where that goes on. It says how long ago somebody answered when three questions in a row were not
- * answered, when one is again, and when it is asked for.
+ * The part of the program for perl (see lookout-program.ts) that asks neighbours. On each link it asks whether they are
+ * there, from the link's own MAC address: first who answered last, by itself, and all when nobody did; seldom, where that
+ * goes on. It says how long ago somebody answered when three questions in a row were not answered, when one is again, and
+ * when it is asked for.
  *
  * IPv4 is asked by ARP, as nobody: a sender of 0.0.0.0 changes no cache. IPv6 is asked by neighbour solicitation, from the
  * link-local address that the MAC address makes: from nobody it would be a claim, and whoever has the address would give
  * it up while it tests it. The entry that it leaves at a neighbour is of that address alone.
  *
- * Arguments: milliseconds between questions, then for each link NAME/INDEX/MAC/WATCHED/NEIGHBOUR,NEIGHBOUR; watched is an
- * address whose holder is of interest by itself, or empty. Addresses of a link are of one family, in hexadecimal. A line
- * of output: for each link NAME/GONE/ANSWERED/WATCHED, the last two in milliseconds ago, -1 for never.
+ * A line of input: 'links MILLISECONDS', between questions, then for each link NAME/INDEX/MAC/WATCHED/NEIGHBOUR,NEIGHBOUR;
+ * watched is an address whose holder is of interest by itself, or empty. Addresses of a link are of one family, in
+ * hexadecimal. What is known of a link that is named as before stays. Or 'ask', for an answer as soon as can be. A line of
+ * output: 'answers', then for each link NAME/GONE/ANSWERED/WATCHED, the last two in milliseconds ago, -1 for never; 'lost
+ * NAME' of a link by which nobody can be asked any more, until it is named again.
  */
 export const NEIGHBOUR_PROGRAM = String.raw`
-use strict; use warnings; use Errno qw(EAGAIN ENETDOWN ENOBUFS);
-# Since some moment, by steps of 10 ms: what is part of every Debian knows no finer without a megabyte more.
-open(my $uptime, '<', '/proc/uptime') or die "uptime: $!";
-sub uptime { sysseek($uptime, 0, 0); sysread($uptime, my $text, 32); (split / /, $text)[0] }
 # Answers to us alone: the kernel keeps what others ask each other, which on a large segment is a lot.
 sub only {
   my ($bytes, @tests) = @_;
@@ -24,10 +22,10 @@ sub only {
   return join '', map { pack('S C C L', @$_) } @steps, [6, 0, 0, $bytes], [6, 0, 0, 0];
 }
 my ($word, $half) = (0x20, 0x28);
-my ($tick, @links) = (shift() / 1000);
+my ($tick, $now, $asked, $next, $watching, $count, @links) = (0, 0, 0, 0, '', 0);
 my $lost = 3;
-for (@ARGV) {
-  my ($name, $index, $mac, $watched, $neighbours) = split m{/};
+sub link_of {
+  my ($name, $index, $mac, $watched, $neighbours) = split m{/}, $_[0];
   my $six = "$watched,$neighbours" =~ /\w{32}/;
   my $type = $six ? 0x86dd : 0x0806;
   $mac = pack('H12', $mac =~ s/://gr);
@@ -36,16 +34,14 @@ for (@ARGV) {
     ? only(78, [$word, 0, $high], [$half, 4, $low], [$half, 20, 0x3aff], [$half, 54, 0x8800])
     : only(60, [$half, 20, 2], [$word, 32, $high], [$half, 36, $low]);
   # Of no protocol until it is bound: nothing comes before the filter.
-  socket(my $socket, 17, 3 | 2048, 0) or die "socket: $!";
-  setsockopt($socket, 1, 26, pack('S x![P] P', length($filter) / 8, $filter)) or die "$name: $!";
-  bind($socket, pack('S n i S C C a8', 17, $type, $index, 0, 0, 6, '')) or die "$name: $!";
-  push @links, {
-    name => $name, socket => $socket, six => $six, mac => $mac, misses => 0, gone => 0, answered => -1, seen => -1,
+  socket(my $socket, 17, 3 | 2048, 0) or return;
+  setsockopt($socket, 1, 26, pack('S x![P] P', length($filter) / 8, $filter)) or return;
+  bind($socket, pack('S n i S C C a8', 17, $type, $index, 0, 0, 6, '')) or return;
+  return {
+    text => $_[0], name => $name, socket => $socket, six => $six, mac => $mac, misses => 0, gone => 0, answered => -1, seen => -1,
     watched => pack('H*', $watched), neighbours => [map { pack('H*', $_) } split /,/, $neighbours // ''],
   };
 }
-my $now = uptime();
-my $asked = $now;
 sub arp {
   my ($mac, $address, $to) = @_;
   return pack('a6 a6 n n n C C n a6 N a6 a4', $to // "\xff" x 6, $mac, 0x0806, 1, 0x0800, 6, 4, 1, $mac, 0, '', $address);
@@ -64,7 +60,7 @@ sub solicitation {
 sub ask {
   my ($link, $address, $to) = @_;
   my $question = $link->{questions}{$address . ($to // '')} //= ($link->{six} ? \&solicitation : \&arp)->($link->{mac}, $address, $to);
-  defined(syswrite($link->{socket}, $question)) or $! == ENETDOWN or $! == ENOBUFS or $! == EAGAIN or exit 1;
+  defined(syswrite($link->{socket}, $question)) or $! == ENETDOWN or $! == ENOBUFS or $! == EAGAIN or $link->{lost} = 1;
 }
 sub hear {
   my ($link) = @_;
@@ -72,7 +68,7 @@ sub hear {
   # A storm does not keep us here.
   for (1 .. 256) {
     my $count = sysread($link->{socket}, my $frame, 78);
-    if (!defined $count) { last if $! == EAGAIN || $! == ENETDOWN; exit 1 }
+    if (!defined $count) { $link->{lost} = 1 unless $! == EAGAIN || $! == ENETDOWN; last }
     next if $count < ($link->{six} ? 78 : 42);
     my ($from, $address) = unpack($link->{six} ? 'x6 a6 x50 a16' : 'x22 a6 a4', $frame);
     if ($address eq $link->{watched}) { @$link{qw(seen holder)} = ($asked, $from) }
@@ -82,38 +78,51 @@ sub hear {
 }
 sub recent { $_[0]{seen} >= 0 && $now - $_[0]{seen} < ($lost + 0.5) * $tick }
 sub ago { $_[0] < 0 ? -1 : int(($now - $_[0]) * 1000) }
-sub report { syswrite(STDOUT, join(' ', map { join '/', $_->{name}, $_->{gone}, ago($_->{answered}), ago($_->{seen}) } @links) . "\n") }
-my ($next, $watching, $count) = ($now, '', 0);
-vec(my $commands = '', fileno(STDIN), 1) = 1;
-while (1) {
-  my $ready = $commands;
-  # Answers wait until the next question: they are as old as the last one, at least.
-  select($ready, undef, undef, $next > $now ? $next - $now : 0);
-  $now = uptime();
+sub report { syswrite(STDOUT, join(' ', 'answers', map { join '/', $_->{name}, $_->{gone}, ago($_->{answered}), ago($_->{seen}) } @links) . "\n") if @links }
+sub set_links {
+  my ($milliseconds, @texts) = @_;
+  ($next, $asked) = ($now, $now) if !@links;
+  ($tick, $watching) = ($milliseconds / 1000, '');
+  my %kept = map { ($_->{text}, $_) } @links;
+  @links = map { $kept{$_} // link_of($_) // { name => (split m{/})[0], lost => 1 } } @texts;
+  leave_lost();
+}
+# One that went would take the others with it.
+sub leave_lost {
+  for (grep { $_->{lost} } @links) { syswrite(STDOUT, "lost $_->{name}\n") }
+  @links = grep { !$_->{lost} } @links;
+}
+sub until_question { return @links ? $next > $now ? $next - $now : 0 : undef }
+# Of every link. Answers wait until the next question: they are as old as the last one, at least.
+sub hear_neighbours {
   my $changed = 0;
   for my $link (@links) {
     next unless hear($link);
     $link->{misses} = -1;
     if ($link->{gone}) { $link->{gone} = 0; $changed = 1 }
   }
-  if (vec($ready, fileno(STDIN), 1)) { exit unless sysread(STDIN, my $line, 4096); $changed = 1 }
-  if ($now > $next - 0.01) {
-    $next = $now + $tick;
-    $asked = $now;
-    my $seldom = $count++ % 5 == 0;
-    for my $link (@links) {
-      my $known = ++$link->{misses} == 0;
-      if (@{$link->{neighbours}} && $link->{misses} == $lost) { $link->{gone} = 1; $changed = 1 }
-      if ($known && $link->{last}) { ask($link, $link->{last}, $link->{at}) }
-      elsif ($link->{misses} < 10 || $seldom) { ask($link, $_) for @{$link->{neighbours}} }
-      next if $link->{watched} eq '';
-      if (recent($link)) { ask($link, $link->{watched}, $link->{holder}) }
-      elsif ($seldom) { ask($link, $link->{watched}) }
-    }
-    my $watched = join '', map { recent($_) ? 1 : 0 } @links;
-    $changed = 1 if $watched ne $watching;
-    $watching = $watched;
+  return $changed;
+}
+# Where it is time.
+sub ask_neighbours {
+  return 0 if !@links || $now <= $next - 0.01;
+  my $changed = 0;
+  $next = $now + $tick;
+  $asked = $now;
+  my $seldom = $count++ % 5 == 0;
+  for my $link (@links) {
+    my $known = ++$link->{misses} == 0;
+    if (@{$link->{neighbours}} && $link->{misses} == $lost) { $link->{gone} = 1; $changed = 1 }
+    if ($known && $link->{last}) { ask($link, $link->{last}, $link->{at}) }
+    elsif ($link->{misses} < 10 || $seldom) { ask($link, $_) for @{$link->{neighbours}} }
+    next if $link->{watched} eq '';
+    if (recent($link)) { ask($link, $link->{watched}, $link->{holder}) }
+    elsif ($seldom) { ask($link, $link->{watched}) }
   }
-  report() if $changed;
+  leave_lost();
+  my $watched = join '', map { recent($_) ? 1 : 0 } @links;
+  $changed = 1 if $watched ne $watching;
+  $watching = $watched;
+  return $changed;
 }
 `;

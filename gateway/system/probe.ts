@@ -59,7 +59,7 @@ const PROGRAMS: readonly {
   },
   {
     argv: ['perl', '-v'],
-    fix: 'install the package perl-base; without it a member of a pair does not notice that a side of it reaches nobody',
+    fix: 'install the package perl-base; without it changes from elsewhere are noticed late, and a member of a pair does not notice that a side of it reaches nobody',
     optional: true,
   },
   {

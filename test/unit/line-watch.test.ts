@@ -7,8 +7,6 @@ import { LineWatch, type LineWatchOptions } from '../../gateway/reconcile/line-w
 
 // Since when a line stands as it does, whatever it is judged by.
 
-vi.mock('../../gateway/system/doorbell.js');
-
 const line = (name: string, bgp: boolean) =>
   ({
     name,
@@ -30,6 +28,7 @@ describe('a line', () => {
     const model = { dedicatedLines: lines, vpnConnections: [], highAvailability: { mode: 'None' } };
     const watch = new LineWatch({
       run: { run: async () => ({ stdout: '[]' }) } as unknown as CommandRunner,
+      lookout: { listeners: new Set() },
       clock: { nowMs: () => Date.now() } as LineWatchOptions['clock'],
       inForce: () => ({ model, facts: { mtu } }) as unknown as ReturnType<LineWatchOptions['inForce']>,
       tell: () => undefined,

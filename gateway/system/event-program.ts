@@ -8,7 +8,7 @@
  * of who made the transaction; NAME is of the chain or set, and '-' where there is none. CARRIES and GONE are 0 or 1.
  */
 export const EVENT_PROGRAM = String.raw`
-my ($overrun, %names, %transaction) = (0);
+my (%names, %transaction);
 # Values of attributes, by their types; the last of which we look for come early in long messages.
 sub attributes {
   my ($data, $at, @types) = @_;
@@ -83,21 +83,22 @@ my @listeners = (
   listener(12, 0x40, 16 << 20, \&hear_nft),
 );
 sub hear_kernel {
-  my ($socket, $decode) = @{$_[0]};
+  my ($listener) = @_;
+  my ($socket, $decode) = @$listener;
   my (%said, $said);
-  # A storm does not keep us here.
-  for (1 .. 64) {
+  # A storm does not keep us here, but for what was kept of one that was too large.
+  for (my $turn = 0; $turn < 64 || $listener->[2]; $turn++) {
     my $count = sysread($socket, my $data, 65536);
     if (!defined $count) {
-      last if $! == EAGAIN;
-      $! == ENOBUFS or die "netlink: $!";
-      %transaction = ();
-      $said{"missed\n"} = 1;
-      next;
+      if ($! == ENOBUFS) { $listener->[2] = 1; next }
+      $! == EAGAIN or die "netlink: $!";
+      # Until all that was kept is read, the kernel keeps nothing more, and does not say so.
+      if ($listener->[2]) { $said{"missed\n"} = 1; $listener->[2] = 0; %transaction = () }
+      last;
     }
     for (my $at = 0; $at + 16 <= $count;) {
       my ($length, $type) = unpack("x$at L S", $data);
-      if ($length < 16 || $at + $length > $count) { $said{"missed\n"} = 1; last }
+      if ($length < 16 || $at + $length > $count) { $listener->[2] = 1; last }
       my $line = $decode->($socket, $type, substr($data, $at + 16, $length - 16));
       # What came and went and came is told in full; of the rest, that it was.
       if ($line =~ /^[la]/) { $said .= $line } elsif ($line ne '') { $said{$line} = 1 }

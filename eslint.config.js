@@ -28,6 +28,13 @@ export default defineConfig(
       '@typescript-eslint/no-floating-promises': 'error',
       // An effect can satisfy an interface whose other implementations do await.
       '@typescript-eslint/require-await': 'off',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ImportDeclaration[source.value="zod"] > :not(ImportNamespaceSpecifier, Literal)',
+          message: 'import * as z from zod: by its own name it brings all of its languages into the bundle.',
+        },
+      ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },
   },

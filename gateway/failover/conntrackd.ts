@@ -15,6 +15,11 @@ export interface SyncFiles {
 const HASH_SIZE = 32_768;
 const DEFAULT_HASH_LIMIT = 1_048_576;
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+/**
+ * Of what the kernel may keep of its events. Each connection that a standby puts in is told of as well, before it reads on;
+ * what is too much makes it tell the active member all that it has, old as that may be. Nothing is taken until it is needed.
+ */
+const EVENT_BUFFER_BYTES = 32 * 1024 * 1024;
 
 /**
  * Not of one that is only being opened. The end of a connection is told with the state that it had, so the filter must let
@@ -51,8 +56,8 @@ General {
   UNIX {
     Path ${files.control}
   }
-  NetlinkBufferSize ${SOCKET_BUFFER_BYTES / 2}
-  NetlinkBufferSizeMaxGrowth ${2 * SOCKET_BUFFER_BYTES}
+  NetlinkBufferSize ${EVENT_BUFFER_BYTES}
+  NetlinkBufferSizeMaxGrowth ${2 * EVENT_BUFFER_BYTES}
   NetlinkOverrunResync On
   Filter From Kernelspace {
     Protocol Accept {

@@ -33,8 +33,8 @@ export interface Suspicion {
 const DEBOUNCE_MS = 250;
 /** With the repair itself, within two seconds on a busy machine too; at 5,000 elastic IPs a look costs 15 ms, most of it in `ipset`. */
 const POLL_MS = 1_200;
-/** Events can be lost; everything is looked at this often whatever happened. */
-const SWEEP_MS = 60_000;
+/** Lost events are told of, others are not sent at all: everything is looked at this often whatever happened. */
+const SWEEP_MS = 180_000;
 
 export class DriftWatch {
   #subsystems = new Set<SubsystemName>();

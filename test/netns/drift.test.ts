@@ -268,6 +268,16 @@ describe('drift', () => {
     });
   });
 
+  it('is mended when it came while nobody listened, and afterwards', async () => {
+    const { stdout } = await blue.gateway.exec(['pgrep', '--parent', String(supervisor.pid), '--full', '^perl -e']);
+    for (const pid of stdout.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+    // Once a second a child that ended is started again.
+    const unheard = await whenMended(await change([['ip', 'link', 'del', 'vg-ext0']]));
+    expect(unheard, 'ms to mend').toBeLessThan(LIMIT_MS);
+    const heard = await whenMended(await change([['iptables', '-F']]));
+    expect(heard, 'ms to mend').toBeLessThan(LIMIT_MS);
+  });
+
   it('carries packets again afterwards', async () => {
     const web = await blue.vm('web').agent();
     const { greeting } = await web.tcpConnect({ to: '198.51.100.1', port: 8080 });

@@ -15,8 +15,8 @@ const outside = internet.hostAddresses[0] as string;
 
 let held: readonly TcpConnections[] = [];
 
-/** Half of them by SNAT, half from a VM to another by its elastic IP. */
-export async function holdMany({ tenant }: PairLab): Promise<void> {
+/** Half of them by SNAT, half from a VM to another by its elastic IP; both members hear of each. */
+export async function holdMany({ tenant, members }: PairLab): Promise<void> {
   const [crowd, app] = await Promise.all([tenant.vm('crowd').agent(), tenant.vm('app').agent()]);
   const half = { count: MANY / 2, concurrency: AT_ONCE, timeoutMs: PATIENCE_MS };
   held = [
@@ -25,6 +25,8 @@ export async function holdMany({ tenant }: PairLab): Promise<void> {
   ];
   const refused = held.flatMap(({ errors }) => errors);
   if (refused[0]) throw new Error(`${refused.length} of ${MANY} could not connect: ${refused[0].message}`);
+  const missed = await Promise.all(members.map((member) => member.missedEvents()));
+  if (missed.some((times) => times !== 0)) throw new Error(`events that conntrackd missed: ${missed.join(', ')} times`);
 }
 
 /** Fails for any that is lost. */

@@ -20,6 +20,7 @@
 #   net.ipv6.conf.all.ignore_routes_with_linkdown=1
 #   net.ipv6.conf.default.ignore_routes_with_linkdown=1
 #   net.netfilter.nf_conntrack_acct=1         net.netfilter.nf_conntrack_tcp_be_liberal=1
+#   net.netfilter.nf_conntrack_events=1
 #   net.netfilter.nf_conntrack_tcp_timeout_established=900, or what a VpcGateway's timeouts say; so too the other timeouts
 # Where the kernel has ip_vs, by which load balancers work then, these are there too, and without them it treats connections
 # otherwise than its firewall, limits and edits ask for:

@@ -8,6 +8,7 @@ import { isPair, type MemberPath, roleMac, sidesWithMac } from '../model/high-av
 import { BALANCED_GROUP, lineParent, roleLink, ROUTE_PROTOCOL } from '../model/ownership.js';
 import type { CompileContext, Contribution, Feature } from './feature.js';
 import { placedLines } from './line.js';
+import { PAIR_SYSCTLS } from './network-sysctls.js';
 
 export const highAvailability: Feature = {
   name: 'high availability',
@@ -27,6 +28,7 @@ export const highAvailability: Feature = {
     const links = [...sides, ...lines];
     const { highAvailability } = model;
     return {
+      sysctls: PAIR_SYSCTLS,
       fence: fenceTables({ links, highAvailability, member }),
       ...memberTunnels(member?.paths ?? [], context),
       macs: links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac] as const])),

@@ -48,6 +48,12 @@ export const LINE_SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv6.conf.default.ignore_routes_with_linkdown': '1',
 };
 
+/**
+ * Of a pair: the kernel else says nothing, to its end, of a connection that was opened while nobody listened, and the other
+ * member keeps it.
+ */
+export const PAIR_SYSCTLS: Readonly<Record<string, string>> = { 'net.netfilter.nf_conntrack_events': '1' };
+
 /** With load balancers by IPVS. They are there where the kernel has it, and nowhere else. */
 export const IPVS_SYSCTLS: Readonly<Record<string, string>> = {
   // Its connections are known to the firewall, limits and counters.

@@ -1,7 +1,7 @@
 /** Finds out what this machine gives a gateway: programs, rights, kernel features, switches. Leaves nothing behind. */
 import { accessSync, constants, existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { messageOf, VpcgwError } from '../errors.js';
-import { IPVS_SYSCTLS, LINE_SYSCTLS, networkSysctls } from '../features/network-sysctls.js';
+import { IPVS_SYSCTLS, LINE_SYSCTLS, networkSysctls, PAIR_SYSCTLS } from '../features/network-sysctls.js';
 import { CommandError, type CommandRunner } from '../kernel/command.js';
 import type { IptablesVariant } from '../kernel/iptables/subsystem.js';
 import { SCHEDULERS, serviceText } from '../kernel/ipvs/entry.js';
@@ -325,7 +325,7 @@ async function tryConsent(run: CommandRunner): Promise<void> {
 /** A switch is fine when it is as it should be, whoever set it, and when it can be set from here. */
 async function probeSysctls(run: CommandRunner): Promise<Finding[]> {
   const timeouts = { tcpEstablished: 900_000, udp: 30_000, udpStream: 120_000 };
-  const wanted = { ...networkSysctls({ timeouts }), ...LINE_SYSCTLS, ...IPVS_SYSCTLS };
+  const wanted = { ...networkSysctls({ timeouts }), ...LINE_SYSCTLS, ...PAIR_SYSCTLS, ...IPVS_SYSCTLS };
   const actual = await run.switches(Object.keys(wanted));
   const findings: Finding[] = [];
   for (const [key, value] of Object.entries(wanted)) {

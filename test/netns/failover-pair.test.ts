@@ -225,6 +225,29 @@ describe('the members of a pair', () => {
     await later.close({ reset: true });
   });
 
+  it('tell of the end of a connection that was opened while no conntrackd ran', async () => {
+    const inet = await lab.inet();
+    const { active, standby } = await lab.settled();
+    const running = () => lab.members.flatMap((member) => member.daemonPids('conntrackd'));
+    const former = running();
+    for (const member of lab.members) member.signal(member.daemonPids('conntrackd'), 'SIGKILL');
+    const connection = await inet.tcpConnect({ to: '203.0.113.10', port: ports.tcp });
+    await lab.until(
+      'both are back',
+      async () => running().filter((pid) => !former.includes(pid)).length === former.length,
+    );
+    await lab.until('it answers', () => active.knowsItsConnections());
+    await active.tellAll();
+    await lab.connectionsKnown(active);
+    await connection.close({ reset: true });
+    const web = ['-p', 'tcp', '-d', '203.0.113.10'];
+    await active.namespace.exec(['conntrack', '-D', ...web], { okExitCodes: [0, 1] });
+    await lab.until('its end is known', async () => {
+      const { stdout } = await standby.namespace.exec(['conntrack', '-L', ...web]);
+      return stdout === '';
+    });
+  });
+
   it('tell each translation as it is, after a frozen member ended a former connection of the same ports', async () => {
     const crowd = await lab.tenant.vm('crowd').agent();
     const localPort = 21_001;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { IPVS_SYSCTLS, LINE_SYSCTLS, networkSysctls } from '../../gateway/features/network-sysctls.js';
+import { IPVS_SYSCTLS, LINE_SYSCTLS, networkSysctls, PAIR_SYSCTLS } from '../../gateway/features/network-sysctls.js';
 import type { GatewayModel } from '../../gateway/model/gateway-model.js';
 import { MARK } from '../../gateway/model/ownership.js';
 
@@ -63,7 +63,12 @@ describe('the page of the kernel', () => {
   });
 
   it('and the Dockerfile name every sysctl', () => {
-    const all = { ...networkSysctls({ timeouts: {} as GatewayModel['timeouts'] }), ...LINE_SYSCTLS, ...IPVS_SYSCTLS };
+    const all = {
+      ...networkSysctls({ timeouts: {} as GatewayModel['timeouts'] }),
+      ...LINE_SYSCTLS,
+      ...PAIR_SYSCTLS,
+      ...IPVS_SYSCTLS,
+    };
     const onPage = new Set([...page.matchAll(/`(net\.[^`]+)`/g)].flatMap(([, name = '']) => spread(name)));
     const dockerfile = read('Dockerfile').split(/\s+/);
     for (const [name, value] of Object.entries(all)) {

@@ -26,16 +26,19 @@ export class Doorbell {
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });
     this.#child = child;
-    createInterface({ input: child.stdout }).on('line', this.onLine);
     child.on('error', () => undefined);
     child.on('close', () => {
       if (this.#stopped || this.#child !== child) return;
       this.#startAgain();
     });
+    // A machine without files to spare has none for this either: then it closes.
+    const { stdout }: Partial<typeof child> = child;
+    if (stdout) createInterface({ input: stdout }).on('line', this.onLine);
   }
 
-  /** A machine without memory or files to spare lets nobody start a program, for a while. */
+  /** A machine without memory to spare lets nobody start a program, for a while. */
   #startAgain(): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       try {
         this.start();

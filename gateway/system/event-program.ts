@@ -4,7 +4,7 @@
  * end, and of each object once, as its rules are many. Formats: linux/rtnetlink.h, linux/netfilter/nf_tables.h.
  *
  * A line of output: 'link NAME CARRIES GONE', 'address LINK FAMILY HEXADECIMAL PREFIX-LENGTH GONE', 'route PROTOCOL',
- * 'rule PROTOCOL', 'nft PID FAMILY OBJECT GONE TABLE NAME'; 'missed' when the kernel had more to tell than was kept. PID is
+ * 'rule PROTOCOL', 'nft PID FAMILY OBJECT GONE TABLE NAME'; 'missed' when the kernel had more to tell than was kept, and at the start, when it listens. All links are told of then. PID is
  * of who made the transaction; NAME is of the chain or set, and '-' where there is none. CARRIES and GONE are 0 or 1.
  */
 export const EVENT_PROGRAM = String.raw`
@@ -82,6 +82,9 @@ my @listeners = (
   listener(0, 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000, 4 << 20, \&hear_route),
   listener(12, 0x40, 16 << 20, \&hear_nft),
 );
+# The names of all, since one that went is not found by its number.
+sub name_links { syswrite($listeners[0][0], pack('L S S x8 x16', 32, 18, 0x301)) }
+name_links();
 sub hear_kernel {
   my ($listener) = @_;
   my ($socket, $decode) = @$listener;
@@ -93,7 +96,7 @@ sub hear_kernel {
       if ($! == ENOBUFS) { $listener->[2] = 1; next }
       $! == EAGAIN or die "netlink: $!";
       # Until all that was kept is read, the kernel keeps nothing more, and does not say so.
-      if ($listener->[2]) { $said{"missed\n"} = 1; $listener->[2] = 0; %transaction = () }
+      if ($listener->[2]) { $said{"missed\n"} = 1; $listener->[2] = 0; %transaction = (); name_links() }
       last;
     }
     for (my $at = 0; $at + 16 <= $count;) {

@@ -22,9 +22,13 @@ export interface NftEvent {
   readonly name: string;
 }
 
+const WORDS = { link: 3, address: 5, route: 1, rule: 1, nft: 6 } as const;
+
+/** `undefined` when it is not such a line, whole: who tells may be killed in the midst of one. */
 export function parseKernelEvent(line: string): KernelEvent | undefined {
-  const [kind, ...words] = line.split(' ');
-  const [first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
+  const [kind, ...words] = line.split(' ') as [keyof typeof WORDS, ...string[]];
+  if (words.length !== WORDS[kind] || words.includes('')) return undefined;
+  const [first, second, third, fourth, fifth, sixth] = words as [string, string, string, string, string, string];
   switch (kind) {
     case 'link':
       return { kind, link: first, carries: second === '1', gone: third === '1' };
@@ -40,7 +44,5 @@ export function parseKernelEvent(line: string): KernelEvent | undefined {
       const name = sixth === '-' ? '' : sixth;
       return { kind, pid: Number(first), family, object, gone: fourth === '1', table: fifth, name };
     }
-    default:
-      return undefined;
   }
 }

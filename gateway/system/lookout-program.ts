@@ -17,6 +17,8 @@ $now = uptime();
 vec(my $awaited = '', fileno(STDIN), 1) = 1;
 vec($awaited, fileno($_->[0]), 1) = 1 for @listeners;
 my $pending = '';
+# What came before is not heard.
+syswrite(STDOUT, "missed\n");
 while (1) {
   my $ready = $awaited;
   select($ready, undef, undef, until_question()) < 0 and next;
@@ -24,7 +26,7 @@ while (1) {
   my $changed = hear_neighbours();
   if (vec($ready, fileno(STDIN), 1)) {
     sysread(STDIN, $pending, 65536, length $pending) or exit;
-    while ($pending =~ s/^(\S+) ?(.*)\n//) { if ($1 eq 'links') { set_links(split / /, $2) } else { $changed = 1 } }
+    while ($pending =~ s/^(\S+) ?(.*)\n//) { $changed = 1 if $1 ne 'links' || set_links(split / /, $2) }
   }
   $changed = 1 if ask_neighbours();
   report() if $changed;

@@ -9,7 +9,7 @@ import { LOOKOUT_PROGRAM } from './lookout-program.js';
 
 export interface LookoutListener {
   readonly onEvent?: (event: KernelEvent) => void;
-  /** Events may have been missed, by now; it listens. */
+  /** Events may have been missed until now. It listens. */
   readonly onMissed?: () => void;
   /** Nobody is asked any more, until it is told anew. */
   readonly onEnd?: () => void;
@@ -30,16 +30,19 @@ export class Lookout {
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });
     this.#child = child;
-    child.stdin.on('error', () => undefined);
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (this.#child === child) this.#hear(line);
-    });
     child.on('error', () => undefined);
     child.on('close', () => {
       if (this.#child !== child) return;
       this.#child = undefined;
       for (const { onEnd } of this.listeners) onEnd?.();
       this.#startAgain();
+    });
+    // A machine without files to spare has none for these either: then it closes.
+    const { stdin, stdout }: Partial<typeof child> = child;
+    stdin?.on('error', () => undefined);
+    if (!stdout) return;
+    createInterface({ input: stdout }).on('line', (line) => {
+      if (this.#child === child) this.#hear(line);
     });
   }
 
@@ -63,15 +66,15 @@ export class Lookout {
       else onNeighbours?.(line);
   }
 
-  /** A machine without memory or files to spare lets nobody start a program, for a while. */
+  /** A machine without memory to spare lets nobody start a program, for a while. */
   #startAgain(): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       try {
         this.start();
       } catch {
-        return this.#startAgain();
+        this.#startAgain();
       }
-      for (const { onMissed } of this.listeners) onMissed?.();
     }, RESTART_AFTER_MS);
   }
 }

@@ -28,6 +28,7 @@ export class NeighbourProbe {
   #answers: ReadonlyMap<string, Answers> = new Map();
   #timer: NodeJS.Timeout | undefined;
   #queue: Promise<void> = Promise.resolve();
+  #queued = false;
   readonly #listener: LookoutListener = {
     onEvent: (event) => {
       if (event.kind === 'link' && this.#links.some(({ link }) => link === event.link)) this.#place();
@@ -69,12 +70,12 @@ export class NeighbourProbe {
   #hear(line: string): void {
     const [first, ...words] = line.split(' ');
     if (first === 'answers') this.#answers = answersIn(words);
-    else {
+    else if (first === 'lost') {
       this.#answers = new Map([...this.#answers].filter(([link]) => link !== words[0]));
       // One that went tells of itself when it comes back; what else failed may go on to.
       this.#asked = '';
       this.#placeLater();
-    }
+    } else return;
     this.onAnswers(this.#answers);
   }
 
@@ -84,7 +85,10 @@ export class NeighbourProbe {
     this.onAnswers(this.#answers);
   }
 
+  /** A link that comes and goes is looked up once at a time. */
   #place(): void {
+    if (this.#queued) return;
+    this.#queued = true;
     this.#queue = this.#queue.then(() => this.#placeNow()).catch(() => this.#placeLater());
   }
 
@@ -95,6 +99,7 @@ export class NeighbourProbe {
 
   /** One that was made anew has another number. */
   async #placeNow(): Promise<void> {
+    this.#queued = false;
     const links = this.#links;
     const interfaces = links.length > 0 ? await this.#interfaces() : new Map<string, Interface>();
     if (links !== this.#links) return;

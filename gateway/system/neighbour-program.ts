@@ -78,14 +78,15 @@ sub hear {
 }
 sub recent { $_[0]{seen} >= 0 && $now - $_[0]{seen} < ($lost + 0.5) * $tick }
 sub ago { $_[0] < 0 ? -1 : int(($now - $_[0]) * 1000) }
-sub report { syswrite(STDOUT, join(' ', 'answers', map { join '/', $_->{name}, $_->{gone}, ago($_->{answered}), ago($_->{seen}) } @links) . "\n") if @links }
+sub report { syswrite(STDOUT, join(' ', 'answers', map { join '/', $_->{name}, $_->{gone}, ago($_->{answered}), ago($_->{seen}) } @links) . "\n") }
 sub set_links {
   my ($milliseconds, @texts) = @_;
   ($next, $asked) = ($now, $now) if !@links;
-  ($tick, $watching) = ($milliseconds / 1000, '');
+  ($tick, $watching, $count) = ($milliseconds / 1000, '', 0);
   my %kept = map { ($_->{text}, $_) } @links;
   @links = map { $kept{$_} // link_of($_) // { name => (split m{/})[0], lost => 1 } } @texts;
   leave_lost();
+  return !@links;
 }
 # One that went would take the others with it.
 sub leave_lost {

@@ -81,4 +81,11 @@ export const rssMb = (pid: number): number => mbIn(`/proc/${pid}/status`, /^VmRS
 /** The same with of each page its share alone, among all processes that have it: as much as the machine has less by it. */
 export const shareMb = (pid: number): number => mbIn(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB/m);
 
-const mbIn = (file: string, line: RegExp): number => (Number(line.exec(readFileSync(file, 'utf8'))?.[1]) * 1024) / 1e6;
+/** 0 of one that has ended meanwhile. */
+function mbIn(file: string, line: RegExp): number {
+  try {
+    return (Number(line.exec(readFileSync(file, 'utf8'))?.[1] ?? 0) * 1024) / 1e6;
+  } catch {
+    return 0;
+  }
+}

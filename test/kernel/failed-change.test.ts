@@ -3,7 +3,7 @@ import { elasticIp, gateway, loadBalancer } from '../support/documents.js';
 import { GatewayWorld } from '../support/gateway-world.js';
 
 // A command that the kernel refuses once, where nobody waits for an answer: what it was part of is done soon all the same.
-// No drift is looked for in this process, and a sweep is a minute away. By IPVS, which holds a member for as long as it drains.
+// No drift is looked for in this process, and a sweep is three minutes away. By IPVS, which holds a member for as long as it drains.
 
 const externalAddresses = ['100.64.0.11/24', '2001:db8:ffff::11/64'] as const;
 const SOON = { timeout: 10_000, interval: 100 };

@@ -56,6 +56,24 @@ describe('a pair', () => {
     },
   );
 
+  it('moves also after what asks the neighbours was killed, on both', async () => {
+    const { active, standby } = await ready();
+    const lookouts = () =>
+      Promise.all(
+        lab.members.map(async ({ namespace, supervisor }) => {
+          const argv = ['pgrep', '--parent', String(supervisor.pid), '--full', '^perl -e'];
+          return (await namespace.exec(argv, { okExitCodes: [0, 1] })).stdout.split('\n').filter(Boolean);
+        }),
+      );
+    const former = (await lookouts()).flat();
+    expect(former.length).toBeGreaterThanOrEqual(2);
+    for (const pid of former) process.kill(Number(pid), 'SIGKILL');
+    await lab.until('both are asked for again', async () => (await lookouts()).every((pids) => pids.length > 0));
+    await swallow([active], 'ext0');
+    await lab.until('the other one speaks', () => standby.holdsLease());
+    await mend();
+  });
+
   it('stays where it is when neither is answered', async () => {
     const { active, standby } = await ready();
     const before = (await active.look()).roleChanges;

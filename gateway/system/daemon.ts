@@ -35,7 +35,10 @@ export interface DaemonOptions {
   readonly onEnd: () => void;
 }
 
+/** Of one that is not our child, or does not run. */
 const LOOK_EVERY_MS = 1_000;
+/** Of a child, whose end is told; for its log alone. */
+const LOG_EVERY_MS = 5_000;
 /** Several reloads in a row have made keepalived give up a role that it held. */
 const RELOAD_EVERY_MS = 5_000;
 const RESTART_AFTER_MS = 200;
@@ -49,6 +52,7 @@ export class Daemon {
   #wanted: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #look: NodeJS.Timeout | undefined;
+  #lookEveryMs = 0;
   #restartMs = RESTART_AFTER_MS;
   #startedMs = -Infinity;
   #reloadedMs = -Infinity;
@@ -130,7 +134,15 @@ export class Daemon {
       this.#adopted = !this.#isChild;
       if (changed) await this.#tell();
     }
-    this.#look ??= setInterval(() => this.#lookSoon(), LOOK_EVERY_MS).unref();
+    this.#lookAfterwards();
+  }
+
+  #lookAfterwards(): void {
+    const everyMs = this.#isChild ? LOG_EVERY_MS : LOOK_EVERY_MS;
+    if (this.#look && everyMs === this.#lookEveryMs) return;
+    clearInterval(this.#look);
+    this.#lookEveryMs = everyMs;
+    this.#look = setInterval(() => this.#lookSoon(), everyMs).unref();
   }
 
   /** What fails, as on a full disk, is tried again at the next look. */
@@ -147,6 +159,7 @@ export class Daemon {
     this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
     this.#restarts++;
     this.#start();
+    if (this.#look) this.#lookAfterwards();
   }
 
   /** Of a process that was not our child, which nobody tells. */
@@ -173,7 +186,9 @@ export class Daemon {
     child.on('exit', () => {
       this.#isChild = false;
       this.options.onEnd();
-      if (this.#wanted !== undefined && this.#look) setTimeout(() => this.#lookSoon(), this.#restartMs).unref();
+      if (this.#wanted === undefined || !this.#look) return;
+      this.#lookAfterwards();
+      setTimeout(() => this.#lookSoon(), this.#restartMs).unref();
     });
     child.unref();
     if (child.pid === undefined) return;

@@ -4,12 +4,13 @@
  * end, and of each object once, as its rules are many. Formats: linux/rtnetlink.h, linux/netfilter/nf_tables.h.
  *
  * A line of output: 'link NAME CARRIES GONE', 'address LINK FAMILY HEXADECIMAL PREFIX-LENGTH GONE', 'route PROTOCOL',
- * 'rule PROTOCOL', 'nft PID FAMILY OBJECT GONE TABLE NAME'; 'missed' when the kernel had more to tell than was kept, and at the start, when it listens. All links are told of then. PID is
- * of who made the transaction; NAME is of the chain or set, and '-' where there is none. CARRIES and GONE are 0 or 1.
+ * 'rule PROTOCOL', 'nft PID FAMILY OBJECT GONE TABLE NAME'. PID is of who made the transaction; NAME is of the chain or set,
+ * and '-' where there is none; CARRIES and GONE are 0 or 1. Or 'missed': at the start, when it listens, and when the kernel
+ * had more to tell than it kept; all links are told of then.
  */
 export const EVENT_PROGRAM = String.raw`
 my (%names, %transaction);
-# Values of attributes, by their types; the last of which we look for come early in long messages.
+# Values of attributes, by their types. Those that are looked for come first where much follows.
 sub attributes {
   my ($data, $at, @types) = @_;
   my ($left, %found) = (scalar @types);

@@ -19,7 +19,7 @@ const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
  * Of what the kernel may keep of its events. Each connection that a standby puts in is told of as well, before it reads on;
  * what is too much makes it tell the active member all that it has, old as that may be. Nothing is taken until it is needed.
  */
-const EVENT_BUFFER_BYTES = 32 * 1024 * 1024;
+const EVENT_BUFFER_BYTES = 64 * 1024 * 1024;
 
 /**
  * Not of one that is only being opened. The end of a connection is told with the state that it had, so the filter must let

@@ -131,17 +131,8 @@ export class Member {
 
   /** As it does at times by itself: of all connections. */
   async tellAll(): Promise<void> {
-    for (const question of ['-R', '-B']) await this.#askConntrackd(question);
-  }
-
-  /** How often the kernel had more to tell conntrackd than was kept. */
-  async missedEvents(): Promise<number> {
-    return Number(/netlink overrun:\s+(\d+)/.exec(await this.#askConntrackd('-s', 'runtime'))?.[1]);
-  }
-
-  async #askConntrackd(...question: string[]): Promise<string> {
     const config = join(this.supervisor.socketPath, '..', 'failover', 'conntrackd.conf');
-    return (await this.namespace.exec(['conntrackd', '-C', config, ...question])).stdout;
+    for (const question of ['-R', '-B']) await this.namespace.exec(['conntrackd', '-C', config, question]);
   }
 
   /** TCP connections in the kernel's own table, each with its translation. */

@@ -38,7 +38,8 @@ sub link_of {
   setsockopt($socket, 1, 26, pack('S x![P] P', length($filter) / 8, $filter)) or return;
   bind($socket, pack('S n i S C C a8', 17, $type, $index, 0, 0, 6, '')) or return;
   return {
-    text => $_[0], name => $name, socket => $socket, six => $six, mac => $mac, misses => 0, gone => 0, answered => -1, seen => -1,
+    text => $_[0], name => $name, socket => $socket, six => $six, mac => $mac,
+    misses => 0, gone => 0, answered => -1, seen => -1,
     watched => pack('H*', $watched), neighbours => [map { pack('H*', $_) } split /,/, $neighbours // ''],
   };
 }
@@ -79,6 +80,7 @@ sub hear {
 sub recent { $_[0]{seen} >= 0 && $now - $_[0]{seen} < ($lost + 0.5) * $tick }
 sub ago { $_[0] < 0 ? -1 : int(($now - $_[0]) * 1000) }
 sub report { syswrite(STDOUT, join(' ', 'answers', map { join '/', $_->{name}, $_->{gone}, ago($_->{answered}), ago($_->{seen}) } @links) . "\n") }
+# True where nobody is left to ask.
 sub set_links {
   my ($milliseconds, @texts) = @_;
   ($next, $asked) = ($now, $now) if !@links;

@@ -68,7 +68,9 @@ describe('a pair', () => {
     const former = (await lookouts()).flat();
     expect(former.length).toBeGreaterThanOrEqual(2);
     for (const pid of former) process.kill(Number(pid), 'SIGKILL');
-    await lab.until('both are asked for again', async () => (await lookouts()).every((pids) => pids.length > 0));
+    await lab.until('both are asked for again', async () =>
+      (await lookouts()).every((pids) => pids.some((pid) => !former.includes(pid))),
+    );
     await swallow([active], 'ext0');
     await lab.until('the other one speaks', () => standby.holdsLease());
     await mend();

@@ -98,8 +98,8 @@ describe('the lookout', () => {
     lines.length = 0;
     await until('missed', () => lines.includes('missed'));
     lines.length = 0;
-    await here.ip(['link set cable0 down']);
-    await hears(link('cable0', true, false));
+    await here.ip(['address add 203.0.113.9/32 dev cable0']);
+    await hears({ kind: 'address', link: 'cable0', address: '203.0.113.9/32', gone: false });
   });
 
   it('asks neighbours; of a link that stays as it was it knows what it knew', async () => {

@@ -37,6 +37,7 @@ import { TunnelFacts } from '../reconcile/tunnel-facts.js';
 import { LineWatch } from '../reconcile/line-watch.js';
 import { VpnWatch } from '../reconcile/vpn-watch.js';
 import { AuditFile } from '../system/audit-file.js';
+import { onBeat } from '../system/beat.js';
 import { holdsCapability } from '../system/capabilities.js';
 import { systemClock } from '../system/clock.js';
 import { SystemRunner } from '../system/command-runner.js';
@@ -421,6 +422,6 @@ export async function run(flags: RunFlags, exit: (code: number) => never): Promi
   vpn.start();
   Memory.warm();
   // Checks of members leave as much behind as edits do, and after them no answer goes out.
-  setInterval(() => void supervisor.idle().then(() => memory.settle()), SETTLE_MS).unref();
+  onBeat(SETTLE_MS, () => void supervisor.idle().then(() => memory.settle()));
   runner.keepsSpares = true;
 }

@@ -20,7 +20,7 @@ const IN_FLIGHT = 64;
 /** Each may hold 16 MiB. */
 const IN_FLIGHT_WITH_BODY = 16;
 /** For one that sends slowly: its head, then all of it. */
-const TIMEOUTS: ServerOptions = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+const TIMEOUTS: ServerOptions = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
 /** For one that does not read, and longer than any answer takes. */
 const SILENT_CONNECTION_MS = 120_000;
 

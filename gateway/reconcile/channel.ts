@@ -10,6 +10,7 @@ import { CLOCK_LIMIT_MS, offsetMs } from '../failover/clocks.js';
 import { isLater, type MemberDocuments, type MemberState, parseMessage } from '../failover/member-message.js';
 import { givenWay, type Member } from '../model/high-availability.js';
 import type { Learnt } from '../routing/learnt.js';
+import { onBeat } from '../system/beat.js';
 import type { Clock } from '../system/clock.js';
 import { MemberLink, SILENT_MS } from '../system/member-link.js';
 import { Timers } from '../system/timers.js';
@@ -60,6 +61,7 @@ const ASK_AGAIN_MS = 5_000;
 export class Channel {
   readonly #link: MemberLink | undefined;
   readonly #timers: Timers;
+  #endTelling: (() => void) | undefined;
   #heard: { readonly state: MemberState; readonly atMs: number } | undefined;
   #offsetMs: number | undefined;
   #taking = false;
@@ -92,18 +94,18 @@ export class Channel {
 
   start(): void {
     this.#link?.start();
-    if (this.#link) this.tell();
+    if (this.#link) this.#endTelling = onBeat(TELL_EVERY_MS, () => this.tell());
   }
 
   stop(): void {
     this.#timers.cancelAll();
+    this.#endTelling?.();
     this.#link?.stop();
   }
 
-  /** Now, and again and again. */
+  /** Now, beside each beat. */
   tell(): void {
     const { own, clock, member } = this.options;
-    this.#timers.set('tell', TELL_EVERY_MS, () => Promise.resolve(this.tell()));
     if (!this.#link?.isUp) return;
     const nowMs = clock.nowMs();
     const heard = this.#heard && { sentMs: this.#heard.state.sentMs, agoMs: nowMs - this.#heard.atMs };

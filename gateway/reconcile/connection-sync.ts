@@ -22,6 +22,8 @@ export interface ConnectionSyncOptions {
   readonly log: Logger;
   readonly timers: Timers;
   readonly role: () => Role;
+  /** The other member is active, and its supervisor has it tell all again and again. */
+  readonly otherTells: () => boolean;
   /** After a change of role, the other may have told of connections that documents have ended meanwhile. */
   readonly onTold: () => void;
 }
@@ -130,14 +132,15 @@ export class ConnectionSync {
   }
 
   /** Tells the other member everything when this one is active, else asks it; and again, sooner at first than later. */
-  #exchange(afterMs: number, again: readonly number[] = AGAIN_AFTER_MS): void {
+  #exchange(afterMs: number, again: readonly number[] = AGAIN_AFTER_MS, isRenewal = false): void {
     this.#begun = true;
     this.options.timers.set(TIMER, afterMs, async () => {
       try {
         // Once, when a member that was frozen has ended here what it knew: a later connection between the same ports would be
         // told with the translation of the former, for good. What is forgotten the other makes anew, in place of prolonging it.
         if (again.length === 1) await this.#ask(...FORGETS);
-        for (const question of QUESTIONS[this.options.role()]) await this.#ask(...question);
+        const isTold = isRenewal && this.options.role() !== 'Active' && this.options.otherTells();
+        for (const question of isTold ? [] : QUESTIONS[this.options.role()]) await this.#ask(...question);
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }
@@ -145,7 +148,7 @@ export class ConnectionSync {
       this.#hasExchanged = true;
       const [next = this.#renewMs, ...later] = again;
       // A change of role meanwhile has begun anew.
-      if (!this.#left && !this.options.timers.has(TIMER)) this.#exchange(next, later);
+      if (!this.#left && !this.options.timers.has(TIMER)) this.#exchange(next, later, again.length === 0);
     });
   }
 

@@ -15,6 +15,7 @@ import { isPair } from '../model/high-availability.js';
 import { containsCidr } from '../model/ip.js';
 import type { DedicatedLine } from '../model/line.js';
 import { lineParent } from '../model/ownership.js';
+import { onBeat } from '../system/beat.js';
 import type { Clock } from '../system/clock.js';
 import type { KernelEvent } from '../system/kernel-event.js';
 import type { Lookout, LookoutListener } from '../system/lookout.js';
@@ -70,7 +71,7 @@ export class LineWatch {
     },
     onMissed: () => this.#lookSoon(),
   };
-  #timer: NodeJS.Timeout | undefined;
+  #end: (() => void) | undefined;
   #resting = false;
   #telling: Promise<void> = Promise.resolve();
 
@@ -106,8 +107,8 @@ export class LineWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#end?.();
+    this.#end = undefined;
     this.options.lookout.listeners.delete(this.#listener);
     for (const { probe } of this.#watched.values()) probe?.stop();
   }
@@ -141,8 +142,8 @@ export class LineWatch {
   }
 
   #start(): void {
-    if (this.#timer) return;
-    this.#timer = setInterval(() => this.#lookSoon(), EVERY_MS);
+    if (this.#end) return;
+    this.#end = onBeat(EVERY_MS, () => this.#lookSoon());
     this.options.lookout.listeners.add(this.#listener);
     this.#lookSoon();
   }

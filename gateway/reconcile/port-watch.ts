@@ -9,6 +9,7 @@ import type { Flow } from '../model/flow.js';
 import type { GatewayModel } from '../model/gateway-model.js';
 import { type Pressure, samePressure } from '../model/pressure.js';
 import { PORTS_PER_FAR_END } from '../model/snat-ports.js';
+import { onBeat } from '../system/beat.js';
 
 const SPILL_AT = 0.9;
 const RETURN_AT = 0.7;
@@ -64,7 +65,7 @@ export function exhaustedOf(uses: readonly PortUse[], before: ReadonlySet<string
 }
 
 export class PortWatch {
-  #timer: NodeJS.Timeout | undefined;
+  #end: (() => void) | undefined;
   #last: readonly PortUse[] = [];
   #looks = 0;
 
@@ -77,11 +78,11 @@ export class PortWatch {
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => void this.#look().catch(() => undefined), EVERY_MS);
+    this.#end = onBeat(EVERY_MS, () => void this.#look().catch(() => undefined));
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#end?.();
   }
 
   /** As it was at the last look. */

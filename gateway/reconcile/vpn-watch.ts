@@ -14,6 +14,7 @@ import { VpcgwError } from '../errors.js';
 import { readDump } from '../kernel/wireguard/subsystem.js';
 import { isPair } from '../model/high-availability.js';
 import { peerNameOf, type TunnelProbe, type VpnConnection, type WireGuardConnection } from '../model/vpn.js';
+import { onBeat } from '../system/beat.js';
 import type { Clock } from '../system/clock.js';
 import { EchoProbe } from '../system/echo-probe.js';
 import { type CompileInput, contextOf } from './compile.js';
@@ -48,7 +49,7 @@ export class VpnWatch {
   readonly #spokenTo = new Map<string, ReadonlyMap<string, number>>();
   /** By connection and peer. */
   readonly #pings = new Map<string, PingWatch>();
-  #timer: NodeJS.Timeout | undefined;
+  #end: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   /** The version of the endpoints that was told. */
   #told = 0;
@@ -61,13 +62,13 @@ export class VpnWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.look(), EVERY_MS);
+    this.#end = onBeat(EVERY_MS, () => void this.look());
     // The other member may take over before the next.
     void this.look();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#end?.();
     for (const ping of this.#pings.values()) ping.stop();
     this.#pings.clear();
     this.#echo.stop();

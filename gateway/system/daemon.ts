@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onBeat } from './beat.js';
 
 export interface DaemonOptions {
   readonly name: string;
@@ -51,7 +52,7 @@ const MAX_LOG_BYTES = 1024 * 1024;
 export class Daemon {
   #wanted: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #look: NodeJS.Timeout | undefined;
+  #endLooks: (() => void) | undefined;
   #lookEveryMs = 0;
   #restartMs = RESTART_AFTER_MS;
   #startedMs = -Infinity;
@@ -103,9 +104,9 @@ export class Daemon {
 
   /** Looks after it no more; it goes on. */
   leave(): void {
-    clearInterval(this.#look);
+    this.#endLooks?.();
     clearTimeout(this.#reload);
-    this.#look = undefined;
+    this.#endLooks = undefined;
   }
 
   #file(suffix: string): string {
@@ -139,10 +140,10 @@ export class Daemon {
 
   #lookAfterwards(): void {
     const everyMs = this.#isChild ? LOG_EVERY_MS : LOOK_EVERY_MS;
-    if (this.#look && everyMs === this.#lookEveryMs) return;
-    clearInterval(this.#look);
+    if (this.#endLooks && everyMs === this.#lookEveryMs) return;
+    this.#endLooks?.();
     this.#lookEveryMs = everyMs;
-    this.#look = setInterval(() => this.#lookSoon(), everyMs).unref();
+    this.#endLooks = onBeat(everyMs, () => this.#lookSoon());
   }
 
   /** What fails, as on a full disk, is tried again at the next look. */
@@ -159,7 +160,7 @@ export class Daemon {
     this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
     this.#restarts++;
     this.#start();
-    if (this.#look) this.#lookAfterwards();
+    if (this.#endLooks) this.#lookAfterwards();
   }
 
   /** Of a process that was not our child, which nobody tells. */
@@ -186,7 +187,7 @@ export class Daemon {
     child.on('exit', () => {
       this.#isChild = false;
       this.options.onEnd();
-      if (this.#wanted === undefined || !this.#look) return;
+      if (this.#wanted === undefined || !this.#endLooks) return;
       this.#lookAfterwards();
       setTimeout(() => this.#lookSoon(), this.#restartMs).unref();
     });

@@ -5,6 +5,7 @@ import type { SourceFile } from '../documents/document.js';
 import { MAX_FILE_BYTES, tooLarge } from '../documents/parse.js';
 import { messageOf, VpcgwError } from '../errors.js';
 import type { Diagnostic } from '../model/diagnostic.js';
+import { onBeat } from './beat.js';
 
 const MAX_FILES = 10_000;
 const SETTLE_MS = 50;
@@ -57,7 +58,7 @@ const atBegin = (file: string, message: string): Diagnostic => ({
 export class FolderWatch {
   #watcher: FSWatcher | undefined;
   #settle: NodeJS.Timeout | undefined;
-  #look: NodeJS.Timeout | undefined;
+  #endLooks: (() => void) | undefined;
   #stamp = '';
 
   constructor(
@@ -71,16 +72,16 @@ export class FolderWatch {
   start(): void {
     this.#watch();
     this.#check();
-    this.#look = setInterval(() => {
+    this.#endLooks = onBeat(LOOK_EVERY_MS, () => {
       if (!this.#watcher) this.#watch();
       this.#check();
-    }, LOOK_EVERY_MS);
+    });
   }
 
   stop(): void {
     this.#watcher?.close();
     clearTimeout(this.#settle);
-    clearInterval(this.#look);
+    this.#endLooks?.();
   }
 
   #watch(): void {

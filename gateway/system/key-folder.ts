@@ -12,6 +12,7 @@ import { messageOf, VpcgwError } from '../errors.js';
 import type { KeyFact } from '../kernel/state.js';
 import { presharedFingerprint } from '../kernel/wireguard/subsystem.js';
 import { Secret } from '../model/secret.js';
+import { onBeat } from './beat.js';
 
 /** Of a private key the public one tells which it is; of a preshared key a digest does. */
 export type KeyUse = 'private' | 'preshared';
@@ -29,7 +30,7 @@ export function publicKeyOf(privateKey: string): string {
 
 export class KeyFolder {
   #watcher: FSWatcher | undefined;
-  #look: NodeJS.Timeout | undefined;
+  #endLooks: (() => void) | undefined;
   #settle: NodeJS.Timeout | undefined;
 
   constructor(readonly directory: string) {}
@@ -77,13 +78,13 @@ export class KeyFolder {
 
   /** Calls when something in it may have changed: at once where the system tells, else after a while. */
   follow(onChange: () => void): void {
-    this.#look = setInterval(() => this.#watch(onChange), LOOK_EVERY_MS).unref();
+    this.#endLooks = onBeat(LOOK_EVERY_MS, () => this.#watch(onChange));
     this.#watch(onChange);
   }
 
   stop(): void {
     this.#watcher?.close();
-    clearInterval(this.#look);
+    this.#endLooks?.();
     clearTimeout(this.#settle);
   }
 

@@ -22,8 +22,6 @@ export interface ConnectionSyncOptions {
   readonly log: Logger;
   readonly timers: Timers;
   readonly role: () => Role;
-  /** The other member is active, and its supervisor has it tell all again and again. */
-  readonly otherTells: () => boolean;
   /** After a change of role, the other may have told of connections that documents have ended meanwhile. */
   readonly onTold: () => void;
 }
@@ -45,6 +43,8 @@ const TIMER = 'connection sync';
 
 const FORGETS = ['-f', 'internal'] as const;
 /**
+ * Both exchange, though either would do: one that fails, or whose supervisor is away, costs no connection then.
+ *
  * The active member has conntrackd look at the kernel anew, since what was injected there is not what it tells of, and tell
  * all. The other one has it forget what this member told while it was active itself, and asks: connections that end by
  * injection stay in that memory, and would be told as alive when the role comes back.
@@ -132,15 +132,14 @@ export class ConnectionSync {
   }
 
   /** Tells the other member everything when this one is active, else asks it; and again, sooner at first than later. */
-  #exchange(afterMs: number, again: readonly number[] = AGAIN_AFTER_MS, isRenewal = false): void {
+  #exchange(afterMs: number, again: readonly number[] = AGAIN_AFTER_MS): void {
     this.#begun = true;
     this.options.timers.set(TIMER, afterMs, async () => {
       try {
         // Once, when a member that was frozen has ended here what it knew: a later connection between the same ports would be
         // told with the translation of the former, for good. What is forgotten the other makes anew, in place of prolonging it.
         if (again.length === 1) await this.#ask(...FORGETS);
-        const isTold = isRenewal && this.options.role() !== 'Active' && this.options.otherTells();
-        for (const question of isTold ? [] : QUESTIONS[this.options.role()]) await this.#ask(...question);
+        for (const question of QUESTIONS[this.options.role()]) await this.#ask(...question);
       } catch (error) {
         this.options.log.warn({ error: messageOf(error) }, 'connections could not be exchanged yet');
       }
@@ -148,7 +147,7 @@ export class ConnectionSync {
       this.#hasExchanged = true;
       const [next = this.#renewMs, ...later] = again;
       // A change of role meanwhile has begun anew.
-      if (!this.#left && !this.options.timers.has(TIMER)) this.#exchange(next, later, again.length === 0);
+      if (!this.#left && !this.options.timers.has(TIMER)) this.#exchange(next, later);
     });
   }
 

@@ -122,7 +122,6 @@ export class Pair {
     this.#connections = new ConnectionSync({
       ...{ directory, run, log, role },
       timers: this.#timers,
-      otherTells: () => this.#channel?.peer?.role === 'Active',
       onTold: options.onTold,
     });
     const { member, tell, documents, endpoints, learnt } = options;

@@ -56,6 +56,7 @@ export class Daemon {
   #lookEveryMs = 0;
   #restartMs = RESTART_AFTER_MS;
   #startedMs = -Infinity;
+  #endedMs = -Infinity;
   #reloadedMs = -Infinity;
   #reload: NodeJS.Timeout | undefined;
   #restarts = 0;
@@ -155,8 +156,10 @@ export class Daemon {
     this.#boundLog();
     if (this.#wanted === undefined || this.#isChild || this.#processId() !== undefined) return;
     this.#noteEnd();
-    const lived = performance.now() - this.#startedMs;
-    if (lived < this.#restartMs) return;
+    const nowMs = performance.now();
+    const lived = nowMs - this.#startedMs;
+    // Not at once either: children of it may still be ending. By half of what is waited for, as timers come early.
+    if (lived < this.#restartMs || nowMs - this.#endedMs < RESTART_AFTER_MS / 2) return;
     this.#restartMs = lived > LIVED_MS ? RESTART_AFTER_MS : Math.min(2 * this.#restartMs, MAX_RESTART_MS);
     this.#restarts++;
     this.#start();
@@ -186,6 +189,7 @@ export class Daemon {
     child.on('error', () => undefined);
     child.on('exit', () => {
       this.#isChild = false;
+      this.#endedMs = performance.now();
       this.options.onEnd();
       if (this.#wanted === undefined || !this.#endLooks) return;
       this.#lookAfterwards();

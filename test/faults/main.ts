@@ -1,10 +1,11 @@
 /**
  * `npm run faults`: what each fault does to each sort of connection of a pair, as a table. `--full` walks every fault,
  * `--runs N` each so often and shows the worst, `--only TEXT` those whose name holds it, `--virtual` with virtual MAC
- * addresses.
+ * addresses, `--beside REVISION` with a second member as another revision of this repository builds it: an upgrade half done.
  */
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { programOf } from '../support/former-build.js';
 import { FAULTS, type Fault } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { PairLab } from '../support/pair-lab.js';
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     virtual: { type: 'boolean', default: false },
+    beside: { type: 'string' },
   },
 });
 
@@ -34,7 +36,8 @@ async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
 
 const faults = FAULTS.filter(({ short, name }) => (values.full || short) && name.includes(values.only));
 const services = new PairServices();
-const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own', services }));
+const secondUnder = values.beside === undefined ? {} : { program: await programOf(values.beside) };
+const lab = new PairLab(pairOptions({ macMode: values.virtual ? 'Virtual' : 'Own', services, secondUnder }));
 await lab.start();
 try {
   await servePair(lab);

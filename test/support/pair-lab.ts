@@ -198,8 +198,8 @@ export interface PairLabOptions extends Omit<TopologyOptions, 'tenants'> {
   beside?: readonly string[];
   /** By API, documents are given to the first member alone. */
   source?: 'folder' | 'api';
-  /** What the second member's supervisor runs under. */
-  secondUnder?: Pick<SupervisorOptions, 'wrapper' | 'env'>;
+  /** What the second member's supervisor runs under, or which build it is. */
+  secondUnder?: Pick<SupervisorOptions, 'wrapper' | 'env' | 'program'>;
 }
 
 export class PairLab {

@@ -47,6 +47,18 @@ export async function liveAgain(member: Member, lab: PairLab): Promise<void> {
   await member.supervisor.restart();
 }
 
+/** What takes a pair most memory. */
+export const CROWD: Fault = {
+  name: '20,000 connections, then node death',
+  active: 'Other',
+  prepare: holdMany,
+  strike: die,
+  async heal(member, lab) {
+    await manyStillThere();
+    await liveAgain(member, lab);
+  },
+};
+
 /** Each strikes the active member. */
 export const FAULTS: readonly Fault[] = [
   {
@@ -194,16 +206,7 @@ export const FAULTS: readonly Fault[] = [
     strike: ({ namespace }, lab) => lab.cables.silence(namespace, ['sync0'], ['fromMember']),
     heal: ({ namespace }, lab) => lab.cables.unsilence(namespace, ['sync0'], ['fromMember']),
   },
-  {
-    name: '20,000 connections, then node death',
-    active: 'Other',
-    prepare: holdMany,
-    strike: die,
-    async heal(member, lab) {
-      await manyStillThere();
-      await liveAgain(member, lab);
-    },
-  },
+  CROWD,
   {
     name: 'a flood of new connections, and node death in it',
     active: 'Other',

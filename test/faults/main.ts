@@ -29,7 +29,9 @@ async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
     const one = await walk(fault, lab, services.flows);
     walked.push(one);
     const longest = Math.max(...one.flows.map(({ gapMs }) => gapMs ?? 0));
-    process.stderr.write(`${fault.name}: ${run + 1} of ${values.runs}, longest gap ${Math.round(longest)} ms\n`);
+    const lost = one.flows.flatMap(({ flow, lost, of }) => (lost > 0 ? [`; ${flow}: ${lost} of ${of} lost`] : []));
+    const said = `${fault.name}: ${run + 1} of ${values.runs}, longest gap ${Math.round(longest)} ms${lost.join('')}`;
+    process.stderr.write(`${said}\n`);
   }
   return worstOf(walked);
 }

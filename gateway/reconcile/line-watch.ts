@@ -71,7 +71,7 @@ export class LineWatch {
     },
     onMissed: () => this.#lookSoon(),
   };
-  #end: (() => void) | undefined;
+  #endLooks: (() => void) | undefined;
   #resting = false;
   #telling: Promise<void> = Promise.resolve();
 
@@ -107,8 +107,8 @@ export class LineWatch {
   }
 
   stop(): void {
-    this.#end?.();
-    this.#end = undefined;
+    this.#endLooks?.();
+    this.#endLooks = undefined;
     this.options.lookout.listeners.delete(this.#listener);
     for (const { probe } of this.#watched.values()) probe?.stop();
   }
@@ -142,8 +142,8 @@ export class LineWatch {
   }
 
   #start(): void {
-    if (this.#end) return;
-    this.#end = onBeat(EVERY_MS, () => this.#lookSoon());
+    if (this.#endLooks) return;
+    this.#endLooks = onBeat(EVERY_MS, () => this.#lookSoon());
     this.options.lookout.listeners.add(this.#listener);
     this.#lookSoon();
   }

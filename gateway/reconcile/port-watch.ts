@@ -65,7 +65,7 @@ export function exhaustedOf(uses: readonly PortUse[], before: ReadonlySet<string
 }
 
 export class PortWatch {
-  #end: (() => void) | undefined;
+  #endLooks: (() => void) | undefined;
   #last: readonly PortUse[] = [];
   #looks = 0;
 
@@ -78,11 +78,11 @@ export class PortWatch {
   ) {}
 
   start(): void {
-    this.#end = onBeat(EVERY_MS, () => void this.#look().catch(() => undefined));
+    this.#endLooks = onBeat(EVERY_MS, () => void this.#look().catch(() => undefined));
   }
 
   stop(): void {
-    this.#end?.();
+    this.#endLooks?.();
   }
 
   /** As it was at the last look. */

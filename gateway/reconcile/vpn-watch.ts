@@ -49,7 +49,7 @@ export class VpnWatch {
   readonly #spokenTo = new Map<string, ReadonlyMap<string, number>>();
   /** By connection and peer. */
   readonly #pings = new Map<string, PingWatch>();
-  #end: (() => void) | undefined;
+  #endLooks: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   /** The version of the endpoints that was told. */
   #told = 0;
@@ -62,13 +62,13 @@ export class VpnWatch {
   }
 
   start(): void {
-    this.#end = onBeat(EVERY_MS, () => void this.look());
+    this.#endLooks = onBeat(EVERY_MS, () => void this.look());
     // The other member may take over before the next.
     void this.look();
   }
 
   stop(): void {
-    this.#end?.();
+    this.#endLooks?.();
     for (const ping of this.#pings.values()) ping.stop();
     this.#pings.clear();
     this.#echo.stop();

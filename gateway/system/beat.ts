@@ -13,7 +13,7 @@ const all = new Set<Recurring>();
 let timer: NodeJS.Timeout | undefined;
 let count = 0;
 
-/** Whole seconds, the first time sooner than that. It keeps no process alive. To be called to end it. */
+/** Every so many whole seconds, the first time sooner than that. It keeps no process alive. Gives what ends it. */
 export function onBeat(everyMs: number, run: () => void): () => void {
   const recurring = { beats: Math.max(1, Math.round(everyMs / BEAT_MS)), run };
   all.add(recurring);

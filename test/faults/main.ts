@@ -10,7 +10,7 @@ import { FAULTS, type Fault } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { PairLab } from '../support/pair-lab.js';
 import { PairServices } from '../support/pair-services.js';
-import { walk, type Walked } from '../support/pair-walk.js';
+import { lostIn, walk, type Walked } from '../support/pair-walk.js';
 import { faultTable, worstOf } from './table.js';
 
 const { values } = parseArgs({
@@ -29,9 +29,8 @@ async function walkOften(fault: Fault, lab: PairLab): Promise<Walked> {
     const one = await walk(fault, lab, services.flows);
     walked.push(one);
     const longest = Math.max(...one.flows.map(({ gapMs }) => gapMs ?? 0));
-    const lost = one.flows.flatMap(({ flow, lost, of }) => (lost > 0 ? [`; ${flow}: ${lost} of ${of} lost`] : []));
-    const said = `${fault.name}: ${run + 1} of ${values.runs}, longest gap ${Math.round(longest)} ms${lost.join('')}`;
-    process.stderr.write(`${said}\n`);
+    const said = `${fault.name}: ${run + 1} of ${values.runs}, longest gap ${Math.round(longest)} ms`;
+    process.stderr.write(`${[said, ...lostIn(one)].join('; ')}\n`);
   }
   return worstOf(walked);
 }

@@ -8,7 +8,7 @@ import { CROWD, FAULTS } from '../support/pair-faults.js';
 import { pairOptions, servePair } from '../support/pair-flows.js';
 import { PairLab } from '../support/pair-lab.js';
 import { PairServices } from '../support/pair-services.js';
-import { walk } from '../support/pair-walk.js';
+import { lostIn, walk } from '../support/pair-walk.js';
 import { randomDocuments } from './edits.js';
 import { grown, type Size, sizeOf } from './size.js';
 import { Random } from './random.js';
@@ -45,11 +45,11 @@ try {
     edits++;
     // First what takes most: it stays with the daemons, and is no growth.
     const fault = faults === 0 ? CROWD : random.of(FAULTS);
-    const { flows, untranslated, speaking } = await walk(fault, lab, services.flows);
+    const walked = await walk(fault, lab, services.flows);
+    const { untranslated, speaking } = walked;
     faults++;
-    const lost = flows.flatMap(({ flow, lost, of }) => (lost > 0 ? [`${flow}: ${lost} of ${of} lost`] : []));
     const amiss = [
-      ...lost,
+      ...lostIn(walked),
       ...(untranslated > 0 ? [`${untranslated} packets untranslated`] : []),
       ...(speaking.length === 1 ? [] : [`${speaking.length} active`]),
     ];

@@ -22,6 +22,10 @@ export interface Walked {
   readonly history: string;
 }
 
+/** In words, of each flow that lost a connection. */
+export const lostIn = ({ flows }: Walked): string[] =>
+  flows.flatMap(({ flow, lost, of }) => (lost > 0 ? [`${flow}: ${lost} of ${of} lost`] : []));
+
 const UNTRANSLATED = 'src net 10.0.0.0/24 and not arp';
 /** Until the streams have gone on for long enough to be seen going on. */
 const GOES_ON_MS = 300;

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { rssMb } from '../bench/process-figures.js';
 import type { Member } from '../support/pair-lab.js';
 
 // What a member takes up, and by how much that may be more at the end than it was after the beginning.
@@ -40,8 +41,4 @@ export function grown(first: readonly Size[], last: readonly Size[]): string[] {
       .filter((what) => size[what] > before[what] + MAY_GROW[what])
       .map((what) => `member ${size.member}: ${what} from ${before[what].toFixed(0)} to ${size[what].toFixed(0)}`);
   });
-}
-
-function rssMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
